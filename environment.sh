@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Makes .venv with the exact packages of requirements.txt. The Makefile calls it, a step at a time; the choice of an
+# interpreter and the ways of installing system packages are too long for recipes.
+#
+#   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip
+#   environment.sh system-for-tests  the same, and Chromium for the tests of the website
+#   environment.sh packages          .venv anew, with every package of requirements.txt
+#   environment.sh project           this project itself, into .venv
+#   environment.sh usable            exit 0 if .venv runs, was made in this directory and with $PYTHON (if set)
+#
+# Nothing is written outside this directory, except system packages by apt (Debian, Ubuntu).
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+export LC_ALL=C.UTF-8 PYTHONUTF8=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$PWD/_build/cache}"
+LOG=_build/logs/pip.log
+
+say() { printf '%s\n' "$*"; }
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+# Whether the interpreter $1 exists and is of a supported version. A pyenv shim may exist and still not run.
+supported() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+# Whether the interpreter $1 can make a virtual environment with pip in it. Debian keeps ensurepip in a package of its own.
+makes_environments() {
+    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
+}
+
+# Prints the interpreter to use: $PYTHON, or the first supported one, preferring those that need no system package.
+interpreter() {
+    local candidate candidates=(python3 python3.13 python3.12 python3.11)
+    if [ -n "${PYTHON:-}" ]; then
+        supported "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11, 3.12 or 3.13: name one that is."
+        say "$PYTHON"
+        return
+    fi
+    for candidate in "${candidates[@]}"; do
+        if supported "$candidate" && makes_environments "$candidate"; then say "$candidate"; return; fi
+    done
+    for candidate in "${candidates[@]}"; do
+        if supported "$candidate"; then say "$candidate"; return; fi
+    done
+    fail "This course needs Python 3.11, 3.12 or 3.13, and found $(python3 --version 2>/dev/null || echo 'no Python'):" \
+        "install one and name it, as in 'make PYTHON=/path/to/python3.12'."
+}
+
+# Installs the system packages "$@" by apt, as root or by sudo; otherwise prints the command that does, and stops.
+install_system_packages() {
+    local as_root=() command="apt-get update && apt-get install --yes --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "This system has no apt-get: install what corresponds to Debian's $* and try again."
+    if [ "$(id -u)" -ne 0 ]; then
+        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+            as_root=(sudo -n)
+        elif command -v sudo >/dev/null && [ -t 0 ]; then
+            say "    The system packages $* are missing; sudo may ask for your password to install them."
+            as_root=(sudo)
+        else
+            fail "System packages are missing, and this user may not install them. Run this as root, then try again:"$'\n'"    $command"
+        fi
+    fi
+    say "    installing system packages: $*"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq)
+    # The lists of packages may be missing or stale: fetch them only then.
+    "${as_root[@]}" "${install[@]}" install --yes --no-install-recommends "$@" >/dev/null 2>&1 && return
+    "${as_root[@]}" "${install[@]}" update &&
+        "${as_root[@]}" "${install[@]}" install --yes --no-install-recommends "$@" >/dev/null ||
+        fail "The system packages could not be installed. Run this as root, then try again:"$'\n'"    $command"
+}
+
+# Which browser the tests can drive, if any. tests/ looks for the same names.
+has_browser() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+} >/dev/null
+
+system() {
+    local python missing=()
+    python=$(interpreter)
+    if ! makes_environments "$python"; then
+        missing+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
+    fi
+    if [ "${1:-}" = for-tests ] && ! has_browser; then
+        missing+=(chromium)
+    fi
+    [ ${#missing[@]} -eq 0 ] || install_system_packages "${missing[@]}"
+    makes_environments "$python" ||
+        fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.12'."
+    [ "${1:-}" != for-tests ] || has_browser ||
+        fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."
+}
+
+# Anew each time: an interrupted or outdated installation leaves nothing behind. Downloads are kept in _build/cache.
+packages() {
+    local python total count=0 line
+    python=$(interpreter)
+    mkdir -p _build/logs
+    say "    $("$python" --version) in .venv"
+    rm -rf .venv
+    "$python" -m venv .venv
+    total=$(grep -c == requirements.txt)
+    say "    fetching $total packages (some only for other systems)"
+    .venv/bin/python -m pip install --require-hashes --no-deps --progress-bar off -r requirements.txt 2>"$LOG.errors" |
+        tee "$LOG" |
+        while IFS= read -r line; do
+            case $line in
+                Collecting*) count=$((count + 1)); [ $((count % 30)) -ne 0 ] || say "    ... $count" ;;
+                Installing\ collected*) say "    installing them (the longest step)" ;;
+            esac
+        done || { cat "$LOG.errors" >&2; fail "The packages could not be installed (pip's log: $LOG)."; }
+    pwd > .venv/made-in
+}
+
+project() {
+    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+}
+
+usable() {
+    [ "$(cat .venv/made-in 2>/dev/null)" = "$PWD" ] && supported .venv/bin/python || return 1
+    [ -z "${PYTHON:-}" ] || [ "$("$PYTHON" -c 'import sys; print(sys.version)')" = "$(.venv/bin/python -c 'import sys; print(sys.version)')" ]
+}
+
+case ${1:-} in
+    system) system ;;
+    system-for-tests) system for-tests ;;
+    packages) packages ;;
+    project) project ;;
+    usable) usable ;;
+    *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+esac
