@@ -19,6 +19,8 @@ LOGS := _build/logs
 CLASS := _build/class
 BIN := .venv/bin
 AUTOGRADER := $(BIN)/autograder
+CACHE := $(CURDIR)/_build/cache
+DIRECTORIES := $(STAMPS) $(LOGS) _build/cache
 
 # The same result for every user: UTF-8 whatever the locale, and no settings, kernels or caches from home directories.
 unexport PYTHONPATH PYTHONHOME
@@ -26,18 +28,17 @@ export PYTHON
 export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export XDG_CACHE_HOME := $(CURDIR)/_build/cache
-export MPLCONFIGDIR := $(CURDIR)/_build/cache/matplotlib
-export IPYTHONDIR := $(CURDIR)/_build/cache/ipython
-export JUPYTER_CONFIG_DIR := $(CURDIR)/_build/cache/jupyter/config
-export JUPYTER_DATA_DIR := $(CURDIR)/_build/cache/jupyter/data
-export JUPYTER_RUNTIME_DIR := $(CURDIR)/_build/cache/jupyter/runtime
+export XDG_CACHE_HOME := $(CACHE)
+export PLAYWRIGHT_BROWSERS_PATH := $(CACHE)/playwright
+export MPLCONFIGDIR := $(CACHE)/matplotlib
+export IPYTHONDIR := $(CACHE)/ipython
+export JUPYTER_CONFIG_DIR := $(CACHE)/jupyter/config
+export JUPYTER_DATA_DIR := $(CACHE)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(CACHE)/jupyter/runtime
 
 # What each step reads.
 files = $(sort $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*' 2>/dev/null))
 BOOK := _config.yml _toc.yml $(call files,book)
-# A change to one of these changes what a chapter's cells print, and jupyter-cache does not see it.
-BESIDE_THE_CELLS := requirements.txt $(filter-out %.md %.bib %.css %.png,$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
 PACKAGE := $(call files,autograder)
@@ -47,7 +48,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 RELEASE_FIRST := $(if $(filter-out test,$(GOALS)),$(STAMPS)/release)
 SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
 
-.PHONY: all environment website release class test serve requirements clean help system system-for-tests FORCE
+.PHONY: all environment website release class test serve requirements clean help system system-for-tests browser FORCE
 
 all: website class ## everything: the website, the problem sets, and a sample class graded and reported (the default)
 	@printf '\n'
@@ -55,7 +56,7 @@ all: website class ## everything: the website, the problem sets, and a sample cl
 	@printf '\n%-12s %s\n' \
 	    'Website' '_build/html/index.html (make serve: http://localhost:$(PORT))' \
 	    'Grades' '$(CLASS)/grades.csv' \
-	    'Report' "$$(echo $(CLASS)/report/*.html)"
+	    'Report' '$(CLASS)/report/index.html'
 
 environment: .venv/project-installed ## .venv with the packages of requirements.txt
 
@@ -65,7 +66,7 @@ release: $(STAMPS)/release ## the students' notebooks in exercises/, from soluti
 
 class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
 
-test: .venv/project-installed $(STAMPS)/website ## every check: ruff, and pytest on the book, the problem sets, the autograder and the site
+test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, and pytest on the book, the problem sets, the autograder and the site
 	@echo '==> Style (ruff)'
 	@$(BIN)/ruff check .
 	@echo '==> Tests (pytest)'
@@ -95,7 +96,7 @@ system system-for-tests:
 	@./environment.sh $@
 
 .venv/packages-installed: requirements.txt environment.sh $(if $(shell ./environment.sh usable && echo yes),,FORCE) | $(SYSTEM)
-	@echo '==> Environment (once; minutes)'
+	@echo '==> Environment (once; a few minutes)'
 	@./environment.sh packages
 	@touch $@
 
@@ -103,29 +104,30 @@ system system-for-tests:
 	@./environment.sh project
 	@touch $@
 
+browser: .venv/project-installed
+	@./environment.sh browser
+
 # The website. Always from nothing but the executed cells: Sphinx would not repeat the warnings of pages that it has read.
 
-$(STAMPS)/execution: $(BESIDE_THE_CELLS) $(STAMPS)/list-of-BESIDE_THE_CELLS .venv/packages-installed | $(STAMPS)
-	@rm -rf _build/.jupyter_cache
-	@touch $@
-
-$(STAMPS)/website: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/execution .venv/project-installed \
-    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(STAMPS) $(LOGS)
+$(STAMPS)/website: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK requirements.txt .venv/project-installed \
+    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES)
 	@echo '==> Website'
 	@rm -rf _build/html _build/.doctrees
-	@MATPLOTLIBRC='$(CURDIR)/book/matplotlibrc' $(BIN)/jupyter-book build . -W -n --keep-going
+	@MATPLOTLIBRC='$(CURDIR)/book/matplotlibrc' $(BIN)/jupyter-book build . -W -n --keep-going | \
+	    tee $(LOGS)/website.log | \
+	    sed -un -e 's#^.*/\(book/.*\)\.md: Executing notebook.*#    executing \1#p' -e 's/.*pickling environment.*/    writing the pages/p'
 	@touch $@
 
 # The problem sets.
 
-$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(STAMPS)
+$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(DIRECTORIES)
 	@echo '==> Problem sets'
 	@$(AUTOGRADER) release
 	@touch $@
 
 # The sample class. Grading resumes where it was interrupted; the class itself is made from nothing.
 
-$(STAMPS)/sample-class: $(STAMPS)/release $(if $(wildcard $(CLASS)/submitted),,FORCE) | $(STAMPS)
+$(STAMPS)/sample-class: $(STAMPS)/release $(if $(wildcard $(CLASS)/submitted),,FORCE) | $(DIRECTORIES)
 	@echo '==> Sample class'
 	@rm -rf $(CLASS)
 	@$(AUTOGRADER) sample-class --class $(CLASS)
@@ -147,12 +149,13 @@ $(STAMPS)/report: $(STAMPS)/feedback
 	@touch $@
 
 $(STAMPS)/export: $(STAMPS)/report
-	@$(AUTOGRADER) export --class $(CLASS) > $(STAMPS)/grades.txt
+	@$(AUTOGRADER) export --class $(CLASS) > $@.txt
+	@grep -v '^Grades: ' $@.txt > $(STAMPS)/grades.txt
 	@touch $@
 
 # A file that is added or removed counts as a change. Each list is rewritten only when it differs.
-$(STAMPS)/list-of-%: FORCE | $(STAMPS)
+$(STAMPS)/list-of-%: FORCE | $(DIRECTORIES)
 	@printf '%s\n' $($*) | cmp -s - $@ || printf '%s\n' $($*) > $@
 
-$(STAMPS) $(LOGS):
+$(DIRECTORIES):
 	@mkdir -p $@

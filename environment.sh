@@ -3,9 +3,10 @@
 # interpreter and the ways of installing system packages are too long for recipes.
 #
 #   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip
-#   environment.sh system-for-tests  the same, and Chromium for the tests of the website
+#   environment.sh system-for-tests  the same, and Debian's Chromium for the tests of the website
 #   environment.sh packages          .venv anew, with every package of requirements.txt
 #   environment.sh project           this project itself, into .venv
+#   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
 #   environment.sh usable            exit 0 if .venv runs, was made in this directory and with $PYTHON (if set)
 #
 # Nothing is written outside this directory, except system packages by apt (Debian, Ubuntu).
@@ -13,6 +14,7 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 export LC_ALL=C.UTF-8 PYTHONUTF8=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$PWD/_build/cache}"
+export PLAYWRIGHT_BROWSERS_PATH="${PLAYWRIGHT_BROWSERS_PATH:-$PWD/_build/cache/playwright}"
 LOG=_build/logs/pip.log
 
 say() { printf '%s\n' "$*"; }
@@ -69,10 +71,15 @@ install_system_packages() {
         fail "The system packages could not be installed. Run this as root, then try again:"$'\n'"    $command"
 }
 
-# Which browser the tests can drive, if any. tests/ looks for the same names.
+# Whether the system has a browser that the tests can drive. They look for the same names.
 has_browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
 } >/dev/null
+
+# Ubuntu's package is only a signpost to a snap.
+has_browser_package() {
+    [ "$(. /etc/os-release 2>/dev/null; echo "${ID:-}")" = debian ]
+}
 
 system() {
     local python missing=()
@@ -80,17 +87,16 @@ system() {
     if ! makes_environments "$python"; then
         missing+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
     fi
-    if [ "${1:-}" = for-tests ] && ! has_browser; then
+    if [ "${1:-}" = for-tests ] && ! has_browser && has_browser_package; then
         missing+=(chromium)
     fi
     [ ${#missing[@]} -eq 0 ] || install_system_packages "${missing[@]}"
     makes_environments "$python" ||
         fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.12'."
-    [ "${1:-}" != for-tests ] || has_browser ||
-        fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."
 }
 
 # Anew each time: an interrupted or outdated installation leaves nothing behind. Downloads are kept in _build/cache.
+# Wheels only: to build from a source package, pip would fetch build tools that requirements.txt does not pin.
 packages() {
     local python total count=0 line
     python=$(interpreter)
@@ -100,19 +106,33 @@ packages() {
     "$python" -m venv .venv
     total=$(grep -c == requirements.txt)
     say "    fetching $total packages (some only for other systems)"
-    .venv/bin/python -m pip install --require-hashes --no-deps --progress-bar off -r requirements.txt 2>"$LOG.errors" |
+    .venv/bin/python -m pip install --require-hashes --no-deps --only-binary :all: --progress-bar off \
+        -r requirements.txt 2>"$LOG.errors" |
         tee "$LOG" |
         while IFS= read -r line; do
             case $line in
-                Collecting*) count=$((count + 1)); [ $((count % 30)) -ne 0 ] || say "    ... $count" ;;
-                Installing\ collected*) say "    installing them (the longest step)" ;;
+                Collecting*|Processing*) count=$((count + 1)); [ $((count % 30)) -ne 0 ] || say "    ... $count" ;;
+                Installing\ collected*) say "    installing them" ;;
             esac
-        done || { cat "$LOG.errors" >&2; fail "The packages could not be installed (pip's log: $LOG)."; }
+        done || {
+            grep -v '^WARNING' "$LOG.errors" | tail -n 20 >&2
+            fail "The packages could not be installed: see above, and $LOG. 'make' tries again."
+        }
     pwd > .venv/made-in
 }
 
 project() {
     .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+    # Kernels warn at each start that traffic between processes of this machine is not encrypted.
+    mkdir -p .venv/etc/ipython
+    echo 'c.IPKernelApp.log_level = "ERROR"  # noqa: F821' > .venv/etc/ipython/ipython_kernel_config.py
+}
+
+browser() {
+    has_browser && return
+    say "==> Browser for the tests, from Playwright (once)"
+    .venv/bin/playwright install --with-deps --only-shell chromium ||
+        fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."
 }
 
 usable() {
@@ -125,6 +145,7 @@ case ${1:-} in
     system-for-tests) system for-tests ;;
     packages) packages ;;
     project) project ;;
+    browser) browser ;;
     usable) usable ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac

@@ -7,6 +7,7 @@ file that grading writes: a submission without a current one is graded again.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -103,10 +104,9 @@ class ClassDirectory:
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self.source, self.submitted, self.autograded, self.feedback):
                 folder.mkdir(exist_ok=True)
-                if not os.access(folder, os.W_OK | os.X_OK):
-                    raise PermissionError(13, "Permission denied", str(folder))
-            if not os.access(self.root, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied", str(self.root))
+            for folder in (self.root, self.source, self.submitted, self.autograded, self.feedback):
+                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             if not (self.root / "nbgrader_config.py").exists():
                 write_text(CONFIG.format(root=str(self.root)), self.root / "nbgrader_config.py")
         except OSError as error:

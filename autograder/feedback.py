@@ -125,4 +125,6 @@ def _page(directory: ClassDirectory, submission: Submission, outcome: Outcome, e
             "db_url": directory.database_url,
         },
     )
-    return exporter.from_notebook_node(notebook, resources)[0]
+    page = exporter.from_notebook_node(notebook, resources)[0]
+    # Hints are sentences: they wrap instead of running out of the box.
+    return page.replace("</head>", "<style>.output pre { white-space: pre-wrap; }</style></head>", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from dataclasses import dataclass, field
 
 import nbformat
@@ -67,9 +68,11 @@ def read_submission(text: str) -> NotebookNode:
     if not isinstance(content, dict) or "nbformat" not in content:
         raise SubmissionError("The file is JSON but not a Jupyter notebook. Hand in the .ipynb file.")
     try:
-        notebook = nbformat.reads(text, as_version=4)
-        notebook.nbformat_minor = 5
-        _, notebook = nbformat.validator.normalize(notebook)  # gives every cell an id of its own
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what nbformat remarks on is mended in the next lines
+            notebook = nbformat.reads(text, as_version=4)
+            notebook.nbformat_minor = 5
+            _, notebook = nbformat.validator.normalize(notebook)  # gives every cell an id of its own
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -124,8 +124,8 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "median": float(np.median(totals)) if totals else None,
         "mean": float(np.mean(totals)) if totals else None,
         "statistics": statistics,
-        "distribution": _svg(_distribution(problem_set, totals)) if totals else None,
-        "items": _svg(_item_bars(statistics)) if totals else None,
+        "distribution_figure": _svg(_distribution(problem_set, totals)) if totals else None,
+        "items_figure": _svg(_item_bars(statistics)) if totals else None,
     }
 
 
@@ -162,6 +162,7 @@ def _svg(figure: Figure) -> str:
     with matplotlib.rc_context({"svg.hashsalt": "autograder", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # The width follows the page; a description stands in the text below.
-    return re.sub(r'<svg ([^>]*?)height="[^"]*" ([^>]*?)width="[^"]*"', r'<svg \1\2aria-hidden="true"', svg, count=1)
+    tag, rest = svg[svg.index("<svg") :].split(">", 1)
+    # The width follows the page. The table below the figures says the same to those who do not see them.
+    tag = re.sub(r' (width|height)="[^"]*"', "", tag) + ' aria-hidden="true">'
+    return tag + rest

@@ -1,2 +1,197 @@
-"""Placeholder."""
-def setup(app): return {"parallel_read_safe": True, "parallel_write_safe": True}
+"""The `{ledger}` directive: a table of every labelled result with its checks, made anew when one of them changes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sphinx.errors
+from check_cells import CheckError, collect
+from derivations import AUTOMATIC, NUMERIC, Result, Verdict, verify_all
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("Result", "Proof (SymPy)", "Finite differences", "Automatic differentiation")
+WIDTHS = (40, 20, 20, 20)
+
+
+class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names its nodes in lower case)
+    """Where the table will stand, once every page has been read and every equation has its number."""
+
+
+class LedgerDirective(SphinxDirective):
+    """Mark the place of the table; it takes neither arguments nor content."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the placeholder, and remember the page that has it."""
+        self.env.ledger_pages.add(self.env.docname)
+        return [ledger()]
+
+
+class FillLedger(SphinxPostTransform):
+    """Replace the placeholder by the tables, before Sphinx resolves the references in them."""
+
+    default_priority = 5  # ReferencesResolver has 10
+
+    def run(self, **kwargs: object) -> None:
+        """Fill every placeholder of the page."""
+        for place in list(self.document.findall(ledger)):
+            place.replace_self(list(self._tables()))
+
+    def _tables(self) -> Iterator[nodes.Node]:
+        """One heading and one table for each page that has results."""
+        results: list[Result] = self.env.ledger_results
+        for page in dict.fromkeys(result.check.page for result in results):
+            table = nodes.table(classes=["ledger"])
+            group = nodes.tgroup(cols=len(COLUMNS))
+            table += group
+            group += [nodes.colspec(colwidth=width) for width in WIDTHS]
+            head = nodes.row()
+            head += [nodes.entry("", nodes.paragraph(text=name)) for name in COLUMNS]
+            group += nodes.thead("", head)
+            body = nodes.tbody()
+            body += [self._row(result) for result in results if result.check.page == page]
+            group += body
+            yield nodes.rubric("", "", self._page_link(page))
+            yield table
+
+    def _page_link(self, page: str) -> nodes.Node:
+        """A link to a chapter, with its title as the text."""
+        return _reference("std", "doc", f"/{page}", self.env.docname)
+
+    def _row(self, result: Result) -> nodes.row:
+        """The row of one result."""
+        check = result.check
+        verdicts = {verdict.method: verdict for verdict in result.verdicts}
+        statement = nodes.entry()
+        statement += nodes.paragraph(
+            "", "", nodes.strong("", "", _reference("math", "eq", check.result, self.env.docname)),
+            nodes.Text(f" {check.kind}"), classes=["ledger-name"],
+        )  # fmt: skip
+        if check.result in self.env.ledger_equations:
+            latex = self.env.ledger_equations[check.result][1]
+            statement += nodes.math_block(latex, latex, nowrap=False, number=None, classes=["ledger-equation"])
+        row = nodes.row(classes=["ledger-row"])
+        row += statement
+        row += _cell(COLUMNS[1], check.proved)
+        row += _cell(COLUMNS[2] if check.kind != "identity" else "Both sides evaluated", _measured(verdicts[NUMERIC]))
+        if AUTOMATIC in verdicts:
+            row += _cell(COLUMNS[3], _measured(verdicts[AUTOMATIC]))
+        else:
+            row += _cell(COLUMNS[3], "nothing to differentiate")
+        return row
+
+
+def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pending_xref:
+    """A cross-reference that Sphinx resolves, and complains about if it cannot."""
+    reference = addnodes.pending_xref(
+        "", refdomain=domain, reftype=kind, reftarget=target, refdoc=page, refexplicit=False, refwarn=True
+    )
+    reference += nodes.inline("", target)
+    return reference
+
+
+def _cell(label: str, text: str) -> nodes.entry:
+    """A cell that repeats the name of its column, which a narrow screen shows in place of the table's head."""
+    return nodes.entry("", nodes.paragraph("", "", nodes.inline(text=f"{label}: ", classes=["ledger-label"]),
+                                           nodes.Text(text)))  # fmt: skip
+
+
+def _measured(verdict: Verdict) -> str:
+    """The largest error, to the one digit that means anything."""
+    return "exact" if verdict.error == 0 else f"error {verdict.error:.0e}".replace("e-0", "e-")
+
+
+def verify_results(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
+    """Check every result before any page is read, and have the ledger read again if anything is new.
+
+    Raises
+    ------
+    sphinx.errors.ExtensionError
+        If a check cell cannot be used or a result is false: such a book is not built.
+    """
+    pages = {page: Path(env.doc2path(page)) for page in _in_reading_order(env)}
+    try:
+        results = verify_all(collect(pages), Path(app.doctreedir) / "derivations.json")
+    except CheckError as error:
+        raise sphinx.errors.ExtensionError(str(error)) from error
+    failures = [failure for result in results for failure in result.failures]
+    if failures:
+        raise sphinx.errors.ExtensionError("The book states a result that is false.\n" + "\n".join(failures))
+    logger.info("ledger: %d results, %d checks", len(results), sum(len(result.verdicts) for result in results))
+    if not hasattr(env, "ledger_pages"):
+        env.ledger_pages, env.ledger_equations, env.ledger_results = set(), {}, []
+    is_new = results != env.ledger_results
+    env.ledger_results = results
+    return sorted(env.ledger_pages - removed) if is_new else []
+
+
+def _in_reading_order(env: BuildEnvironment) -> list[str]:
+    """The pages in the order of _toc.yml, then any others."""
+    toc = getattr(env.config, "external_site_map", None)
+    ordered = [page for page in toc if page in env.found_docs] if toc is not None else []
+    return list(dict.fromkeys(ordered + sorted(env.found_docs)))
+
+
+def remember_equations(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the formula of every labelled result, for the table."""
+    for block in doctree.findall(nodes.math_block):
+        label = block.get("label") or ""
+        if label.startswith("eq-"):
+            app.env.ledger_equations[label] = (app.env.docname, block.astext())
+
+
+def forget_page(app: Sphinx, env: BuildEnvironment, page: str) -> None:
+    """Forget what a page had before it is read again."""
+    if hasattr(env, "ledger_pages"):
+        env.ledger_pages.discard(page)
+        env.ledger_equations = {label: kept for label, kept in env.ledger_equations.items() if kept[0] != page}
+
+
+def merge_pages(app: Sphinx, env: BuildEnvironment, pages: list[str], other: BuildEnvironment) -> None:
+    """Take over what a parallel reader found in its pages."""
+    env.ledger_pages |= other.ledger_pages & set(pages)
+    env.ledger_equations.update({label: kept for label, kept in other.ledger_equations.items() if kept[0] in pages})
+
+
+def note_reading(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Remember whether this build reads anything at all."""
+    env.ledger_is_stale = bool(pages)
+
+
+def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write the ledger again whenever a page was read: the formulas and numbers in it come from there."""
+    return sorted(env.ledger_pages) if getattr(env, "ledger_is_stale", False) else []
+
+
+def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of a labelled result that has no check, and of a check whose result is on no page or on another one."""
+    checked = {result.check.result: result.check for result in env.ledger_results}
+    for label, (page, _) in env.ledger_equations.items():
+        if label not in checked:
+            logger.warning("equation %s has no check cell; add one beside it", label, location=page)
+    for label, check in checked.items():
+        if label not in env.ledger_equations:
+            logger.warning("%s: no equation has this label", check.where, location=check.page)
+        elif env.ledger_equations[label][0] != check.page:
+            logger.warning("%s: the equation stands on another page", check.where, location=check.page)
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Connect the extension to Sphinx."""
+    app.add_node(ledger)
+    app.add_directive("ledger", LedgerDirective)
+    app.add_post_transform(FillLedger)
+    app.connect("env-get-outdated", verify_results)
+    app.connect("env-before-read-docs", note_reading)
+    app.connect("doctree-read", remember_equations)
+    app.connect("env-purge-doc", forget_page)
+    app.connect("env-merge-info", merge_pages)
+    app.connect("env-updated", write_again)
+    app.connect("env-check-consistency", require_equations)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

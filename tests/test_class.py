@@ -1,0 +1,362 @@
+"""The instructor's path: a sample class graded, its feedback, report and exports; broken submissions; resuming."""
+
+import copy
+import csv
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.__main__ import main
+from autograder.batch import grade_class
+from autograder.class_directory import ClassDirectory, Submission
+from autograder.errors import AutograderError
+from autograder.execution import KernelExecutor
+from autograder.gradebook import read_grades
+from autograder.problem_set import find_problem_sets
+from autograder.release import instructor_version, student_version
+from autograder.report import item_statistics
+from autograder.whole_files import write_notebook
+
+SETS = ["ps0-warmup", "ps1-information"]
+NAMES = ["ps0-warmup"]
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def graded_class(tmp_path_factory):
+    """A class of 20 with both problem sets, graded once for all tests that only look at it."""
+    root = tmp_path_factory.mktemp("class")
+    assert main(["sample-class", "--class", str(root), "--students", "20"]) == 0
+    assert main(["grade", "--class", str(root), "--jobs", "2"]) == 0
+    assert main(["feedback", "--class", str(root)]) == 0
+    assert main(["report", "--class", str(root)]) == 0
+    for form in ("plain", "canvas", "moodle"):
+        assert main(["export", "--class", str(root), "--format", form]) == 0
+    return root
+
+
+def test_each_student_gets_the_score_the_bank_promises(graded_class, course):
+    promised = {(row["student_id"], row["assignment"]): row["score"] for row in rows(graded_class / "promised.csv")}
+    assert len(promised) == 40
+    for problem_set in find_problem_sets(course, SETS):
+        grades = read_grades(ClassDirectory(graded_class), problem_set)
+        for student, items in grades.items():
+            automatic = sum(items[name] for name, item in problem_set.items.items() if not item.by_hand)
+            assert automatic == float(promised[student, problem_set.name]), f"{student}, {problem_set.name}"
+
+
+def test_the_class_holds_every_bank_entry(graded_class, course):
+    for problem_set in find_problem_sets(course, SETS):
+        texts = "\n".join(path.read_text() for path in graded_class.glob(f"submitted/*/{problem_set.name}/*.ipynb"))
+        for entry in problem_set.bank:
+            line = json.dumps(max(entry.code.splitlines(), key=len))[1:-1]
+            assert line in texts, f"{problem_set.name}: no student gave {entry}"
+
+
+def test_what_a_person_grades_is_counted_and_left_open(graded_class, course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    directory = ClassDirectory(graded_class)
+    kinds = {outcome.outcome for outcome in directory.outcomes([problem_set.name]).values()}
+    assert kinds == {"needs-manual-grading", "graded"}  # the last student handed in the notebook as it was
+    first = read_grades(directory, problem_set)["student-01"]
+    assert None in first.values()
+
+
+def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_class, course):
+    table = rows(graded_class / "grades.csv")
+    assert list(table[0])[:4] == ["student_id", "assignment", "score", "max_score"]
+    problem_sets = find_problem_sets(course, SETS)
+    items = [f"{ps.name}:{item}" for ps in problem_sets for item in ps.items]
+    assert list(table[0])[4:] == items
+    assert [(row["student_id"], row["assignment"]) for row in table] == sorted(
+        (f"student-{i:02d}", name) for i in range(1, 21) for name in SETS
+    )
+    for row in table:
+        own = [float(row[item]) for item in items if row[item]]
+        assert sum(own) == pytest.approx(float(row["score"]))
+
+
+def test_canvas_and_moodle_exports_have_a_row_a_student(graded_class):
+    canvas = rows(graded_class / "grades-canvas.csv")
+    assert canvas[0]["Student"].strip() == "Points Possible"
+    assert len(canvas) == 21
+    moodle = rows(graded_class / "grades-moodle.csv")
+    assert list(moodle[0]) == ["username", *SETS]
+    assert len(moodle) == 20
+    plain = {(row["student_id"], row["assignment"]): row["score"] for row in rows(graded_class / "grades.csv")}
+    for row in moodle:
+        assert all(row[name] == plain[row["username"], name] for name in SETS)
+
+
+class References(html.parser.HTMLParser):
+    """Collects what a page would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.loaded = []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag in ("script", "img", "iframe", "link"):
+            self.loaded.append(attrs.get("src") or attrs.get("href"))
+
+
+def test_the_report_is_one_file_that_opens_offline(graded_class, course):
+    page = (graded_class / "report" / "index.html").read_text(encoding="utf-8")
+    parser = References()
+    parser.feed(page)
+    assert parser.loaded == []
+    assert "@import" not in page
+    assert page.count("<svg") == 2 * len(SETS)
+    for problem_set in find_problem_sets(course, SETS):
+        for item in problem_set.items:
+            assert f"<td>{item}</td>" in page
+
+
+def test_item_statistics_know_who_is_strong(course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    names = list(problem_set.items)
+    full = {name: item.max_score for name, item in problem_set.items.items()}
+    strong, weak = dict(full), dict.fromkeys(full, 0.0)
+    by_item = {s.name: s for s in item_statistics(problem_set, [strong, strong, weak])}
+    assert all(s.earned == pytest.approx(2 / 3) for s in by_item.values())
+    assert all(s.discrimination == pytest.approx(1) for s in by_item.values())
+    against = strong | {names[0]: 0.0}, weak | {names[0]: full[names[0]]}
+    by_item = {s.name: s for s in item_statistics(problem_set, list(against))}
+    assert by_item[names[0]].discrimination == pytest.approx(-1)
+    ungraded = item_statistics(problem_set, [{name: None for name in names}])
+    assert all(s.graded == 0 and s.earned != s.earned for s in ungraded)
+
+
+def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
+    for problem_set in find_problem_sets(course, SETS):
+        secrets = {
+            line.strip()
+            for cell in instructor_version(problem_set).cells
+            if cell.cell_type == "code" and "### BEGIN HIDDEN TESTS" in cell.source
+            for line in re.search(r"### BEGIN HIDDEN TESTS(.*?)### END HIDDEN TESTS", cell.source, re.DOTALL)[
+                1
+            ].splitlines()
+            if len(line.strip()) > 12 and not line.strip().startswith(("import ", "from ", "#"))
+        }
+        visible = "\n".join(cell.source for cell in student_version(problem_set).cells)
+        secrets = {line for line in secrets if line not in visible}
+        pages = sorted(graded_class.glob(f"feedback/*/{problem_set.name}/*.html"))
+        assert len(pages) == 20
+        for page in pages:
+            text = re.sub(r"<[^>]+>", "", html.unescape(page.read_text(encoding="utf-8")))
+            shown = [line for line in secrets if line in text]
+            assert not shown, f"{page} reveals {shown[0]!r}"
+    failed = (graded_class / "feedback" / "student-20" / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
+    assert "not attempted" in failed
+
+
+def test_grading_again_changes_nothing(graded_class, capsys):
+    before = (graded_class / "gradebook.db").read_bytes()
+    assert main(["grade", "--class", str(graded_class)]) == 0
+    assert "40 unchanged" in capsys.readouterr().out
+    assert (graded_class / "gradebook.db").read_bytes() == before
+
+
+def test_stock_nbgrader_gives_the_same_scores(graded_class, course, tmp_path):
+    """The class directory is nbgrader's: its own command grades it, and agrees on every automatic point."""
+    copied = tmp_path / "class"
+    shutil.copytree(graded_class, copied)
+    config = copied / "nbgrader_config.py"
+    config.write_text(config.read_text().replace(str(graded_class), str(copied)))
+    students = ["student-01", "student-09", "student-19", "student-20"]
+    for student in students:
+        command = [sys.executable, "-m", "nbgrader", "autograde", "ps1-information", "--student", student, "--force"]
+        environment = os.environ | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+        run = subprocess.run(command, cwd=copied, env=environment, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    ours = read_grades(ClassDirectory(graded_class), problem_set)
+    theirs = read_grades(ClassDirectory(copied), problem_set)
+    assert {student: theirs[student] for student in students} == {student: ours[student] for student in students}
+
+
+# ---- bad input: one broken submission stops no other
+
+
+@pytest.fixture(scope="session")
+def warmup(course):
+    return find_problem_sets(course, NAMES)[0]
+
+
+@pytest.fixture(scope="session")
+def broken_class(tmp_path_factory, warmup):
+    """A class in which nearly everything that can go wrong has gone wrong."""
+    root = tmp_path_factory.mktemp("broken class")
+    assert main(["sample-class", "ps0-warmup", "--class", str(root), "--students", "1"]) == 0
+    shutil.rmtree(root / "submitted" / "student-01")
+    (root / "promised.csv").unlink()
+    solved = student_version(warmup)
+    for cell in solved.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = warmup.reference_answers["nats_to_bits"]
+
+    def submit(student, notebook=None, text=None, name="ps0-warmup.ipynb"):
+        path = root / "submitted" / student / "ps0-warmup" / name
+        if text is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        else:
+            write_notebook(notebook or solved, path)
+
+    submit("good")
+    submit("name with space")
+    submit("Žofie Müller-李")
+    submit("renamed", name="my homework (1).ipynb")
+    submit("not json", text="this is my homework")
+    submit("not utf8", text=b"\xff\xfe\x00")
+    submit("no cells", text='{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
+    (root / "submitted" / "empty folder" / "ps0-warmup").mkdir(parents=True)
+    removed = copy.deepcopy(solved)
+    removed.cells = [
+        c for c in removed.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "nats_to_bits-hidden"
+    ]
+    submit("cell removed", removed)
+    doubled = copy.deepcopy(solved)
+    doubled.cells += copy.deepcopy([c for c in solved.cells if "nbgrader" in c.metadata])
+    submit("cells doubled", doubled)
+    dead = copy.deepcopy(solved)
+    dead.cells[-1]["cell_type"] = "code"
+    dead.cells[-1].update(source="import os; os._exit(1)", outputs=[], execution_count=None)
+    submit("dead kernel", dead)
+    submit("two files", name="a.ipynb")
+    submit("two files", name="b.ipynb")
+    (root / "submitted" / "stray file").write_text("not a student")
+    return root
+
+
+EXPECTED = {
+    "good": "graded",
+    "name with space": "graded",
+    "Žofie Müller-李": "graded",
+    "renamed": "graded",
+    "cell removed": "graded",
+    "cells doubled": "graded",
+    "not json": "failed",
+    "not utf8": "failed",
+    "no cells": "failed",
+    "empty folder": "failed",
+    "dead kernel": "failed",
+    "two files": "failed",
+}
+
+
+@pytest.fixture(scope="session")
+def graded_broken_class(broken_class):
+    command = [sys.executable, "-m", "autograder", "grade", "ps0-warmup", "--class", str(broken_class)]
+    return broken_class, subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_broken_submission_is_named_with_its_reason_and_stops_no_other(graded_broken_class):
+    root, run = graded_broken_class
+    assert run.returncode == 3, run.stderr
+    outcomes = {s.student: o for s, o in ClassDirectory(root).outcomes(NAMES).items()}
+    assert {student: outcome.outcome for student, outcome in outcomes.items()} == EXPECTED
+    for student, outcome in outcomes.items():
+        if outcome.outcome == "failed":
+            assert f"failed: {student}, ps0-warmup: {outcome.reason}" in run.stderr
+    assert "6 failed, 6 graded" in run.stdout
+
+
+def test_a_failed_submission_is_exported_blank_and_never_as_zero(graded_broken_class, warmup):
+    root, _ = graded_broken_class
+    assert main(["export", "ps0-warmup", "--class", str(root)]) == 0
+    scores = {row["student_id"]: row["score"] for row in rows(root / "grades.csv")}
+    assert scores == {student: "1" if outcome == "graded" else "" for student, outcome in EXPECTED.items()}
+    with Gradebook(ClassDirectory(root).database_url) as gradebook:
+        assert {s.student.id for s in gradebook.assignment_submissions("ps0-warmup")} == {
+            student for student, outcome in EXPECTED.items() if outcome == "graded"
+        }
+
+
+def test_feedback_and_report_of_a_broken_class_name_the_reasons(graded_broken_class):
+    root, _ = graded_broken_class
+    assert main(["feedback", "ps0-warmup", "--class", str(root)]) == 0
+    page = (root / "feedback" / "not json" / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
+    assert "not valid JSON" in page
+    assert "not even 0" in page
+    assert main(["report", "ps0-warmup", "--class", str(root)]) == 0
+    report = (root / "report" / "index.html").read_text(encoding="utf-8")
+    assert "not valid JSON" in report
+
+
+def test_a_mended_submission_is_graded_and_a_spoiled_one_loses_its_grade(tmp_path, warmup):
+    assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "2"]) == 0
+    assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
+    path = tmp_path / "submitted" / "student-01" / "ps0-warmup" / "ps0-warmup.ipynb"
+    text = path.read_text(encoding="utf-8")
+    path.write_text("gone", encoding="utf-8")
+    assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 3
+    assert "student-01" not in read_grades(ClassDirectory(tmp_path), warmup)
+    assert not (tmp_path / "autograded" / "student-01" / "ps0-warmup" / "ps0-warmup.ipynb").exists()
+    path.write_text(text, encoding="utf-8")
+    assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
+    assert "student-01" in read_grades(ClassDirectory(tmp_path), warmup)
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, warmup):
+    assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "4"]) == 0
+    directory = ClassDirectory(tmp_path)
+
+    class Killed(BaseException):
+        pass
+
+    def kill_after_two(submission, outcome, seen=[]):  # noqa: B006
+        seen.append(submission)
+        if len(seen) == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        grade_class(directory, [warmup], KernelExecutor(), 1, finished=kill_after_two)
+    assert len(directory.outcomes(NAMES)) == 2
+    batch = grade_class(directory, [warmup], KernelExecutor(), 1)
+    assert batch.graded_now == 2
+    promised = {row["student_id"]: float(row["score"]) for row in rows(tmp_path / "promised.csv")}
+    grades = read_grades(directory, warmup)
+    assert {student: sum(items.values()) for student, items in grades.items()} == promised
+
+
+def test_a_grade_given_by_hand_survives_grading_again(tmp_path, warmup):
+    assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
+    assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
+    directory = ClassDirectory(tmp_path)
+    with Gradebook(directory.database_url) as gradebook:
+        grade = gradebook.find_grade("nats_to_bits-hidden", "ps0-warmup", "ps0-warmup", "student-01")
+        grade.manual_score = 0.5
+        gradebook.db.commit()
+    directory.forget_outcome(Submission("student-01", "ps0-warmup"))
+    assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
+    assert read_grades(directory, warmup) == {"student-01": {"nats_to_bits": 0.5}}
+
+
+def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, warmup):
+    assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
+
+    class Broken(KernelExecutor):
+        def __call__(self, notebook):
+            executed = super().__call__(notebook)
+            for cell in executed.cells:
+                if cell.cell_type == "code":
+                    cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+            return executed
+
+    with pytest.raises(AutograderError, match="the reference solution loses points here"):
+        grade_class(ClassDirectory(tmp_path), [warmup], Broken(), 1)
+    assert ClassDirectory(tmp_path).outcomes(NAMES) == {}

@@ -1,0 +1,135 @@
+"""Releases: in step with their sources, the same bytes each time, without solutions; faulty sets are refused."""
+
+import copy
+import shutil
+
+import nbformat
+import pytest
+
+from autograder.errors import AutograderError, UsageError
+from autograder.execution import KernelExecutor
+from autograder.problem_set import BankEntry, ProblemSet, find_problem_sets, grade_id, is_solution
+from autograder.proof import prove
+from autograder.release import student_version
+from autograder.whole_files import write_notebook
+
+SETS = ["ps0-warmup", "ps1-information"]
+
+
+@pytest.fixture
+def warmup(course) -> ProblemSet:
+    return find_problem_sets(course, ["ps0-warmup"])[0]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
+    problem_set = find_problem_sets(course, [name])[0]
+    write_notebook(student_version(problem_set), tmp_path / "made.ipynb")
+    committed = course / "exercises" / name / f"{name}.ipynb"
+    assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
+        f"{committed} is not what its source gives; run: make release"
+    )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_release_is_a_valid_notebook_without_solutions_and_hidden_tests(course, name):
+    path = course / "exercises" / name / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    text = path.read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in text
+    assert "BEGIN HIDDEN TESTS" not in text
+    problem_set = find_problem_sets(course, [name])[0]
+    for cell in notebook.cells:
+        if is_solution(cell):
+            lines = set(problem_set.reference_answers[grade_id(cell)].splitlines())
+            released = set(cell.source.splitlines())
+            assert lines - released, f"{name}: the release gives away all of {grade_id(cell)}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_cell_ids_are_unique_and_follow_from_the_source(course, name):
+    notebooks = [student_version(find_problem_sets(course, [name])[0]) for _ in range(2)]
+    ids = [[cell.id for cell in notebook.cells] for notebook in notebooks]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == len(ids[0])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_bank_says_how_each_entry_reads_to_a_student(course, name):
+    for entry in find_problem_sets(course, [name])[0].bank:
+        if entry.kind == "misconception":
+            assert entry.diagnosis.rstrip().endswith("."), f"{name}, {entry}: the diagnosis is no sentence"
+            assert entry.revisit, f"{name}, {entry}: says nothing to revisit"
+
+
+def test_an_unknown_set_is_named_beside_those_that_exist(course):
+    with pytest.raises(UsageError, match="no problem set 'ps99'; there are ps0-warmup"):
+        find_problem_sets(course, ["ps99"])
+
+
+def spoiled(problem_set: ProblemSet, **changes: BankEntry) -> ProblemSet:
+    changed = copy.copy(problem_set)
+    changed.__dict__["bank"] = list(changes.values())
+    return changed
+
+
+def entry(kind: str, code: str, loses: set[str] = frozenset()) -> BankEntry:
+    return BankEntry("spoiled", kind, "nats_to_bits", code, frozenset(loses), "is wrong.", "units")
+
+
+RIGHT = "import math\ndef nats_to_bits(x):\n    return x / math.log(2)\n"
+WRONG = "def nats_to_bits(x):\n    return x\n"
+HIDDEN = "nats_to_bits-hidden"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (
+            entry("misconception", RIGHT, {HIDDEN}),
+            f"misconception 'spoiled' of nats_to_bits keeps the points of {HIDDEN}",
+        ),
+        (entry("alternative", WRONG), f"alternative 'spoiled' of nats_to_bits loses the points of {HIDDEN}"),
+    ],
+)
+def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says):
+    (fault,) = prove(spoiled(warmup, bad=bad), KernelExecutor())
+    assert says in fault
+
+
+def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(course, tmp_path):
+    folder = tmp_path / "solutions" / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    text = source.read_text(encoding="utf-8")
+
+    source.write_text(text.replace("/ math.log(2)", "/ math.log(3)"), encoding="utf-8")
+    faults = prove(ProblemSet(folder), KernelExecutor())
+    assert any("the reference solution loses points in nats_to_bits-hidden" in fault for fault in faults)
+
+    begin, end = text.index("### BEGIN HIDDEN TESTS"), text.index("### END HIDDEN TESTS")
+    source.write_text(text[:begin] + "### BEGIN HIDDEN TESTS\npass\n" + text[end:], encoding="utf-8")
+    faults = prove(ProblemSet(folder), KernelExecutor())
+    assert any("the unsolved notebook gets points in nats_to_bits-hidden" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "says"),
+    [
+        ("kind: misconception", "kind: mistake", "needs a name and a kind"),
+        ("replaces: nats_to_bits\n", "replaces: bits\n", "which is no solution cell"),
+        ("loses: [nats_to_bits-hidden]", "loses: [nats]", "which is no test cell"),
+        ("kind: misconception", "kind: alternative", "an alternative says none of the three"),
+        ("diagnosis:", "diagnosed:", "unknown key 'diagnosed'"),
+    ],
+)
+def test_a_malformed_bank_is_refused_in_one_sentence(course, tmp_path, replace, by, says):
+    folder = tmp_path / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    bank = folder / "bank.md"
+    text = bank.read_text(encoding="utf-8")
+    assert replace in text
+    bank.write_text(text.replace(replace, by, 1), encoding="utf-8")
+    with pytest.raises(AutograderError, match=says):
+        _ = ProblemSet(folder).bank
