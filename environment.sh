@@ -130,6 +130,7 @@ project() {
 
 browser() {
     has_browser && return
+    ls "$PLAYWRIGHT_BROWSERS_PATH"/chromium*/INSTALLATION_COMPLETE >/dev/null 2>&1 && return
     say "==> Browser for the tests, from Playwright (once)"
     .venv/bin/playwright install --with-deps --only-shell chromium ||
         fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."

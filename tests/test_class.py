@@ -34,19 +34,6 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(scope="session")
-def graded_class(tmp_path_factory):
-    """A class of 20 with both problem sets, graded once for all tests that only look at it."""
-    root = tmp_path_factory.mktemp("class")
-    assert main(["sample-class", "--class", str(root), "--students", "20"]) == 0
-    assert main(["grade", "--class", str(root), "--jobs", "2"]) == 0
-    assert main(["feedback", "--class", str(root)]) == 0
-    assert main(["report", "--class", str(root)]) == 0
-    for form in ("plain", "canvas", "moodle"):
-        assert main(["export", "--class", str(root), "--format", form]) == 0
-    return root
-
-
 def test_each_student_gets_the_score_the_bank_promises(graded_class, course):
     promised = {(row["student_id"], row["assignment"]): row["score"] for row in rows(graded_class / "promised.csv")}
     assert len(promised) == 40
@@ -136,7 +123,7 @@ def test_item_statistics_know_who_is_strong(course):
     against = strong | {names[0]: 0.0}, weak | {names[0]: full[names[0]]}
     by_item = {s.name: s for s in item_statistics(problem_set, list(against))}
     assert by_item[names[0]].discrimination == pytest.approx(-1)
-    ungraded = item_statistics(problem_set, [{name: None for name in names}])
+    ungraded = item_statistics(problem_set, [dict.fromkeys(names)])
     assert all(s.graded == 0 and s.earned != s.earned for s in ungraded)
 
 

@@ -1,0 +1,100 @@
+"""nbgrader's formgrader, in a real browser, on a class directory that this package made and graded."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from autograder.class_directory import ClassDirectory
+from autograder.export import number
+from autograder.gradebook import read_grades
+from autograder.problem_set import find_problem_sets
+
+TOKEN = "for-this-test"
+
+
+@pytest.fixture(scope="module")
+def formgrader(graded_class, tmp_path_factory):
+    """The address of a Jupyter server that runs in the class directory."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = tmp_path_factory.mktemp("jupyter")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTER_TOKEN": TOKEN,
+    }
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=graded_class, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(150):
+                assert server.poll() is None, (home / "log").read_text()
+                try:
+                    if requests.get(f"{address}/api", timeout=5).ok:
+                        break
+                except requests.ConnectionError:
+                    time.sleep(0.2)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def page(formgrader):
+    from playwright.sync_api import sync_playwright
+
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert browser_path, "Chromium is missing; `make test` installs it, see environment.sh"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        page.goto(f"{formgrader}/tree?token={TOKEN}")  # sets the cookie
+        yield page
+        browser.close()
+
+
+def test_the_formgrader_lists_the_assignments_with_their_submissions(formgrader, page):
+    page.goto(f"{formgrader}/formgrader/manage_assignments")
+    for name in ("ps0-warmup", "ps1-information"):
+        row = page.locator("tr", has_text=name)
+        row.wait_for()
+        assert "20" in row.inner_text()
+
+
+def test_the_formgrader_shows_every_student_the_grade_we_gave(formgrader, page, graded_class, course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    grades = read_grades(ClassDirectory(graded_class), problem_set)
+    page.goto(f"{formgrader}/formgrader/manage_submissions/ps1-information")
+    page.locator("tr", has_text="student-01").wait_for()
+    for student, items in grades.items():
+        score = sum(points for points in items.values() if points is not None)
+        text = page.locator("tr", has_text=student).inner_text()
+        assert f"{number(score)} / {number(problem_set.max_score)}" in text, text
+
+
+def test_a_submission_opens_in_the_formgrader_with_its_answers_and_scores(formgrader, page):
+    listed = page.request.get(f"{formgrader}/formgrader/api/notebooks/ps1-information").json()
+    assert [notebook["name"] for notebook in listed] == ["ps1-information"]
+    submissions = page.request.get(
+        f"{formgrader}/formgrader/api/submitted_notebooks/ps1-information/ps1-information"
+    ).json()
+    assert len(submissions) == 20
+    page.goto(f"{formgrader}/formgrader/submissions/{submissions[0]['id']}/")
+    page.locator(".nbgrader_cell").first.wait_for()
+    scores = page.locator("input.score")
+    assert scores.count() > 10
+    assert page.locator(".nbgrader_cell", has_text="def entropy").count()
