@@ -53,7 +53,8 @@ SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
 all: website class ## everything: the website, the problem sets, and a sample class graded and reported (the default)
 	@printf '\n'
 	@cat $(STAMPS)/grades.txt
-	@printf '\n%-12s %s\n' \
+	@printf '\n'
+	@printf '%-12s %s\n' \
 	    'Website' '_build/html/index.html (make serve: http://localhost:$(PORT))' \
 	    'Grades' '$(CLASS)/grades.csv' \
 	    'Report' '$(CLASS)/report/index.html'

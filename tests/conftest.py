@@ -1,10 +1,35 @@
 """What several test files need: where the course lies, and a class that is graded once."""
 
+import fcntl
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from autograder.__main__ import main
+
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The website, built strictly; a site that is up to date costs a few seconds. BOOK_OUTPUT names another place."""
+    output = Path(os.environ.get("BOOK_OUTPUT", ROOT))
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "-W", "-n", "--keep-going"]
+    (output / "_build").mkdir(parents=True, exist_ok=True)
+    with open(output / "_build" / ".lock", "w") as lock:  # one build at a time, though pytest may have several workers
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build = subprocess.run(
+            [*command, "--path-output", str(output)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    if build.returncode != 0:
+        told = [line for line in build.stdout.splitlines() if "WARNING: " in line or "rror" in line]
+        pytest.fail("the strict build of the book fails:\n" + "\n".join(told or build.stdout.splitlines()[-30:]))
+    return output / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Render mathematics with the Node.js of the virtual environment, and name the formula that KaTeX refuses."""
 
 import functools
+import html
 import json
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def _render_once(latex: str, options: str) -> str:
         return _render(latex, json.loads(options))
     except katex.KaTeXError as error:
         logger.warning("KaTeX cannot render this formula: %s (%s)", latex.strip(), error)
-        return f"<code>{latex}</code>"
+        return f"<code>{html.escape(latex)}</code>"
 
 
 def render_latex(latex: str, options: dict | None = None) -> str:

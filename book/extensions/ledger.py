@@ -117,7 +117,7 @@ def verify_results(app: Sphinx, env: BuildEnvironment, added: set, changed: set,
     """
     pages = {page: Path(env.doc2path(page)) for page in _in_reading_order(env)}
     try:
-        results = verify_all(collect(pages), Path(app.doctreedir) / "derivations.json")
+        results = verify_all(collect(pages), Path(app.outdir).parent / ".derivations.json")
     except CheckError as error:
         raise sphinx.errors.ExtensionError(str(error)) from error
     failures = [failure for result in results for failure in result.failures]

@@ -1,0 +1,50 @@
+"""Mend what the extensions leave untidy in the pages: ids that stand twice, pictures whose size a browser cannot know."""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from PIL import Image
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+# sphinx_proof and sphinx_exercise give every block of a kind the same ids, which nothing refers to.
+REPEATED = {"proof", "proof-content", "exercise-content", "solution-content"}
+
+
+class DropRepeatedIds(SphinxPostTransform):
+    """Take away ids that name nothing in particular."""
+
+    default_priority = 900  # last: the extensions have resolved their own references by then
+
+    def run(self, **kwargs: object) -> None:
+        """Change the page in place."""
+        for node in self.document.findall(nodes.Element):
+            if REPEATED & set(node["ids"]):
+                node["ids"] = [name for name in node["ids"] if name not in REPEATED]
+
+
+def size_pictures(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """State the size of each PNG picture, so that the text below does not jump when it arrives.
+
+    The sizes become attributes, where docutils would write a style that the style sheet could not make narrower.
+    """
+    files = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
+
+    def with_size(tag: re.Match[str]) -> str:
+        file = files.get(tag["name"])
+        if file is None or file.suffix != ".png" or re.search(r"\b(?:width|height)\b[=:]", tag[0]):
+            return tag[0]
+        with Image.open(file) as picture:
+            width, height = picture.size
+        return f'<img width="{width}" height="{height}"{tag[0].removeprefix("<img")}'
+
+    if doctree is not None:
+        context["body"] = re.sub(r'<img [^>]*src="[^"]*/(?P<name>[^"/]+)"[^>]*>', with_size, context["body"])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.add_post_transform(DropRepeatedIds)
+    app.connect("html-page-context", size_pictures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
