@@ -48,17 +48,19 @@ interpreter() {
         "install one and name it, as in 'make PYTHON=/path/to/python3.12'."
 }
 
+ask_for_sudo() {
+    say "    System packages are missing ($*): sudo asks for your password to install them."
+    sudo -v
+}
+
 # Installs the system packages "$@" by apt, as root or by sudo; otherwise prints the command that does, and stops.
 install_system_packages() {
     local as_root=() command="apt-get update && apt-get install --yes --no-install-recommends $*"
     command -v apt-get >/dev/null || fail "This system has no apt-get: install what corresponds to Debian's $* and try again."
     if [ "$(id -u)" -ne 0 ]; then
-        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-            as_root=(sudo -n)
-        elif command -v sudo >/dev/null && [ -t 0 ]; then
-            say "    The system packages $* are missing; sudo may ask for your password to install them."
-            as_root=(sudo)
-        else
+        as_root=(sudo)
+        # Without a terminal nobody can type a password.
+        if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || { [ -t 0 ] && ask_for_sudo "$@"; }; }; then
             fail "System packages are missing, and this user may not install them. Run this as root, then try again:"$'\n'"    $command"
         fi
     fi
