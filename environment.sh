@@ -3,7 +3,7 @@
 # interpreter and the ways of installing system packages are too long for recipes.
 #
 #   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip
-#   environment.sh system-for-tests  the same, and Debian's Chromium for the tests of the website
+#   environment.sh system-for-tests  the same, and for the tests Debian's Chromium and what drives it
 #   environment.sh packages          .venv anew, with every package of requirements.txt
 #   environment.sh project           this project itself, into .venv
 #   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
@@ -83,6 +83,11 @@ has_browser_package() {
     [ "$(. /etc/os-release 2>/dev/null; echo "${ID:-}")" = debian ]
 }
 
+# Playwright drives the browser from a Node.js of its own, which needs this library.
+has_libatomic() {
+    [ ! -x /sbin/ldconfig ] || /sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null
+}
+
 system() {
     local python missing=()
     python=$(interpreter)
@@ -91,6 +96,9 @@ system() {
     fi
     if [ "${1:-}" = for-tests ] && ! has_browser && has_browser_package; then
         missing+=(chromium)
+    fi
+    if [ "${1:-}" = for-tests ] && ! has_libatomic; then
+        missing+=(libatomic1)
     fi
     [ ${#missing[@]} -eq 0 ] || install_system_packages "${missing[@]}"
     makes_environments "$python" ||
