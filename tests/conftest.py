@@ -10,7 +10,6 @@ import pytest
 
 from autograder.__main__ import main
 
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
 

@@ -9,14 +9,19 @@ import tinycss2
 from book_pages import ROOT, chapters, html_of, pages
 from bs4 import BeautifulSoup
 
+
 def all_html(site: Path) -> list[str]:
     """Every page of the site, the index and the search page included."""
-    return sorted(str(path.relative_to(site).with_suffix("")) for path in site.rglob("*.html") if "_static" not in path.parts)
+    return sorted(
+        str(path.relative_to(site).with_suffix("")) for path in site.rglob("*.html") if "_static" not in path.parts
+    )
 
 
 def loaded(html: BeautifulSoup) -> list[str]:
     """Everything that a browser fetches by itself when it shows a page."""
-    found = [tag["src"] for tag in html.select("script[src], img[src], iframe[src], source[src], video[src], audio[src]")]
+    found = [
+        tag["src"] for tag in html.select("script[src], img[src], iframe[src], source[src], video[src], audio[src]")
+    ]
     found += [link["href"] for link in html.select("link[href]") if set(link["rel"]) & {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}]  # fmt: skip
     for style in html.select("style"):
         found += addresses_in(style.get_text())
@@ -36,7 +41,9 @@ def addresses_in(css: str) -> list[str]:
             elif node.type == "function" and node.lower_name == "url":
                 found.extend(argument.value for argument in node.arguments if argument.type == "string")
             elif node.type == "at-keyword" and node.lower_value == "import":
-                found.extend(following.value for following in nodes[place + 1 : place + 3] if following.type == "string")
+                found.extend(
+                    following.value for following in nodes[place + 1 : place + 3] if following.type == "string"
+                )
             walk(getattr(node, "content", None) or getattr(node, "arguments", None) or [])
 
     walk(tinycss2.parse_component_value_list(css))
@@ -61,7 +68,9 @@ def test_the_addresses_in_a_style_sheet_are_found():
 
 
 def test_no_page_loads_anything_from_another_host(site):
-    elsewhere = {page: found for page in all_html(site) if (found := [a for a in loaded(html_of(site, page)) if is_elsewhere(a)])}
+    elsewhere = {
+        page: found for page in all_html(site) if (found := [a for a in loaded(html_of(site, page)) if is_elsewhere(a)])
+    }
     assert not elsewhere, f"these pages would ask other hosts; copy the files into book/static instead: {elsewhere}"
 
 
@@ -105,7 +114,9 @@ def test_no_internal_link_is_broken(site):
             elif parts.fragment and target.suffix == ".html":
                 if target not in anchors:
                     html = html_of(site, str(target.relative_to(site).with_suffix("")))
-                    anchors[target] = {tag["id"] for tag in html.select("[id]")} | {tag["name"] for tag in html.select("a[name]")}
+                    anchors[target] = {tag["id"] for tag in html.select("[id]")} | {
+                        tag["name"] for tag in html.select("a[name]")
+                    }
                 if unquote(parts.fragment) not in anchors[target]:
                     broken.append(f"{page}.html: {link['href']} (no such anchor)")
     assert not broken, "these links lead nowhere:\n" + "\n".join(sorted(set(broken)))
@@ -166,4 +177,6 @@ def test_the_only_scripts_and_styles_of_ours_are_in_the_repository(site):
 def test_the_theme_offers_no_repository_and_no_launch_buttons(site):
     for page in pages():
         text = str(html_of(site, page).select_one(".bd-header-article, header") or "")
-        assert not re.search(r"binder|colab|thebe|github", text, re.IGNORECASE), f"{page}: a button leads to another host"
+        assert not re.search(r"binder|colab|thebe|github", text, re.IGNORECASE), (
+            f"{page}: a button leads to another host"
+        )

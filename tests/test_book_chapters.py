@@ -18,7 +18,9 @@ def words(text: str) -> int:
 def test_a_chapter_opens_with_something_concrete(page):
     opening = sections(page)[""].split("```{admonition}")[0]
     body = re.sub(r"^# .*$", "", opening, flags=re.MULTILINE)
-    assert words(body) >= 40, f"{page}: begin with a puzzle or a scene before `What you will learn`; found: {body.strip()}"
+    assert words(body) >= 40, (
+        f"{page}: begin with a puzzle or a scene before `What you will learn`; found: {body.strip()}"
+    )
 
 
 @pytest.mark.parametrize("page", chapters())
@@ -29,13 +31,17 @@ def test_a_chapter_says_what_you_will_learn(page):
 
 @pytest.mark.parametrize("page", chapters())
 def test_a_chapter_has_exercises_with_folded_solutions(page):
-    exercises = [options.get("label", "") for name, _, options, _ in directives(page) if name in ("exercise", "exercise-start")]
+    exercises = [
+        options.get("label", "") for name, _, options, _ in directives(page) if name in ("exercise", "exercise-start")
+    ]
     solutions = {a: options for name, a, options, _ in directives(page) if name in ("solution", "solution-start")}
     assert len(exercises) >= 3, f"{page}: has {len(exercises)} exercises; write at least three"
     for label in exercises:
         assert label.startswith("ex-"), f"{page}: the label of the exercise `{label}` starts with `ex-`"
         assert label in solutions, f"{page}: exercise {label} has no solution"
-        assert "dropdown" in solutions[label].get("class", ""), f"{page}: fold the solution of {label} (`:class: dropdown`)"
+        assert "dropdown" in solutions[label].get("class", ""), (
+            f"{page}: fold the solution of {label} (`:class: dropdown`)"
+        )
 
 
 @pytest.mark.parametrize("page", chapters())
@@ -44,14 +50,18 @@ def test_a_chapter_ends_with_its_summary_problem_sets_and_reading(page):
     for heading in ("Exercises", "Summary", "Further reading"):
         assert heading in headings, f"{page}: has no section `{heading}`; its sections are {headings[1:]}"
     listed = [argument for name, argument, _, _ in directives(page) if name == "problem-sets"]
-    assert listed == [page.removeprefix("book/")], f"{page}: list its problem sets once, with its own name; found {listed}"
+    assert listed == [page.removeprefix("book/")], (
+        f"{page}: list its problem sets once, with its own name; found {listed}"
+    )
 
 
 @pytest.mark.parametrize("page", pages())
 def test_cells_are_short(site, page):
     cells = code_cells(site, page)
     long = [f"{cell.where}: {cell.lines} lines" for cell in cells if cell.is_in_view and cell.lines > LONGEST_CELL]
-    assert not long, f"split or fold these cells (tag hide-input); {LONGEST_CELL} lines is the most a reader sees: {long}"
+    assert not long, (
+        f"split or fold these cells (tag hide-input); {LONGEST_CELL} lines is the most a reader sees: {long}"
+    )
     median = median_of_visible_lines(cells)
     assert median <= MEDIAN_CELL, f"{page}: the median cell has {median} lines in view; {MEDIAN_CELL} is the most"
 
@@ -67,9 +77,13 @@ def test_every_cell_was_executed_without_an_error_or_a_warning(site, page):
 @pytest.mark.parametrize("page", pages())
 def test_what_a_reader_sees_is_formatted(site, page):
     for cell in code_cells(site, page):
-        shown = re.search(r"np\.(?:float|int|bool|str)\w*\(|<(?:Figure|Axes|matplotlib)\b[^>]*>|\[<matplotlib", cell.printed)
+        shown = re.search(
+            r"np\.(?:float|int|bool|str)\w*\(|<(?:Figure|Axes|matplotlib)\b[^>]*>|\[<matplotlib", cell.printed
+        )
         only_figure = cell.has_image and shown and shown[0].startswith("<Figure")
-        assert not shown or only_figure, f"{cell.where} shows {shown[0]}; print the number formatted, end a plot with `;`"
+        assert not shown or only_figure, (
+            f"{cell.where} shows {shown[0]}; print the number formatted, end a plot with `;`"
+        )
 
 
 @pytest.mark.parametrize("page", chapters())
@@ -85,7 +99,9 @@ def test_every_generated_figure_can_be_read_without_seeing_it(site, page):
             continue
         settings = cell.metadata.get("mystnb", {})
         alt = settings.get("image", {}).get("alt", "")
-        assert words(alt) >= WORDS_OF_ALT_TEXT, f"{cell.where}: say in mystnb.image.alt what is to be seen; it says: {alt!r}"
+        assert words(alt) >= WORDS_OF_ALT_TEXT, (
+            f"{cell.where}: say in mystnb.image.alt what is to be seen; it says: {alt!r}"
+        )
         figure = settings.get("figure", {})
         assert figure.get("name", "").startswith("fig-"), f"{cell.where}: give the figure a mystnb.figure.name `fig-…`"
         assert words(figure.get("caption", "")) >= 4, f"{cell.where}: give the figure a mystnb.figure.caption"
@@ -97,7 +113,9 @@ def test_every_generated_figure_can_be_read_without_seeing_it(site, page):
 def test_every_other_image_has_alt_text(page):
     for name, argument, options, line in directives(page):
         if name in ("image", "figure"):
-            assert words(options.get("alt", "")) >= WORDS_OF_ALT_TEXT, f"{page}.md, line {line}: {argument} has no alt text"
+            assert words(options.get("alt", "")) >= WORDS_OF_ALT_TEXT, (
+                f"{page}.md, line {line}: {argument} has no alt text"
+            )
     for alt, address in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", markdown_of(page)):
         assert words(alt) >= WORDS_OF_ALT_TEXT, f"{page}: {address} has no alt text that describes it"
 
@@ -116,4 +134,6 @@ def test_every_figure_is_mentioned_in_the_text(site, page):
     text = "".join(markdown_of(other) for other in chapters())
     for cell in code_cells(site, page):
         name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
-        assert not name or f"{{numref}}`{name}`" in text or f"<{name}>`" in text, f"{cell.where}: no text refers to {name}"
+        assert not name or f"{{numref}}`{name}`" in text or f"<{name}>`" in text, (
+            f"{cell.where}: no text refers to {name}"
+        )

@@ -32,7 +32,9 @@ def test_what_a_released_notebook_says(path):
     assert (found.points, found.by_hand, found.minutes) == (5, 2, 90)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps(notebook(minutes="long")), json.dumps(notebook(chapters=None))])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", json.dumps(notebook(minutes="long")), json.dumps(notebook(chapters=None))]
+)
 def test_what_is_no_released_problem_set_is_refused(path, content):
     path.write_text(content)
     with pytest.raises(ValueError, match="not a released problem set .*; release it again"):

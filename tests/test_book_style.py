@@ -39,8 +39,12 @@ def test_every_colour_of_the_figures_can_be_seen_on_both_themes(site):
     colours = STYLE["axes.prop_cycle"].by_key()["color"]
     assert [to_hex(c).upper() for c in colours] == ["#0072B2", "#D55E00", "#009E73", "#B8578F", "#A6761D", "#7F7F7F"]
     named = dict(zip([f"C{i}" for i in range(len(colours))], colours, strict=True))
-    named |= {key: STYLE[key] for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")}
-    assert any(luminance(background) < 0.05 for background in backgrounds(site)), "the dark theme's page colour is not found"
+    named |= {
+        key: STYLE[key] for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    }
+    assert any(luminance(background) < 0.05 for background in backgrounds(site)), (
+        "the dark theme's page colour is not found"
+    )
     for background in backgrounds(site):
         for name, colour in named.items():
             assert contrast(colour, background) >= CONTRAST, (
@@ -51,7 +55,9 @@ def test_every_colour_of_the_figures_can_be_seen_on_both_themes(site):
 
 def test_figures_are_transparent():
     for key in ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"):
-        assert to_rgba(STYLE[key])[3] == 0, f"book/matplotlibrc: {key} is {STYLE[key]}; on a dark page it would be a box"
+        assert to_rgba(STYLE[key])[3] == 0, (
+            f"book/matplotlibrc: {key} is {STYLE[key]}; on a dark page it would be a box"
+        )
 
 
 def test_the_build_uses_the_style(monkeypatch, tmp_path):

@@ -36,7 +36,9 @@ ABOUT_SOFTMAX = {
 }  # fmt: skip
 
 # What a displayed equation must not contain without a label or a proof around it.
-DERIVATIVE_SIGN = re.compile(r"\\[dt]?frac\s*\{\s*(?:\\mathrm\s*\{?\s*)?d\b.*?\}\s*\{\s*(?:\\mathrm\s*\{?\s*)?d|\\partial|\\nabla")
+DERIVATIVE_SIGN = re.compile(
+    r"\\[dt]?frac\s*\{\s*(?:\\mathrm\s*\{?\s*)?d\b.*?\}\s*\{\s*(?:\\mathrm\s*\{?\s*)?d|\\partial|\\nabla"
+)
 
 
 def check(source: str = SLOPE, **changed: object) -> Check:
@@ -152,7 +154,9 @@ def test_a_true_result_passes_three_checks_and_an_identity_two():
 )
 def test_each_kind_is_checked_in_each_way(kind, function, variables, claim, domain):
     source = f"import sympy as sp\nx, y = sp.symbols('x y', real=True)\nf = {function}\nclaim = {claim}\nassert claim is not None"
-    made = check(source, kind=kind, function="f", variables=variables.strip("[]").split(", "), claim="claim", domain=domain)
+    made = check(
+        source, kind=kind, function="f", variables=variables.strip("[]").split(", "), claim="claim", domain=domain
+    )
     assert verify(made).failures == []
     wrong = check(source.replace(f"claim = {claim}", f"claim = {claim.replace('2', '3').replace('1,', '2,').replace('(0)', '(1)')}"),
                   kind=kind, function="f", variables=variables.strip("[]").split(", "), claim="claim", domain=domain)  # fmt: skip
@@ -312,7 +316,9 @@ def test_two_checks_of_one_result_are_refused(tmp_path):
     assert [c.cell for c in checks_in(page + cell, "page")] == [1]
     path = tmp_path / "page.md"
     path.write_text(page + cell + "\ntext\n\n" + cell)
-    with pytest.raises(CheckError, match="code cell 2, check of eq-a: page, code cell 1, check of eq-a checks the same"):
+    with pytest.raises(
+        CheckError, match="code cell 2, check of eq-a: page, code cell 1, check of eq-a checks the same"
+    ):
         collect({"page": path, "book/other": Path("picture.png")})
 
 

@@ -18,7 +18,7 @@ TIMEOUT = 60.0  # seconds; the default of 5 is too short for Node.js to start on
 _render = katex.render_latex
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _render_once(latex: str, options: str) -> str:
     """Render a formula, or say which one cannot be rendered."""
     try:
