@@ -191,17 +191,16 @@ def _sample_class(options: argparse.Namespace) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
+    from autograder.class_directory import summary
     from autograder.execution import KernelExecutor, prepare_environment
 
     prepare_environment()
     directory, problem_sets = _class(options), _problem_sets(options)
     with _progress("grading") as progress:
         batch = grade_class(directory, problem_sets, KernelExecutor(), options.jobs, progress.start, progress.step)
-    counts = Counter(outcome.outcome for outcome in batch.outcomes.values())
-    summary = ", ".join(f"{count} {name.replace('-', ' ')}" for name, count in sorted(counts.items()))
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
-    print(f"{len(batch.outcomes)} submissions: {summary}{note}.")
+    print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -65,6 +67,16 @@ class Outcome:
     notices: list[str] = field(default_factory=list)
     not_attempted: list[str] = field(default_factory=list)
     fingerprint: str = ""
+
+
+def summary(outcomes: Iterable[Outcome]) -> str:
+    """Count outcomes in words: ``1 failed, 20 graded, 19 need manual grading``."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    plural = {"needs-manual-grading": "need manual grading"}
+    singular = {"needs-manual-grading": "needs manual grading"}
+    return ", ".join(
+        f"{count} {(singular if count == 1 else plural).get(name, name)}" for name, count in sorted(counts.items())
+    )
 
 
 class ClassDirectory:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from autograder.class_directory import ClassDirectory, Submission
+from autograder.class_directory import ClassDirectory, Outcome, Submission, summary
 from autograder.export import Grades, class_grades, total
 from autograder.problem_set import ProblemSet
 from autograder.whole_files import write_text
@@ -110,7 +109,7 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> P
     return path
 
 
-def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission, object]) -> dict:
+def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission, Outcome]) -> dict:
     graded = [sets[problem_set.name] for sets in grades.values() if sets.get(problem_set.name) is not None]
     totals = [total(items) for items in graded]
     statistics = item_statistics(problem_set, graded)
@@ -118,7 +117,7 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "name": problem_set.name,
         "title": problem_set.title,
         "max_score": problem_set.max_score,
-        "counts": sorted(Counter(outcome.outcome for outcome in outcomes.values()).items()),
+        "summary": summary(outcomes.values()),
         "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
         "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in o.notices],
         "median": float(np.median(totals)) if totals else None,
@@ -152,6 +151,8 @@ def _item_bars(statistics: list[ItemStatistics]) -> Figure:
     if known:
         right.plot([d for _, d in known], [y for y, _ in known], "o", color=EARNED)
         right.hlines([y for y, _ in known], 0, [d for _, d in known], color=EARNED, linewidth=1)
+    else:
+        right.text(0.5, 0.5, "undefined", transform=right.transAxes, ha="center", va="center", backgroundcolor="white")
     right.set(xlim=(-1.05, 1.05), xlabel="discrimination")
     return figure
 
