@@ -62,7 +62,9 @@ def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[
         # The weakest are wrong, but not always the same: each draws how well this cell goes.
         form = sorted(middle, key=lambda i: strength[i] + rng.gauss(0, 0.2))
         expected_wrong = round(sum(1 - strength[i] for i in middle))
-        number_wrong = min(len(middle), max(len(wrong), expected_wrong)) if wrong else 0
+        # Room for every misconception, and for every alternative, as far as the class is large enough.
+        number_wrong = max(len(wrong), min(expected_wrong, len(middle) - len(right))) if wrong else 0
+        number_wrong = min(number_wrong, len(middle))
         for rank, student in enumerate(form):
             if rank < number_wrong:
                 entry = wrong[rank % len(wrong)]

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import nbformat
 import pytest
@@ -23,6 +24,7 @@ from autograder.gradebook import read_grades
 from autograder.problem_set import find_problem_sets
 from autograder.release import instructor_version, student_version
 from autograder.report import item_statistics
+from autograder.sample_class import make_submissions
 from autograder.whole_files import write_notebook
 
 SETS = ["ps0-warmup", "ps1-information"]
@@ -44,12 +46,24 @@ def test_each_student_gets_the_score_the_bank_promises(graded_class, course):
             assert automatic == float(promised[student, problem_set.name]), f"{student}, {problem_set.name}"
 
 
-def test_the_class_holds_every_bank_entry(graded_class, course):
+def test_a_class_large_enough_holds_every_bank_entry(course):
     for problem_set in find_problem_sets(course, SETS):
-        texts = "\n".join(path.read_text() for path in graded_class.glob(f"submitted/*/{problem_set.name}/*.ipynb"))
+        entries = Counter(entry.replaces for entry in problem_set.bank)
+        students = max(entries.values()) + 2  # the first and the last are apart: all right, and not attempted
+        texts = {
+            cell.source for sample in make_submissions(problem_set, students, seed=1) for cell in sample.notebook.cells
+        }
         for entry in problem_set.bank:
-            line = json.dumps(max(entry.code.splitlines(), key=len))[1:-1]
-            assert line in texts, f"{problem_set.name}: no student gave {entry}"
+            assert entry.code in texts, f"{problem_set.name}: no student gave {entry}"
+
+
+def test_the_same_seed_gives_the_same_class_and_another_seed_another(course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    first, again, other = (
+        [(s.notebook, s.score) for s in make_submissions(problem_set, 6, seed)] for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
 
 
 def test_what_a_person_grades_is_counted_and_left_open(graded_class, course):
@@ -144,7 +158,9 @@ def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
         assert len(pages) == 20
         for page in pages:
             text = re.sub(r"<[^>]+>", "", html.unescape(page.read_text(encoding="utf-8")))
-            shown = [line for line in secrets if line in text]
+            submitted = graded_class / "submitted" / page.parent.parent.name / problem_set.name
+            own = (submitted / f"{problem_set.name}.ipynb").read_text(encoding="utf-8")
+            shown = [line for line in secrets if line in text and json.dumps(line)[1:-1] not in own]
             assert not shown, f"{page} reveals {shown[0]!r}"
     failed = (graded_class / "feedback" / "student-20" / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
     assert "not attempted" in failed
