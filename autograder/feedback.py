@@ -19,6 +19,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 from autograder.class_directory import ClassDirectory, Outcome, Submission
 from autograder.errors import AutograderError
+from autograder.gradebook import read_grades
 from autograder.problem_set import ProblemSet, is_test
 from autograder.whole_files import write_text
 
@@ -89,11 +90,14 @@ def write_feedback(
     directory.prepare()
     started(len(outcomes))
     exporter = _exporter(directory)
+    grades = {problem_set.name: read_grades(directory, problem_set) for problem_set in problem_sets}
     for submission, outcome in outcomes.items():
         if outcome.outcome == "failed":
             page = FAILED_PAGE.render(problem_set=submission.problem_set, reason=outcome.reason)
         else:
-            page = _page(directory, submission, outcome, exporter)
+            items = grades[submission.problem_set].get(submission.student, {})
+            awaiting = [name for name, points in items.items() if points is None]
+            page = _page(directory, submission, outcome, awaiting, exporter)
         write_text(page, directory.feedback_page(submission))
         finished()
     return len(outcomes)
@@ -109,9 +113,12 @@ def _exporter(directory: ClassDirectory) -> HTMLExporter:
     return exporter
 
 
-def _page(directory: ClassDirectory, submission: Submission, outcome: Outcome, exporter: HTMLExporter) -> str:
+def _page(
+    directory: ClassDirectory, submission: Submission, outcome: Outcome, awaiting: list[str], exporter: HTMLExporter
+) -> str:
     notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
     notes = [*outcome.notices, *(f"{name}: not attempted." for name in outcome.not_attempted)]
+    notes += [f"{name}: awaits grading by hand, and counts 0 until then." for name in awaiting]
     if notes:
         text = "\n".join(f"- {html.escape(note)}" for note in notes)
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**About this submission**\n\n{text}"))

@@ -281,7 +281,10 @@ class Check:
     @staticmethod
     def _error_text(error):
         lines = str(error).strip().splitlines()
-        return f"{type(error).__name__}: {lines[0][:100]}" if lines else type(error).__name__
+        if not lines:
+            return type(error).__name__
+        text = lines[0] if len(lines[0]) <= 160 else lines[0][:159] + "…"
+        return f"{type(error).__name__}: {text.rstrip('.')}"
 
 
 def check_points(count=20, **intervals):
@@ -377,7 +380,9 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         answer = sp.Float(answer)
     if not isinstance(answer, sp.Expr):
         more = " Take the element that you mean." if isinstance(answer, list | tuple | set | sp.Set) else ""
-        fail(f"{name} is {_check_show(answer)} (type {type(answer).__name__}).{more}".rstrip("."), "a SymPy expression")
+        text = " ".join(repr(answer).split())
+        text = text if len(text) <= 60 else text[:59] + "…"
+        fail(f"{name} is {text} (type {type(answer).__name__}).{more}".rstrip("."), "a SymPy expression")
     if exact and answer.atoms(sp.Float):
         some = min(answer.atoms(sp.Float), key=str)
         fail(

@@ -5,10 +5,11 @@ import shutil
 
 import nbformat
 import pytest
+from nbgrader.validator import Validator
 
 from autograder.errors import AutograderError, UsageError
 from autograder.execution import KernelExecutor
-from autograder.problem_set import BankEntry, ProblemSet, find_problem_sets, grade_id, is_solution
+from autograder.problem_set import BankEntry, ProblemSet, answered, find_problem_sets, grade_id, is_solution
 from autograder.proof import prove
 from autograder.release import student_version
 from autograder.whole_files import write_notebook
@@ -61,6 +62,17 @@ def test_the_bank_says_how_each_entry_reads_to_a_student(course, name):
         if entry.kind == "misconception":
             assert entry.diagnosis.rstrip().endswith("."), f"{name}, {entry}: the diagnosis is no sentence"
             assert entry.revisit, f"{name}, {entry}: says nothing to revisit"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_validate_lists_the_visible_tests_that_fail_and_passes_a_solved_set(course, tmp_path, name):
+    problem_set = find_problem_sets(course, [name])[0]
+    released = student_version(problem_set)
+    for solved, notebook in ((False, released), (True, answered(released, problem_set.reference_answers))):
+        path = tmp_path / f"{name}-{solved}.ipynb"
+        write_notebook(notebook, path)
+        result = Validator().validate(str(path))
+        assert ("failed" in result) == (not solved), result
 
 
 def test_an_unknown_set_is_named_beside_those_that_exist(course):
