@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 
+NAMES = {"hessian": "Hessian", "jacobian": "Jacobian"}  # people's names
 COLUMNS = ("Result", "Proof (SymPy)", "Finite differences", "Automatic differentiation")
 WIDTHS = (40, 20, 20, 20)
 
@@ -71,7 +72,7 @@ class FillLedger(SphinxPostTransform):
         statement = nodes.entry()
         statement += nodes.paragraph(
             "", "", nodes.strong("", "", _reference("math", "eq", check.result, self.env.docname)),
-            nodes.Text(f" {check.kind}"), classes=["ledger-name"],
+            nodes.Text(f" {NAMES.get(check.kind, check.kind)}"), classes=["ledger-name"],
         )  # fmt: skip
         if check.result in self.env.ledger_equations:
             latex = self.env.ledger_equations[check.result][1]
