@@ -20,9 +20,11 @@ from autograder.whole_files import write_text
 
 CONFIG = '''"""nbgrader's configuration of this class; written once, yours to change."""
 
+from pathlib import Path
+
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
-c.CourseDirectory.root = {root!r}
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 # Feedback from nbgrader's own buttons keeps hidden tests hidden, as `autograder feedback` does.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
@@ -120,7 +122,7 @@ class ClassDirectory:
                 if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             if not (self.root / "nbgrader_config.py").exists():
-                write_text(CONFIG.format(root=str(self.root)), self.root / "nbgrader_config.py")
+                write_text(CONFIG, self.root / "nbgrader_config.py")
         except OSError as error:
             raise AutograderError(
                 f"Cannot write to the class directory: {error.strerror}: {error.filename}. "

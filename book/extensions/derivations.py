@@ -22,12 +22,12 @@ import numpy
 import sympy
 from check_cells import Check, CheckError, claim_statement
 
-POINTS = 20  # two different analytic functions agree at none of them; a claim wrong on a quarter of the domain only
-#              (say, one branch of a Piecewise) slips through all twenty in 3 cases of 1,000
+# Two different analytic functions agree at none of them; a claim wrong on a quarter of the domain only (say, one branch
+# of a Piecewise) slips through all twenty in 3 cases of 1,000.
+POINTS = 20
 DIGITS = 50  # of the finite differences and of both sides of an identity
-STEP = (
-    mpmath.mpf(10) ** -12
-)  # truncation 1e-24 times the third derivative, rounding 1e-50 / 1e-24 in a second difference
+# Truncation is 1e-24 times the third derivative, rounding 1e-50 / 1e-24 in a second difference.
+STEP = mpmath.mpf(10) ** -12
 TOLERANCE_PRECISE = 1e-12  # leaves room for domains that come close to a pole
 TOLERANCE_DOUBLE = 1e-9  # automatic differentiation runs in double precision
 
