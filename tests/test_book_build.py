@@ -22,7 +22,12 @@ def loaded(html: BeautifulSoup) -> list[str]:
     found = [
         tag["src"] for tag in html.select("script[src], img[src], iframe[src], source[src], video[src], audio[src]")
     ]
-    found += [link["href"] for link in html.select("link[href]") if set(link["rel"]) & {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}]  # fmt: skip
+    found += [
+        link["href"]
+        for link in html.select("link[href]")
+        if set(link["rel"])
+        & {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
+    ]
     for style in html.select("style"):
         found += addresses_in(style.get_text())
     for tag in html.select("[style]"):
@@ -64,7 +69,13 @@ def test_the_strict_build_has_no_warnings_and_every_page(site):
 def test_the_addresses_in_a_style_sheet_are_found():
     css = '@import "a.css"; @import url(b.css); x { src: url("c.woff2") format("woff2"), url(d.png) } @media print { y { background: url(e) } }'
     assert addresses_in(css) == ["a.css", "b.css", "c.woff2", "d.png", "e"]
-    assert [is_elsewhere(a) for a in ["a.css", "//x.org/a", "https://x.org", "data:image/png;base64,x", "/a"]] == [False, True, True, False, False]  # fmt: skip
+    assert [is_elsewhere(a) for a in ["a.css", "//x.org/a", "https://x.org", "data:image/png;base64,x", "/a"]] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_no_page_loads_anything_from_another_host(site):

@@ -27,13 +27,22 @@ J = sp.Matrix([[p[0] * (1 - p[0]), -p[0] * p[1]], [-p[0] * p[1], p[1] * (1 - p[1
 assert sp.simplify(sp.Matrix(p).jacobian(z) - J) == sp.zeros(2, 2)
 """
 ABOUT_SLOPE = {
-    "result": "eq-slope", "kind": "derivative", "function": "H", "variables": ["p"], "claim": "slope",
+    "result": "eq-slope",
+    "kind": "derivative",
+    "function": "H",
+    "variables": ["p"],
+    "claim": "slope",
     "domain": {"p": [0.01, 0.99]},
-}  # fmt: skip
+}
 ABOUT_SOFTMAX = {
-    "result": "eq-softmax", "kind": "jacobian", "function": "p", "variables": ["z"], "claim": "J",
-    "domain": {"z": [-3, 3]}, "proved": "for k = 2",
-}  # fmt: skip
+    "result": "eq-softmax",
+    "kind": "jacobian",
+    "function": "p",
+    "variables": ["z"],
+    "claim": "J",
+    "domain": {"z": [-3, 3]},
+    "proved": "for k = 2",
+}
 
 # What a displayed equation must not contain without a label or a proof around it.
 DERIVATIVE_SIGN = re.compile(
@@ -86,8 +95,10 @@ def test_an_equation_with_a_derivative_is_a_checked_result_or_part_of_a_proof(si
         latex = shown.select_one("annotation").get_text()
         block = shown.find_parent("div", class_="math")
         is_result = block is not None and (block.get("id") or "").startswith("equation-eq-")
-        in_proof = any(parent["class"][:1] == ["proof"] and set(parent["class"]) <= {"proof", "admonition", "dropdown"}
-                       for parent in shown.find_parents("div", class_="proof"))  # fmt: skip
+        in_proof = any(
+            parent["class"][:1] == ["proof"] and set(parent["class"]) <= {"proof", "admonition", "dropdown"}
+            for parent in shown.find_parents("div", class_="proof")
+        )
         exempt = shown.find_parent(class_=["cell_output", "ledger-equation"])  # SymPy's own words, and copies
         if DERIVATIVE_SIGN.search(latex) and not (is_result or in_proof or exempt):
             loose.append(latex.strip())
@@ -135,9 +146,11 @@ def test_a_true_result_passes_three_checks_and_an_identity_two():
     assert verdicts[1].error < 1e-15
     assert verdicts[2].error < 1e-12
     identity = check(
-        SLOPE.replace("sp.diff(H, p) - slope", "H - slope").replace("slope = sp.log((1 - p) / p)", "slope = -p * sp.log(p) - (1 - p) * sp.log(1 - p)"),
+        SLOPE.replace("sp.diff(H, p) - slope", "H - slope").replace(
+            "slope = sp.log((1 - p) / p)", "slope = -p * sp.log(p) - (1 - p) * sp.log(1 - p)"
+        ),
         kind="identity",
-    )  # fmt: skip
+    )
     assert [verdict.method for verdict in verify(identity).verdicts] == ["symbolic", "numeric"]
 
 
@@ -158,8 +171,16 @@ def test_each_kind_is_checked_in_each_way(kind, function, variables, claim, doma
         source, kind=kind, function="f", variables=variables.strip("[]").split(", "), claim="claim", domain=domain
     )
     assert verify(made).failures == []
-    wrong = check(source.replace(f"claim = {claim}", f"claim = {claim.replace('2', '3').replace('1,', '2,').replace('(0)', '(1)')}"),
-                  kind=kind, function="f", variables=variables.strip("[]").split(", "), claim="claim", domain=domain)  # fmt: skip
+    wrong = check(
+        source.replace(
+            f"claim = {claim}", f"claim = {claim.replace('2', '3').replace('1,', '2,').replace('(0)', '(1)')}"
+        ),
+        kind=kind,
+        function="f",
+        variables=variables.strip("[]").split(", "),
+        claim="claim",
+        domain=domain,
+    )
     symbolic, *others = verify(wrong).verdicts
     assert symbolic.passed  # this cell's assertion is blind on purpose
     assert [verdict.passed for verdict in others] == [False, False]
@@ -176,7 +197,15 @@ def test_the_message_of_a_false_result_names_page_label_point_and_values():
 
 
 def test_a_wrong_entry_of_a_matrix_is_named():
-    made = check_of("page", 1, SOFTMAX.replace("J = sp.Matrix([[p[0] * (1 - p[0]), -p[0]", "J = sp.Matrix([[p[0] * (1 - p[0]), p[0]").rpartition("assert")[0] + "assert J", ABOUT_SOFTMAX)  # fmt: skip
+    made = check_of(
+        "page",
+        1,
+        SOFTMAX.replace(
+            "J = sp.Matrix([[p[0] * (1 - p[0]), -p[0]", "J = sp.Matrix([[p[0] * (1 - p[0]), p[0]"
+        ).rpartition("assert")[0]
+        + "assert J",
+        ABOUT_SOFTMAX,
+    )
     assert "entry (1, 2) of the claim" in verify(made).failures[0]
 
 
@@ -231,13 +260,21 @@ def test_a_check_that_cannot_fail_is_found(assertion):
 
 
 def test_a_check_of_a_copy_is_found():
-    missed = undetected_errors(check(SLOPE.replace("slope = ", "copy = ").replace("- slope", "- copy").replace("\nassert", "\nslope = copy\nassert")))  # fmt: skip
+    missed = undetected_errors(
+        check(
+            SLOPE.replace("slope = ", "copy = ")
+            .replace("- slope", "- copy")
+            .replace("\nassert", "\nslope = copy\nassert")
+        )
+    )
     assert any("it has to compare `slope` itself" in sentence for sentence in missed)
 
 
 def test_a_matrix_check_that_looks_at_one_entry_is_found():
-    blind = SOFTMAX.replace("assert sp.simplify(sp.Matrix(p).jacobian(z) - J) == sp.zeros(2, 2)",
-                            "assert sp.simplify(sp.diff(p[0], z[0]) - J[0, 0]) == 0")  # fmt: skip
+    blind = SOFTMAX.replace(
+        "assert sp.simplify(sp.Matrix(p).jacobian(z) - J) == sp.zeros(2, 2)",
+        "assert sp.simplify(sp.diff(p[0], z[0]) - J[0, 0]) == 0",
+    )
     missed = undetected_errors(check_of("page", 1, blind, ABOUT_SOFTMAX))
     assert {sentence.split("with entry ")[1][0] for sentence in missed} == {"2", "3", "4"}
 
@@ -299,12 +336,18 @@ def test_a_faulty_cell_is_refused_in_one_sentence(source, sentence):
         (SLOPE.replace("H = ", "H = 0 * sp.Symbol('a') + sp.Symbol('b') + "), {}, "no interval for `b`"),
         (SLOPE, {"kind": "hessian", "claim": "slope", "variables": ["pair"]}, "names `pair`"),
         (SOFTMAX + "slope = J", {"function": "p", "variables": ["z"], "domain": {"z": [0, 1]}}, "has one variable"),
-        (SOFTMAX + "slope = J[0, 0]", {"kind": "jacobian", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
-         "has shape (2, 2), the claim has shape (1, 1)"),
-        (SOFTMAX + "slope = [1, 2]", {"kind": "gradient", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
-         "the function of a gradient is one expression"),
+        (
+            SOFTMAX + "slope = J[0, 0]",
+            {"kind": "jacobian", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
+            "has shape (2, 2), the claim has shape (1, 1)",
+        ),
+        (
+            SOFTMAX + "slope = [1, 2]",
+            {"kind": "gradient", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
+            "the function of a gradient is one expression",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_check_that_cannot_be_made_is_refused_in_one_sentence(source, changed, sentence):
     with pytest.raises(CheckError, match=re.escape(sentence)):
         verify(check(source, **changed))
