@@ -117,7 +117,7 @@ $(STAMPS)/website: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK requirements.txt 
     $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES)
 	@echo '==> Website'
 	@rm -rf _build/html _build/.doctrees
-	@MATPLOTLIBRC='$(CURDIR)/book/matplotlibrc' $(BIN)/jupyter-book build . -W -n --keep-going | \
+	@$(BIN)/jupyter-book build . -W -n --keep-going | \
 	    tee $(LOGS)/website.log | \
 	    sed -un -e 's#^.*/\(book/.*\)\.md: Executing notebook.*#    executing \1#p' -e 's/.*pickling environment.*/    writing the pages/p'
 	@touch $@

@@ -228,8 +228,10 @@ def _export(options: argparse.Namespace) -> int:
     from autograder.export import class_grades, summary_table, write_grades
 
     directory, problem_sets = _class(options), _problem_sets(options)
-    path = write_grades(directory, problem_sets, options.format)
-    table = summary_table(class_grades(directory, problem_sets), problem_sets)
+    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
+    grades = class_grades(directory, problem_sets, outcomes)
+    path = write_grades(directory, grades, problem_sets, options.format)
+    table = summary_table(grades, problem_sets)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

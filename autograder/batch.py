@@ -20,7 +20,7 @@ from autograder.execution import Executor
 from autograder.gradebook import open_gradebook, record_grades, record_source, remove_grades
 from autograder.grading import Graded, grade, read_submission
 from autograder.problem_set import ProblemSet, answered, grade_id
-from autograder.release import instructor_version, student_version
+from autograder.release import instructor_version, without_hidden_tests
 from autograder.whole_files import write_notebook
 
 #: Larger files are not read: a notebook with its figures has a few hundred kilobytes.
@@ -100,7 +100,7 @@ def grade_class(
         write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
         if problem_set.name in graded_sets:
             _require_full_marks(problem_set, sources[problem_set.name], execute)
-            record_source(directory, problem_set)
+            record_source(directory, problem_set.name, sources[problem_set.name])
 
     started(len(due))
     with open_gradebook(directory) as gradebook, ThreadPoolExecutor(jobs) as pool:
@@ -138,10 +138,9 @@ def _fingerprint(directory: ClassDirectory, submission: Submission, source: Note
 
 def _require_full_marks(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> None:
     """Grade the reference solution: if that loses points, this machine would take points from everybody."""
-    reference = answered(student_version(problem_set), problem_set.reference_answers)
+    reference = answered(without_hidden_tests(source), problem_set.reference_answers)
     try:
-        graded = grade(source, reference, execute)
-        lost = sorted(name for name, full in problem_set.tests.items() if graded.scores[name] != full)
+        lost = sorted(grade(source, reference, execute).lost(problem_set.tests))
     except SubmissionError as error:
         raise AutograderError(
             f"{problem_set.name}: the reference solution does not run here ({error}); nothing was graded."

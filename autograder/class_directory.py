@@ -115,10 +115,8 @@ class ClassDirectory:
             It cannot be written to.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            for folder in (self.source, self.submitted, self.autograded, self.feedback):
-                folder.mkdir(exist_ok=True)
             for folder in (self.root, self.source, self.submitted, self.autograded, self.feedback):
+                folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             if not (self.root / "nbgrader_config.py").exists():
@@ -176,6 +174,14 @@ class ClassDirectory:
     def forget_outcome(self, submission: Submission) -> None:
         """Mark a submission as not graded, before its grades change."""
         (self.graded_folder(submission) / "outcome.json").unlink(missing_ok=True)
+
+    def require_outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
+        """Return the outcomes of these sets; raise AutograderError where nothing was graded yet."""
+        self.require_existing()
+        outcomes = self.outcomes(problem_sets)
+        if not outcomes:
+            raise AutograderError(f"Nothing was graded in {self.root}; run: autograder grade --class {self.root}")
+        return outcomes
 
     def outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
         """Return the outcome of each submission that was graded to the end."""

@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 
 from autograder.errors import AutograderError, SubmissionError
+from autograder.problem_set import grade_id
 
 #: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
 CELL_TIMEOUT = 30
@@ -86,7 +87,7 @@ def _last_started(notebook: NotebookNode) -> str:
     started = [cell for cell in notebook.cells if cell.cell_type == "code" and "execution" in cell.metadata]
     if not started:
         return "its first cell"
-    name = started[-1].metadata.get("nbgrader", {}).get("grade_id")
+    name = grade_id(started[-1])
     return f"the cell {name!r}" if name else f"its code cell number {len(started)}"
 
 

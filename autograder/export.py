@@ -6,8 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from autograder.class_directory import ClassDirectory
-from autograder.errors import AutograderError
+from autograder.class_directory import ClassDirectory, Outcome, Submission
 from autograder.gradebook import read_grades
 from autograder.problem_set import ProblemSet
 from autograder.whole_files import write_text
@@ -18,24 +17,17 @@ FORMATS = {"plain": "grades.csv", "canvas": "grades-canvas.csv", "moodle": "grad
 Grades = dict[str, dict[str, dict[str, float | None] | None]]
 
 
-def class_grades(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> Grades:
-    """Read all grades of a class.
+def class_grades(
+    directory: ClassDirectory, problem_sets: list[ProblemSet], outcomes: dict[Submission, Outcome]
+) -> Grades:
+    """Read the grades of these submissions.
 
     Returns
     -------
     dict
         Student, set and item, to points. A set is None for a student whose submission failed; an item is None where
         a person has yet to grade it.
-
-    Raises
-    ------
-    AutograderError
-        Nothing was graded yet.
     """
-    directory.require_existing()
-    outcomes = directory.outcomes([problem_set.name for problem_set in problem_sets])
-    if not outcomes:
-        raise AutograderError(f"Nothing was graded in {directory.root}; run: autograder grade --class {directory.root}")
     by_set = {problem_set.name: read_grades(directory, problem_set) for problem_set in problem_sets}
     grades: Grades = {}
     for submission, outcome in sorted(outcomes.items()):
@@ -85,13 +77,15 @@ def moodle_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[st
     return rows
 
 
-def write_grades(directory: ClassDirectory, problem_sets: list[ProblemSet], form: str = "plain") -> Path:
+def write_grades(directory: ClassDirectory, grades: Grades, problem_sets: list[ProblemSet], form: str) -> Path:
     """Write the grades of a class to its directory.
 
     Parameters
     ----------
     directory : ClassDirectory
         The class.
+    grades : dict
+        As `class_grades` returns them.
     problem_sets : list of ProblemSet
         The sets to export.
     form : {"plain", "canvas", "moodle"}
@@ -105,13 +99,10 @@ def write_grades(directory: ClassDirectory, problem_sets: list[ProblemSet], form
     table = {"plain": plain_table, "canvas": canvas_table, "moodle": moodle_table}[form]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        [_safe(cell) for cell in row] for row in table(class_grades(directory, problem_sets), problem_sets)
+        [_safe(cell) for cell in row] for row in table(grades, problem_sets)
     )
     path = directory.root / FORMATS[form]
-    try:
-        write_text(text.getvalue(), path)
-    except OSError as error:
-        raise AutograderError(f"Cannot write {path}: {error.strerror}.") from None
+    write_text(text.getvalue(), path)
     return path
 
 

@@ -18,7 +18,6 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 from autograder.class_directory import ClassDirectory, Outcome, Submission
-from autograder.errors import AutograderError
 from autograder.gradebook import read_grades
 from autograder.problem_set import ProblemSet, is_test
 from autograder.whole_files import write_text
@@ -71,7 +70,7 @@ def write_feedback(
     started: Callable[[int], None] = lambda total: None,
     finished: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write the feedback page of every submission that was graded, or failed, and has no current page.
+    """Write the feedback page of every submission that was graded, or failed.
 
     Returns
     -------
@@ -83,10 +82,7 @@ def write_feedback(
     AutograderError
         Nothing was graded, or the class directory cannot be written to.
     """
-    directory.require_existing()
-    outcomes = directory.outcomes([problem_set.name for problem_set in problem_sets])
-    if not outcomes:
-        raise AutograderError(f"Nothing was graded in {directory.root}; run: autograder grade --class {directory.root}")
+    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
     directory.prepare()
     started(len(outcomes))
     exporter = _exporter(directory)

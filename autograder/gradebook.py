@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
@@ -19,7 +20,6 @@ from autograder.class_directory import ClassDirectory, Submission
 from autograder.errors import AutograderError
 from autograder.grading import Graded
 from autograder.problem_set import ProblemSet
-from autograder.release import instructor_version
 
 # nbgrader 0.9.6 makes objects before it adds them to the session; SQLAlchemy 2 remarks on it, and all is well.
 warnings.filterwarnings("ignore", category=SAWarning, module=r"nbgrader\.api")
@@ -46,28 +46,31 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
         raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {reason}.") from None
 
 
-def record_source(directory: ClassDirectory, problem_set: ProblemSet) -> None:
+def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
     """Tell nbgrader's gradebook what cells a set has and what they are worth.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    name : str
+        Name of the set.
+    source : NotebookNode
+        The instructor's version of the set.
 
     Raises
     ------
     AutograderError
         Submissions were graded by a source with other cells.
     """
-    resources = ResourcesDict(
-        nbgrader={
-            "notebook": problem_set.name,
-            "assignment": problem_set.name,
-            "db_url": directory.database_url,
-        }
-    )
+    resources = ResourcesDict(nbgrader={"notebook": name, "assignment": name, "db_url": directory.database_url})
     with open_gradebook(directory) as gradebook:
-        gradebook.update_or_create_assignment(problem_set.name)
+        gradebook.update_or_create_assignment(name)
     try:
-        SaveCells().preprocess(instructor_version(problem_set), resources)
+        SaveCells().preprocess(source, resources)
     except RuntimeError:
         raise AutograderError(
-            f"{problem_set.name} has gained or lost graded cells since submissions were graded in {directory.root}; "
+            f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
             "grade in a new class directory, or take the source back to the cells it had."
         ) from None
     except SQLAlchemyError as error:

@@ -43,6 +43,10 @@ class Graded:
         """Sum of the points given so far."""
         return sum(score for score in self.scores.values() if score is not None)
 
+    def lost(self, tests: dict[str, float]) -> set[str]:
+        """Return the grade_ids of those test cells, given with their points, that did not earn all of them."""
+        return {name for name, full in tests.items() if self.scores.get(name) != full}
+
     @property
     def needs_manual_grading(self) -> bool:
         """Whether a person has to grade a part."""

@@ -227,11 +227,6 @@ class ProblemSet:
         return {name: p for item in self.items.values() if not item.by_hand for name, p in item.tests.items()}
 
     @property
-    def max_auto_score(self) -> float:
-        """Full marks: all points that are given automatically."""
-        return sum(self.tests.values())
-
-    @property
     def max_score(self) -> float:
         """All points, those given by hand included."""
         return sum(item.max_score for item in self.items.values())

@@ -13,8 +13,8 @@ from itertools import zip_longest
 from autograder.errors import SubmissionError
 from autograder.execution import Executor
 from autograder.grading import Graded, grade
-from autograder.problem_set import BankEntry, ProblemSet, answered
-from autograder.release import instructor_version, student_version
+from autograder.problem_set import BankEntry, ProblemSet, answered, grade_id
+from autograder.release import instructor_version, without_hidden_tests
 
 
 def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
@@ -43,7 +43,8 @@ def prove(
     list of str
         What is wrong, a sentence each; empty for a set that is proven.
     """
-    source, released = instructor_version(problem_set), student_version(problem_set)
+    source = instructor_version(problem_set)
+    released = without_hidden_tests(source)
 
     def run(answers: dict[str, str]) -> Graded | SubmissionError:
         try:
@@ -68,7 +69,7 @@ def prove(
         suspects = [
             entry
             for mix, future in zip(mixes, mixed, strict=True)
-            if _lost(problem_set, future.result()) != promised_losses(mix)
+            if not _keeps_promise(problem_set, mix, future.result())
             for entry in mix
         ]
         alone = [(entry, pool.submit(run_with, [entry])) for entry in suspects]
@@ -95,16 +96,14 @@ def _mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
     return [[entry for entry in mix if entry] for mix in zip_longest(*by_cell.values())]
 
 
-def _lost(problem_set: ProblemSet, outcome: Graded | SubmissionError) -> set[str] | None:
-    if isinstance(outcome, SubmissionError):
-        return None
-    return {name for name, full in problem_set.tests.items() if outcome.scores.get(name) != full}
+def _keeps_promise(problem_set: ProblemSet, mix: list[BankEntry], outcome: Graded | SubmissionError) -> bool:
+    return isinstance(outcome, Graded) and outcome.lost(problem_set.tests) == promised_losses(mix)
 
 
 def _message(outcome: Graded, name: str) -> str:
     """Return the last line of what the test cell of this name said."""
     for cell in outcome.notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == name:
+        if grade_id(cell) == name:
             for output in cell.outputs:
                 if output.output_type == "error":
                     return f" ({output.ename}: {output.evalue.strip()[:300]})"
@@ -116,7 +115,7 @@ def _reference_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError
         return [f"{problem_set.name}: the reference solution does not run: {outcome}"]
     faults = [
         f"{problem_set.name}: the reference solution loses points in {name}{_message(outcome, name)}."
-        for name in sorted(_lost(problem_set, outcome))
+        for name in sorted(outcome.lost(problem_set.tests))
     ]
     # nbgrader's own Autograde button takes all points of a cell that warns.
     return faults + [f"{problem_set.name}: the reference solution is not silent. {n}" for n in outcome.notices]
@@ -139,7 +138,7 @@ def _unsolved_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError)
 def _entry_faults(problem_set: ProblemSet, entry: BankEntry, outcome: Graded | SubmissionError) -> list[str]:
     if isinstance(outcome, SubmissionError):
         return [f"{problem_set.name}: {entry} does not run: {outcome}"]
-    lost = _lost(problem_set, outcome)
+    lost = outcome.lost(problem_set.tests)
     kept = sorted(entry.loses - lost)
     more = sorted(lost - entry.loses)
     return [f"{problem_set.name}: {entry} keeps the points of {name}, which it should lose." for name in kept] + [

@@ -93,8 +93,8 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> P
     AutograderError
         Nothing was graded yet.
     """
-    grades = class_grades(directory, problem_sets)
-    outcomes = directory.outcomes([problem_set.name for problem_set in problem_sets])
+    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
+    grades = class_grades(directory, problem_sets, outcomes)
     sections = [
         _section(problem_set, grades, {s: o for s, o in outcomes.items() if s.problem_set == problem_set.name})
         for problem_set in problem_sets

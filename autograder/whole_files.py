@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.errors import AutograderError
+
 
 def write_notebook(notebook: NotebookNode, path: Path) -> bool:
     """Write a notebook whole or not at all; leave a file that holds the same bytes alone.
@@ -28,8 +30,19 @@ def write_text(text: str, path: Path) -> bool:
     -------
     bool
         Whether the file changed.
+
+    Raises
+    ------
+    AutograderError
+        The file cannot be written.
     """
-    data = text.encode()
+    try:
+        return _replace(path, text.encode())
+    except OSError as error:
+        raise AutograderError(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def _replace(path: Path, data: bytes) -> bool:
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ def site() -> Path:
 @pytest.fixture(scope="session")
 def course() -> Path:
     """The course's root."""
-    return Path(__file__).resolve().parent.parent
+    return ROOT
 
 
 @pytest.fixture(scope="session")
