@@ -46,16 +46,26 @@ def build_parser() -> argparse.ArgumentParser:
             help="notebooks to run at once (default: one per processor)",
         )
 
+    def sandbox(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--no-sandbox",
+            action="store_true",
+            help="run students' code with your own rights, unprotected; only for submissions that you trust",
+        )
+
     release = command("release", "Prove problem sets and make their exercises.", directory=False)
     jobs(release)
     sample = command("sample-class", "Make a class of known answers, with the scores they must get.")
     sample.add_argument("--students", type=_positive, default=20, metavar="N", help="size of the class (default: 20)")
     sample.add_argument("--seed", type=int, default=1, help="the same seed gives the same class (default: 1)")
-    jobs(command("grade", "Grade what a class handed in."))
+    grade = command("grade", "Grade what a class handed in.")
+    jobs(grade)
+    sandbox(grade)
     command("feedback", "Write an HTML page for each student and set.")
     command("report", "Write a report on the class: distribution, items, discrimination.")
     export = command("export", "Write the grades as CSV.")
     export.add_argument("--format", choices=["plain", "canvas", "moodle"], default="plain", help="(default: plain)")
+    command("doctor", "Say whether this machine can grade, and what to do if not.", sets=False, directory=False)
     return parser
 
 
@@ -152,27 +162,29 @@ class _Progress:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from autograder.execution import KernelExecutor, prepare_environment
+    from autograder.execution import SandboxExecutor
     from autograder.proof import notebooks_to_prove, prove
     from autograder.release import student_version
+    from autograder.sandbox import working_sandbox
     from autograder.whole_files import write_notebook
 
-    prepare_environment()
     faults: list[str] = []
-    for problem_set in _problem_sets(options):
-        with _progress(f"proving {problem_set.name}") as progress:
-            progress.start(notebooks_to_prove(problem_set))
-            found = prove(problem_set, KernelExecutor(), options.jobs, progress.step)
-        if found:
-            faults += found
-            continue
-        path = _course(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
-        write_notebook(student_version(problem_set), path)
-        kinds = Counter(entry.kind for entry in problem_set.bank)
-        print(
-            f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "
-            f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives."
-        )
+    # What a set's proof runs is the course's own code; where there is no sandbox, it runs without.
+    with SandboxExecutor(working_sandbox()) as executor:
+        for problem_set in _problem_sets(options):
+            with _progress(f"proving {problem_set.name}") as progress:
+                progress.start(notebooks_to_prove(problem_set))
+                found = prove(problem_set, executor, options.jobs, progress.step)
+            if found:
+                faults += found
+                continue
+            path = _course(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
+            write_notebook(student_version(problem_set), path)
+            kinds = Counter(entry.kind for entry in problem_set.bank)
+            print(
+                f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "
+                f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives."
+            )
     for fault in faults:
         print(f"autograder: {fault}", file=sys.stderr)
     if faults:
@@ -192,12 +204,27 @@ def _sample_class(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
     from autograder.class_directory import summary
-    from autograder.execution import KernelExecutor, prepare_environment
+    from autograder.execution import SandboxExecutor
+    from autograder.sample_class import is_untouched_sample
+    from autograder.sandbox import NO_SANDBOX, require_sandbox, working_sandbox
 
-    prepare_environment()
     directory, problem_sets = _class(options), _problem_sets(options)
-    with _progress("grading") as progress:
-        batch = grade_class(directory, problem_sets, KernelExecutor(), options.jobs, progress.start, progress.step)
+    if options.no_sandbox:
+        sandbox = NO_SANDBOX
+        print("autograder: without a sandbox, as you asked: students' code has your rights.", file=sys.stderr)
+    elif is_untouched_sample(directory):
+        sandbox = working_sandbox()
+        if sandbox is NO_SANDBOX:
+            print(
+                "autograder: no sandbox works here (autograder doctor says why); the sample class, which the course "
+                "itself made, is graded without one.",
+                file=sys.stderr,
+            )
+    else:
+        directory.require_existing()
+        sandbox = require_sandbox()
+    with _progress("grading") as progress, SandboxExecutor(sandbox) as executor:
+        batch = grade_class(directory, problem_sets, executor, options.jobs, progress.start, progress.step)
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
@@ -205,6 +232,15 @@ def _grade(options: argparse.Namespace) -> int:
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
     return SOME_FAILED if failed else DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder.doctor import examine_machine
+
+    findings = examine_machine()
+    for finding in findings:
+        print(finding)
+    return DONE if all(finding.good for finding in findings) else CANNOT_RUN
 
 
 def _feedback(options: argparse.Namespace) -> int:
@@ -246,6 +282,7 @@ _COMMANDS = {
     "feedback": _feedback,
     "report": _report,
     "export": _export,
+    "doctor": _doctor,
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The seam behind which a notebook is executed.
 
-Everything else in this package asks for a notebook to be run through an `Executor` and reads the outputs. The one
-executor so far is nbgrader's own: a Jupyter kernel, without a sandbox, with the rights of whoever grades.
+Everything else in this package asks for a notebook to be run through an `Executor` and reads the outputs. Grading uses the
+`SandboxExecutor`; nbgrader's own way, a Jupyter kernel without a sandbox, is there to compare with.
 """
 
 from __future__ import annotations
@@ -9,10 +9,18 @@ from __future__ import annotations
 import atexit
 import copy
 import os
+import queue
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
-from typing import Protocol
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
+import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
@@ -20,7 +28,13 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 
 from autograder.errors import AutograderError, SubmissionError
+from autograder.isolation import Limits
 from autograder.problem_set import grade_id
+from autograder.sandbox import Sandbox
+from autograder.wire import Connection, WireError
+
+#: The version of how submissions are executed and judged: a change means grading anew.
+ENGINE = "engine 1"
 
 #: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
 CELL_TIMEOUT = 30
@@ -29,14 +43,29 @@ CELL_TIMEOUT = 30
 KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 
 
+class Executed(NamedTuple):
+    """A notebook that was run.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        With the outputs of its cells.
+    notices : list of str
+        What the student should know about the run.
+    """
+
+    notebook: NotebookNode
+    notices: list[str]
+
+
 class Executor(Protocol):
     """Runs a notebook from top to bottom."""
 
     #: Goes into the record of each graded submission, so that another way of executing means grading anew.
     name: str
 
-    def __call__(self, notebook: NotebookNode) -> NotebookNode:
-        """Return a copy of the notebook with the outputs of its cells.
+    def __call__(self, notebook: NotebookNode) -> Executed:
+        """Return a copy of the notebook with the outputs of its cells, and notices for the student.
 
         A cell that fails holds an ``error`` output and the next cell still runs.
 
@@ -60,7 +89,7 @@ class KernelExecutor:
         self.cell_timeout = cell_timeout
         self.name = f"kernel, {cell_timeout} s a cell"
 
-    def __call__(self, notebook: NotebookNode) -> NotebookNode:
+    def __call__(self, notebook: NotebookNode) -> Executed:
         """Run the notebook in an empty directory of its own."""
         executed = copy.deepcopy(notebook)
         with tempfile.TemporaryDirectory(prefix="submission-") as directory:
@@ -80,7 +109,7 @@ class KernelExecutor:
                 ) from None
             except NoSuchKernel as error:
                 raise AutograderError(f"No Jupyter kernel {error.name!r} here; install ipykernel.") from None
-        return executed
+        return Executed(executed, [])
 
 
 def _last_started(notebook: NotebookNode) -> str:
@@ -89,6 +118,99 @@ def _last_started(notebook: NotebookNode) -> str:
         return "its first cell"
     name = grade_id(started[-1])
     return f"the cell {name!r}" if name else f"its code cell number {len(started)}"
+
+
+class SandboxExecutor:
+    """Run each submission in a sandbox, and its test cells in an examiner outside it.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        From `sandbox.require_sandbox`; without a program, submissions run as whoever grades.
+    limits : Limits
+        What a submission may use.
+    seed : int
+        Seeds the global random generators that a notebook sees.
+    """
+
+    def __init__(self, sandbox: Sandbox, limits: Limits | None = None, seed: int = 0):
+        self.sandbox, self.limits, self.seed = sandbox, limits or Limits(), seed
+        self.name = f"{ENGINE}, {sandbox.name}, {self.limits}, seed {seed}"
+        self._idle: queue.SimpleQueue[_WorkerProcess] = queue.SimpleQueue()
+        self._started: list[_WorkerProcess] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, notebook: NotebookNode) -> Executed:
+        """Run the notebook in a worker that is idle, or in a new one."""
+        try:
+            worker = self._idle.get_nowait()
+        except queue.Empty:
+            with self._lock:
+                worker = _WorkerProcess(self.sandbox, len(self._started))
+                self._started.append(worker)
+        try:
+            answer = worker.run({"notebook": notebook, "limits": asdict(self.limits), "seed": self.seed})
+        finally:
+            self._idle.put(worker)
+        if "failed" in answer:
+            raise SubmissionError(answer["failed"])
+        if "broken" in answer:
+            raise AutograderError(f"The grading engine does not work here: {answer['broken']}.")
+        return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"])
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._started:
+            worker.stop()
+
+    def __enter__(self) -> SandboxExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _WorkerProcess:
+    """A worker, as its parent sees it; started when first used, and anew if it dies."""
+
+    def __init__(self, sandbox: Sandbox, number: int):
+        self.sandbox, self.number = sandbox, number
+        self.process: subprocess.Popen | None = None
+
+    def run(self, request: dict) -> dict:
+        try:
+            self._start()
+            self.connection.send(request)
+            return self.connection.receive()[0]
+        except WireError:
+            self.stop()
+            return {"broken": "a grading worker ended"}
+
+    def _start(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            return
+        mine, theirs = socket.socketpair()
+        package = str(Path(__file__).resolve().parent.parent)
+        command = [sys.executable, "-m", "autograder.worker", str(theirs.fileno()), str(self.number)]
+        self.process = subprocess.Popen(
+            [*command, self.sandbox.program or ""],
+            env={**os.environ, "PYTHONPATH": package, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self.connection = Connection(mine)
+        self.connection.receive()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.connection.close()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
 
 
 def prepare_environment() -> None:

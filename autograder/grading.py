@@ -14,7 +14,7 @@ from nbgrader.utils import compute_checksum, determine_grade
 from autograder.errors import SubmissionError
 from autograder.execution import Executor
 from autograder.problem_set import grade_id, is_graded, is_prose, is_solution
-from autograder.release import without_hidden_tests
+from autograder.release import released_texts
 
 
 @dataclass
@@ -112,7 +112,7 @@ def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode
     known = {grade_id(cell): cell for cell in source.cells if grade_id(cell) is not None}
     notebook, notices = copy.deepcopy(submitted), []
     notebook.metadata["kernelspec"] = source.metadata["kernelspec"]
-    released = {grade_id(cell): cell.source for cell in without_hidden_tests(source).cells}
+    released = released_texts(source)
     seen: dict[str, int] = {}
     for index, cell in enumerate(notebook.cells):
         name = grade_id(cell)
@@ -187,7 +187,8 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    executed = execute(notebook)
+    executed, more = execute(notebook)
+    notices += more
     scores: dict[str, float | None] = {}
     not_attempted: list[str] = []
     for cell in executed.cells:

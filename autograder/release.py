@@ -16,7 +16,7 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 
-from autograder.problem_set import ProblemSet
+from autograder.problem_set import ProblemSet, grade_id
 
 
 def _preprocess(notebook: NotebookNode, *steps: type) -> NotebookNode:
@@ -39,6 +39,12 @@ def instructor_version(problem_set: ProblemSet) -> NotebookNode:
 def student_version(problem_set: ProblemSet) -> NotebookNode:
     """Return the set as students receive it: no solutions, no hidden tests."""
     return without_hidden_tests(instructor_version(problem_set))
+
+
+def released_texts(notebook: NotebookNode) -> dict[str, str]:
+    """Return the text of each cell that has a grade_id, as an instructor's version shows it to students."""
+    shown = _preprocess(notebook, ClearHiddenTests, ClearMarkScheme)
+    return {grade_id(cell): cell.source for cell in shown.cells if grade_id(cell)}
 
 
 def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import random
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbformat import NotebookNode
 
@@ -107,18 +109,39 @@ def write_sample_class(directory: ClassDirectory, problem_sets: list[ProblemSet]
     samples = [sample for problem_set in problem_sets for sample in make_submissions(problem_set, students, seed)]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["student_id", "assignment", "score"])
+    for sample in samples:
+        write_notebook(sample.notebook, _notebook_path(directory, sample.submission))
+    writer.writerow(["student_id", "assignment", "score", "sha256"])
     for sample in sorted(samples, key=lambda sample: sample.submission):
-        writer.writerow([sample.submission.student, sample.submission.problem_set, number(sample.score)])
+        submission = sample.submission
+        digest = _digest(_notebook_path(directory, submission))
+        writer.writerow([submission.student, submission.problem_set, number(sample.score), digest])
     write_text(table.getvalue(), promises)
     keep = {sample.submission for sample in samples}
     for student in directory.submitted.iterdir():
         for folder in student.iterdir():
             if Submission(student.name, folder.name) not in keep:
                 shutil.rmtree(folder)
-    for sample in samples:
-        write_notebook(
-            sample.notebook,
-            directory.submission_folder(sample.submission) / f"{sample.submission.problem_set}.ipynb",
-        )
     return len(samples)
+
+
+def is_untouched_sample(directory: ClassDirectory) -> bool:
+    """Whether every file handed in is one that `write_sample_class` wrote, as it wrote it."""
+    try:
+        with open(directory.root / PROMISES, encoding="utf-8", newline="") as promises:
+            written = {
+                _notebook_path(directory, Submission(row["student_id"], row["assignment"])): row["sha256"]
+                for row in csv.DictReader(promises)
+            }
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+    files = [path for path in directory.submitted.rglob("*") if not path.is_dir()]
+    return all(path in written and _digest(path) == written[path] for path in files)
+
+
+def _notebook_path(directory: ClassDirectory, submission: Submission) -> Path:
+    return directory.submission_folder(submission) / f"{submission.problem_set}.ipynb"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

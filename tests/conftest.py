@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from autograder.__main__ import main
+from autograder.execution import SandboxExecutor
+from autograder.isolation import Limits
+from autograder.sandbox import require_sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
@@ -35,6 +38,20 @@ def site() -> Path:
 def course() -> Path:
     """The course's root."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def executor():
+    """The grading engine, with its workers kept for all tests."""
+    with SandboxExecutor(require_sandbox()) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def impatient():
+    """The same, with two seconds for a cell."""
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=2, total_seconds=60)) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from itertools import zip_longest
 import jupytext
 import pytest
 
-from autograder.execution import KernelExecutor
 from autograder.grading import grade
 from autograder.problem_set import answered, find_problem_sets
 from autograder.release import instructor_version, student_version
@@ -43,7 +42,7 @@ def required(code: str, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["ps1-information"])
-def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
+def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name, executor):
     (problem_set,) = find_problem_sets(course, [name])
     candidates: dict[str, list[tuple[str, str]]] = {}
     for path in sorted((course / "book").rglob("*.md")):
@@ -61,7 +60,7 @@ def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
     for mix in zip_longest(*candidates.values()):
         chosen = {item: entry for item, entry in zip(candidates, mix, strict=True) if entry}
         answers = problem_set.reference_answers | {item: text for item, (_, text) in chosen.items()}
-        graded = grade(source, answered(released, answers), KernelExecutor())
+        graded = grade(source, answered(released, answers), executor)
         for item, (where, _) in chosen.items():
             tests = problem_set.items[item].tests
             assert sum(graded.scores[test] for test in tests) < sum(tests.values()), (

@@ -19,7 +19,6 @@ from autograder.__main__ import main
 from autograder.batch import grade_class
 from autograder.class_directory import ClassDirectory, Submission
 from autograder.errors import AutograderError
-from autograder.execution import KernelExecutor
 from autograder.gradebook import read_grades
 from autograder.problem_set import find_problem_sets
 from autograder.release import instructor_version, student_version
@@ -312,7 +311,7 @@ def test_a_mended_submission_is_graded_and_a_spoiled_one_loses_its_grade(tmp_pat
     assert "student-01" in read_grades(ClassDirectory(tmp_path), warmup)
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path, warmup):
+def test_a_killed_run_goes_on_where_it_was(tmp_path, warmup, executor):
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "4"]) == 0
     directory = ClassDirectory(tmp_path)
 
@@ -325,9 +324,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, warmup):
             raise Killed
 
     with pytest.raises(Killed):
-        grade_class(directory, [warmup], KernelExecutor(), 1, finished=kill_after_two)
+        grade_class(directory, [warmup], executor, 1, finished=kill_after_two)
     assert len(directory.outcomes(NAMES)) == 2
-    batch = grade_class(directory, [warmup], KernelExecutor(), 1)
+    batch = grade_class(directory, [warmup], executor, 1)
     assert batch.graded_now == 2
     promised = {row["student_id"]: float(row["score"]) for row in rows(tmp_path / "promised.csv")}
     grades = read_grades(directory, warmup)
@@ -347,13 +346,15 @@ def test_a_grade_given_by_hand_survives_grading_again(tmp_path, warmup):
     assert read_grades(directory, warmup) == {"student-01": {"nats_to_bits": 0.5}}
 
 
-def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, warmup):
+def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, warmup, executor):
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
 
-    class Broken(KernelExecutor):
+    class Broken:
+        name = "broken"
+
         def __call__(self, notebook):
-            executed = super().__call__(notebook)
-            for cell in executed.cells:
+            executed = executor(notebook)
+            for cell in executed.notebook.cells:
                 if cell.cell_type == "code":
                     cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
             return executed

@@ -7,7 +7,6 @@ import nbformat
 import pytest
 
 from autograder.errors import SubmissionError
-from autograder.execution import KernelExecutor
 from autograder.grading import grade, read_submission, restore
 from autograder.problem_set import answered, find_problem_sets, grade_id
 from autograder.release import instructor_version, student_version
@@ -136,30 +135,30 @@ def test_a_restored_submission_is_not_changed_itself(source, solved):
     assert nbformat.writes(solved) == before
 
 
-def test_right_answers_that_print_and_warn_lose_nothing(source, warmup):
+def test_right_answers_that_print_and_warn_lose_nothing(source, warmup, executor):
     code = "import warnings\nprint('hello')\n" + warmup.reference_answers["nats_to_bits"].replace(
         "    return", "    warnings.warn('look'); print('called')\n    return"
     )
-    graded = grade(source, answered(student_version(warmup), {"nats_to_bits": code}), KernelExecutor())
+    graded = grade(source, answered(student_version(warmup), {"nats_to_bits": code}), executor)
     assert graded.scores[HIDDEN] == 1.0
     assert any("warned" in notice for notice in graded.notices)
 
 
-def test_a_blank_notebook_earns_nothing_and_counts_as_not_attempted(source, warmup):
-    graded = grade(source, student_version(warmup), KernelExecutor())
+def test_a_blank_notebook_earns_nothing_and_counts_as_not_attempted(source, warmup, executor):
+    graded = grade(source, student_version(warmup), executor)
     assert set(graded.scores.values()) == {0.0}
     assert graded.not_attempted == ["nats_to_bits"]
 
 
-def test_a_loop_without_end_fails_its_cell_and_the_rest_is_graded(source, warmup):
+def test_a_loop_without_end_fails_its_cell_and_the_rest_is_graded(source, warmup, impatient):
     code = warmup.reference_answers["nats_to_bits"]
     notebook = answered(student_version(warmup), {"nats_to_bits": code})
     notebook.cells.insert(0, nbformat.v4.new_code_cell("while True: pass"))
-    graded = grade(source, notebook, KernelExecutor(cell_timeout=2))
+    graded = grade(source, notebook, impatient)
     assert graded.score == 1.0
 
 
-def test_a_dead_process_is_a_failure_with_a_reason(source, warmup):
+def test_a_dead_process_is_a_failure_with_a_reason(source, warmup, executor):
     notebook = answered(student_version(warmup), {"nats_to_bits": "import os\nos._exit(0)"})
     with pytest.raises(SubmissionError, match="died while running the cell 'nats_to_bits'"):
-        grade(source, notebook, KernelExecutor())
+        grade(source, notebook, executor)

@@ -8,7 +8,6 @@ import pytest
 from nbgrader.validator import Validator
 
 from autograder.errors import AutograderError, UsageError
-from autograder.execution import KernelExecutor
 from autograder.problem_set import BankEntry, ProblemSet, answered, find_problem_sets, grade_id, is_solution
 from autograder.proof import prove
 from autograder.release import student_version
@@ -105,24 +104,24 @@ HIDDEN = "nats_to_bits-hidden"
         (entry("alternative", WRONG), f"alternative 'spoiled' of nats_to_bits loses the points of {HIDDEN}"),
     ],
 )
-def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says):
-    (fault,) = prove(spoiled(warmup, bad=bad), KernelExecutor())
+def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says, executor):
+    (fault,) = prove(spoiled(warmup, bad=bad), executor)
     assert says in fault
 
 
-def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(course, tmp_path):
+def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(course, tmp_path, executor):
     folder = tmp_path / "solutions" / "ps0-warmup"
     shutil.copytree(course / "solutions" / "ps0-warmup", folder)
     source = folder / "ps0-warmup.md"
     text = source.read_text(encoding="utf-8")
 
     source.write_text(text.replace("/ math.log(2)", "/ math.log(3)"), encoding="utf-8")
-    faults = prove(ProblemSet(folder), KernelExecutor())
+    faults = prove(ProblemSet(folder), executor)
     assert any("the reference solution loses points in nats_to_bits-hidden" in fault for fault in faults)
 
     begin, end = text.index("### BEGIN HIDDEN TESTS"), text.index("### END HIDDEN TESTS")
     source.write_text(text[:begin] + "### BEGIN HIDDEN TESTS\npass\n" + text[end:], encoding="utf-8")
-    faults = prove(ProblemSet(folder), KernelExecutor())
+    faults = prove(ProblemSet(folder), executor)
     assert any("the unsolved notebook gets points in nats_to_bits-hidden" in fault for fault in faults)
 
 

@@ -1,0 +1,261 @@
+"""A grading worker: a process that keeps a warm sandbox, and forks an examiner for each submission.
+
+It reads requests from a socket and answers each: the notebook with its outputs, or a reason why there is none. It is
+trusted; everything hostile is on the far side of the sandbox.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import nbformat
+
+from autograder.errors import SubmissionError
+from autograder.examiner import examine, test_groups
+from autograder.isolation import Limits
+from autograder.sandbox import FIRST_UID, Sandbox
+from autograder.wire import Connection, ConnectionEndedError, DeadlineError, WireError
+
+#: Seconds in which a warm process must be up; it imports NumPy, SymPy and matplotlib, maybe from a cold disk.
+START = 120.0
+#: Seconds beyond a submission's limit before its examiner is killed.
+MARGIN = 20.0
+#: Bytes that an examiner may allocate beyond what it starts with.
+EXAMINER_MEMORY = 2 << 30
+
+
+class WarmProcess:
+    """The warm process inside the sandbox.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        How it is shut in.
+    number : int
+        Which worker this is; each has a user id of its own.
+    """
+
+    def __init__(self, sandbox: Sandbox, number: int):
+        self.sandbox = sandbox
+        self.uid = FIRST_UID + number if os.geteuid() == 0 else None
+        self.process: subprocess.Popen | None = None
+        self.requests: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs.
+
+        Raises
+        ------
+        RuntimeError
+            It does not come up.
+        """
+        if self.process is not None and self.process.poll() is None:
+            return
+        mine, theirs = socket.socketpair()
+        command, environment = self.sandbox.command(theirs.fileno())
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        theirs.close()
+        mine.settimeout(START)
+        try:
+            ready = mine.recv(5)
+        except OSError:
+            ready = b""
+        if ready != b"ready":
+            self.process.kill()
+            text = self.process.stderr.read(4000).decode(errors="replace").strip()
+            raise RuntimeError(f"the sandbox did not start: {text.splitlines()[-1] if text else 'no reason given'}")
+        mine.settimeout(None)
+        self.requests = mine
+
+    def stop(self) -> None:
+        """End it, and with it everything in the sandbox."""
+        if self.requests is not None:
+            self.requests.close()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stderr.close()
+            self.process = self.requests = None
+
+    def submission(self, count: int, limits: Limits, seed: int) -> tuple[socket.socket, list[Connection]]:
+        """Start a runner for one submission.
+
+        Parameters
+        ----------
+        count : int
+            How many snapshots it will leave.
+        limits : Limits
+            What it may use.
+        seed : int
+            Seeds Python's and NumPy's global random generators.
+
+        Returns
+        -------
+        tuple of (socket.socket, list of Connection)
+            The control socket, whose closing ends the submission, and the connections to its processes.
+        """
+        self.start()
+        pairs = [socket.socketpair() for _ in range(count + 2)]
+        isolated = self.sandbox.program is not None
+        directory = "/tmp/work" if isolated else f"{_temporary_folder()}/work"
+        task = {"limits": asdict(limits), "seed": seed, "uid": self.uid, "directory": directory}
+        socket.send_fds(self.requests, [json.dumps(task).encode()], [theirs.fileno() for _, theirs in pairs])
+        for _, theirs in pairs:
+            theirs.close()
+        control, *ends = [mine for mine, _ in pairs]
+        return control, [Connection(end) for end in ends]
+
+
+def _temporary_folder() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="submission-")
+
+
+@dataclass
+class Worker:
+    """Runs submissions one after the other.
+
+    Attributes
+    ----------
+    warm : WarmProcess
+        Its sandbox.
+    """
+
+    warm: WarmProcess
+
+    def run(self, notebook: nbformat.NotebookNode, limits: Limits, seed: int) -> dict[str, Any]:
+        """Run one restored submission.
+
+        Returns
+        -------
+        dict
+            ``notebook`` and ``notices``; or ``failed``, a reason for the student; or ``broken``, for the instructor.
+        """
+        try:
+            control, connections = self.warm.submission(test_groups(notebook), limits, seed)
+        except (RuntimeError, OSError) as error:
+            self.warm.stop()
+            return {"broken": str(error)}
+        reading, writing = os.pipe()
+        examiner = os.fork()
+        if examiner == 0:
+            os.close(reading)
+            control.close()
+            _be_examiner(notebook, connections, limits, writing)
+        os.close(writing)
+        for connection in connections:
+            connection.close()
+        result = _read(reading, time.monotonic() + limits.total_seconds + MARGIN)
+        os.kill(examiner, signal.SIGKILL)
+        os.waitpid(examiner, 0)
+        report = self._end(control)
+        if result is None:
+            result = {"failed": f"The submission could not be judged within {limits.total_seconds:g} seconds."}
+        if "failed" in result and report.get("reason") == "memory":
+            result["failed"] = f"The notebook used more than {limits.memory >> 20} MB of memory."
+        if report.get("reason") == "isolation":
+            return {"broken": f"a submission could not be shut in: {report.get('text')}"}
+        return result
+
+    def _end(self, control: socket.socket) -> dict:
+        """End everything the submission started; return what its supervisor reports."""
+        try:
+            control.shutdown(socket.SHUT_WR)
+            control.settimeout(20)
+            return json.loads(control.recv(4096) or b"{}")
+        except (OSError, ValueError):
+            self.warm.stop()  # with the whole sandbox ends whatever is left in it
+            return {}
+        finally:
+            control.close()
+
+
+def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection], limits: Limits, writing: int) -> None:
+    """Examine, write the result, and end; does not return."""
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            total = int(statm.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (total + EXAMINER_MEMORY, total + EXAMINER_MEMORY))
+        try:
+            first, _ = connections[0].receive(time.monotonic() + 60)
+            if first != {"ready": True}:
+                result = {"broken": f"a submission could not be shut in: {str(first)[:300]}"}
+            else:
+                graded, notices = examine(notebook, connections, limits)
+                result = {"notebook": graded, "notices": notices}
+        except SubmissionError as error:
+            result = {"failed": str(error)}
+        except (ConnectionEndedError, DeadlineError, WireError):
+            result = {"broken": "the process in the sandbox did not start"}
+        with os.fdopen(writing, "wb") as out:
+            out.write(json.dumps(result).encode())
+    except BaseException as error:  # a fault of this package; say so instead of hanging
+        os.write(writing, json.dumps({"broken": f"the examiner failed: {type(error).__name__}: {error}"}).encode())
+    finally:
+        os._exit(0)
+
+
+def _read(reading: int, deadline: float) -> dict | None:
+    """Read the examiner's result; None if it does not come."""
+    parts = []
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                return None
+            part = pipe.read(1 << 20)
+            if not part:
+                break
+            parts.append(part)
+    try:
+        return json.loads(b"".join(parts))
+    except ValueError:
+        return None
+
+
+def main() -> None:
+    """Serve requests on the socket whose number is argv[1] until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when work ends
+    parent = Connection(socket.socket(fileno=int(sys.argv[1])))
+    worker = Worker(WarmProcess(Sandbox(sys.argv[3] or None), int(sys.argv[2])))
+    worker.warm.start()
+    # What test cells import is imported once, here, and inherited by each examiner.
+    import sympy as sp
+
+    sp.N(sp.log(sp.Rational(1, 3)), 40)
+    gc.collect()
+    gc.freeze()
+    parent.send({"up": True})
+    try:
+        while True:
+            request, _ = parent.receive()
+            notebook = nbformat.from_dict(request["notebook"])
+            parent.send(worker.run(notebook, Limits(**request["limits"]), request["seed"]))
+    except WireError:
+        pass
+    finally:
+        worker.warm.stop()
+
+
+if __name__ == "__main__":
+    main()
