@@ -79,6 +79,13 @@ class Remote:
         """Call it there."""
         return self._service.call(self, args, kwargs)
 
+    def _count_steps(self, args: list) -> tuple[Any, int]:
+        """Call it there; return its value and the number of Python lines and calls, -1 if it avoided being counted."""
+        answer = self._service.ask("count", function=self, args=list(args))
+        if type(answer) is not tuple or len(answer) != 2 or type(answer[1]) is not int:
+            raise TypeError("the steps could not be counted")
+        return answer
+
     def __getattr__(self, name: str) -> Any:
         # NumPy and copy ask objects for protocols; a student's object follows none of them here.
         if name.startswith("__") and name.endswith("__"):

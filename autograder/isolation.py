@@ -62,23 +62,23 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _checked(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
 
 
-def private_files(limits: Limits) -> None:
-    """Mount an empty /tmp, /dev/shm and a /proc of this PID namespace, which no other submission sees."""
+def private_files(limits: Limits, scratch: str) -> None:
+    """Mount an empty scratch folder, /dev/shm and a /proc of this PID namespace, which no other submission sees."""
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    for target, size in (("/tmp", 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
+    for target, size in ((scratch, 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
         options = f"size={size},nr_inodes=2000,mode=1777"
         _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 
 
-def try_namespaces() -> None:
+def try_namespaces(scratch: str) -> None:
     """Do, in a child, what every submission's process does; raise OSError where that is refused."""
     unshare(CLONE_NEWPID | CLONE_NEWIPC)
     child = os.fork()
     if child == 0:
         try:
-            private_files(Limits())
+            private_files(Limits(), scratch)
             give_up_rights(None)
         except OSError as error:
             os._exit(error.errno or 1)

@@ -21,11 +21,8 @@ FIRST_UID = 61_000
 
 #: One thread each: grading runs submissions side by side, and threads count as processes.
 _ENVIRONMENT = {
-    "HOME": "/tmp",
-    "IPYTHONDIR": "/tmp/.ipython",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
-    "MPLCONFIGDIR": "/tmp/.matplotlib",
     "NBGRADER_EXECUTION": "autograde",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -56,6 +53,12 @@ class Sandbox:
         """What a graded submission's record says about it."""
         return "bubblewrap" if self.program else "no sandbox"
 
+    @property
+    def scratch(self) -> str:
+        """The one folder in the sandbox that a submission may write to."""
+        inside = any(folder.startswith("/tmp/") for folder in _python_folders())
+        return "/scratch" if inside else "/tmp"
+
     def command(self, descriptor: int) -> tuple[list[str], dict[str, str]]:
         """Return the command and the environment of a warm process.
 
@@ -67,9 +70,9 @@ class Sandbox:
         run = [sys.executable, "-m", "autograder.student_process", str(descriptor)]
         if self.program is None:
             package = Path(__file__).resolve().parent.parent
-            kept = {key: os.environ[key] for key in ("HOME", "PATH", "LD_LIBRARY_PATH") if key in os.environ}
-            folders = {key: os.environ[key] for key in ("IPYTHONDIR", "MPLCONFIGDIR") if key in os.environ}
-            return [*run, "open"], _ENVIRONMENT | kept | folders | {"PYTHONPATH": str(package)}
+            names = ("HOME", "PATH", "LD_LIBRARY_PATH", "TMPDIR", "MPLCONFIGDIR")
+            kept = {key: os.environ[key] for key in names if key in os.environ}
+            return [*run, "open"], _ENVIRONMENT | kept | {"PYTHONPATH": str(package)}
         return [*self._bubblewrap(), *run, "isolated"], {"PATH": "/usr/bin:/bin"}
 
     def _bubblewrap(self) -> list[str]:
@@ -93,15 +96,16 @@ class Sandbox:
         for parent in sorted(parents - {Path("/")} - {Path(folder) for folder in folders}):
             if not parent.is_relative_to("/usr"):
                 options += ["--perms", "0755", "--dir", str(parent)]
+        options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", self.scratch]
         for folder in folders:
             options += ["--ro-bind", folder, folder]
-        options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
         here = Path(__file__).resolve().parent
         for name in STUDENT_MODULES:
             options += ["--ro-bind", str(here / f"{name}.py"), f"/grader/autograder/{name}.py"]
-        for key, value in _ENVIRONMENT.items():
+        folders = {"HOME": self.scratch, "TMPDIR": self.scratch, "MPLCONFIGDIR": f"{self.scratch}/.matplotlib"}
+        for key, value in (_ENVIRONMENT | folders).items():
             options += ["--setenv", key, value]
-        return [self.program, *options, "--remount-ro", "/", "--chdir", "/tmp", "--"]
+        return [self.program, *options, "--remount-ro", "/", "--chdir", self.scratch, "--"]
 
 
 def _python_folders() -> list[str]:
@@ -164,7 +168,7 @@ def require_sandbox() -> Sandbox:
 def try_bubblewrap(program: str) -> str:
     """Start bubblewrap once; return what is wrong, or an empty text."""
     sandbox = Sandbox(program)
-    check = "from autograder import isolation; isolation.try_namespaces()"
+    check = f"from autograder import isolation; isolation.try_namespaces({sandbox.scratch!r})"
     command = [*sandbox._bubblewrap(), sys.executable, "-c", check]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"})

@@ -10,6 +10,7 @@ Nothing here decides anything: the functions of this module could be replaced by
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import contextlib
 import gc
@@ -20,6 +21,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import warnings
 from typing import Any
 
@@ -68,6 +70,7 @@ def main() -> None:
 def _warm_shell():
     """Return an IPython shell whose figures and results are collected, with the usual packages at work once."""
     os.environ.update(NBGRADER_EXECUTION="autograde", MPLBACKEND="module://matplotlib_inline.backend_inline")
+    os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython-")
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -161,13 +164,14 @@ def _become_runner(shell: Any, task: dict, limits: Limits, ends: list[int], isol
     try:
         os.setsid()
         if isolated:
-            isolation.private_files(limits)
+            isolation.private_files(limits, os.environ["TMPDIR"])
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nothing, number)
-        os.makedirs(task["directory"], exist_ok=True)
-        os.chmod(task["directory"], 0o777)
-        os.chdir(task["directory"])
+        directory = task["directory"] or f"{os.environ['TMPDIR']}/work"
+        os.makedirs(directory, exist_ok=True)
+        os.chmod(directory, 0o777)
+        os.chdir(directory)
         if isolated:
             isolation.limit(limits)
             isolation.give_up_rights(task["uid"])
@@ -465,6 +469,9 @@ class _Service:
                 args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
                 value = function(*args, **kwargs)
                 return value, (args if request.get("observe") else None)
+            case "count":
+                function, args = decoder.decode(request["function"]), decoder.decode(request["args"])
+                return _count_steps(function, args), None
             case "attribute":
                 return getattr(decoder.decode(request["of"]), request["name"]), None
             case "set":
@@ -504,6 +511,35 @@ class _Service:
             generator.bit_generator.state = Decoder([], self._resolve).decode(node["state"])
             return generator
         raise WireError("unknown reference")
+
+
+def _count_steps(function: Any, args: list) -> tuple[Any, int]:
+    """Call the function; return its value and how many lines and calls of Python that took, -1 if it kept us from counting."""
+    steps, tampered = 0, False
+
+    def line(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal steps
+        steps += event in ("call", "line")
+        return line
+
+    def called(frame: Any, event: str, argument: Any) -> None:
+        nonlocal tampered
+        # Whoever switches the counting off, or works in another thread or process, is not counted.
+        tampered |= event == "c_call" and argument in _UNCOUNTED and frame.f_code is not own
+
+    own = sys._getframe().f_code
+    sys.setprofile(called)
+    sys.settrace(line)
+    try:
+        value = function(*args)
+    finally:
+        tampered |= sys.gettrace() is not line
+        sys.settrace(None)
+        sys.setprofile(None)
+    return value, -1 if tampered else steps
+
+
+_UNCOUNTED = {sys.settrace, sys.setprofile, os.fork, _thread.start_new_thread}
 
 
 class _Callback:

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -95,7 +96,9 @@ class WarmProcess:
             self.process.stderr.close()
             self.process = self.requests = None
 
-    def submission(self, count: int, limits: Limits, seed: int) -> tuple[socket.socket, list[Connection]]:
+    def submission(
+        self, count: int, limits: Limits, seed: int, directory: str = ""
+    ) -> tuple[socket.socket, list[Connection]]:
         """Start a runner for one submission.
 
         Parameters
@@ -106,6 +109,8 @@ class WarmProcess:
             What it may use.
         seed : int
             Seeds Python's and NumPy's global random generators.
+        directory : str
+            Where it runs; by default in a folder of the sandbox that is its own.
 
         Returns
         -------
@@ -114,20 +119,12 @@ class WarmProcess:
         """
         self.start()
         pairs = [socket.socketpair() for _ in range(count + 2)]
-        isolated = self.sandbox.program is not None
-        directory = "/tmp/work" if isolated else f"{_temporary_folder()}/work"
         task = {"limits": asdict(limits), "seed": seed, "uid": self.uid, "directory": directory}
         socket.send_fds(self.requests, [json.dumps(task).encode()], [theirs.fileno() for _, theirs in pairs])
         for _, theirs in pairs:
             theirs.close()
         control, *ends = [mine for mine, _ in pairs]
         return control, [Connection(end) for end in ends]
-
-
-def _temporary_folder() -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="submission-")
 
 
 @dataclass
@@ -150,8 +147,14 @@ class Worker:
         dict
             ``notebook`` and ``notices``; or ``failed``, a reason for the student; or ``broken``, for the instructor.
         """
+        if self.warm.sandbox.program is None:
+            with tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True) as directory:
+                return self._run(notebook, limits, seed, directory)
+        return self._run(notebook, limits, seed, "")
+
+    def _run(self, notebook: nbformat.NotebookNode, limits: Limits, seed: int, directory: str) -> dict[str, Any]:
         try:
-            control, connections = self.warm.submission(test_groups(notebook), limits, seed)
+            control, connections = self.warm.submission(test_groups(notebook), limits, seed, directory)
         except (RuntimeError, OSError) as error:
             self.warm.stop()
             return {"broken": str(error)}

@@ -151,6 +151,58 @@ class Check:
         if not isinstance(error, ValueError):
             self._fail(f"{call} raised {self._error_text(error)}", "a ValueError: this input is not valid")
 
+    def steps_do_not_grow(self, few, many, most=20):
+        """Fail if the call with `many` samples takes more Python lines and calls than the one with `few`.
+
+        Parameters
+        ----------
+        few, many : tuple
+            Arguments of the two calls.
+        most : int, default 20
+            How many more steps are no sign of a loop over samples.
+        """
+        counted = [self._count_steps(args) for args in (few, many)]
+        if -1 in counted:
+            self._fail(f"{self.name} works where its steps cannot be counted", "plain NumPy, in this thread")
+        if counted[1] > counted[0] + most:
+            shapes = " and ".join(self._call_text(args, {}) for args in (few, many))
+            self._fail(
+                f"{shapes} took {counted[0]} and {counted[1]} lines and calls of Python",
+                "no more for many samples than for few: let NumPy loop over the samples",
+            )
+
+    def _count_steps(self, args):
+        """Call the function; return how many lines and calls of Python it took, -1 if that cannot be counted."""
+        import contextlib
+        import io
+        import sys
+        import warnings
+
+        remote = getattr(type(self.function), "_count_steps", None)
+        steps = 0
+
+        def count(frame, event, argument):
+            nonlocal steps
+            steps += event in ("call", "line")
+            return count
+
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            try:
+                if remote is not None:
+                    return remote(self.function, list(args))[1]
+                before = sys.gettrace()
+                sys.settrace(count)
+                try:
+                    self.function(*args)
+                finally:
+                    intact = sys.gettrace() is count
+                    sys.settrace(before)
+                return steps if intact else -1
+            except Exception as error:
+                self._attempted(error)
+                self._fail(f"{self._call_text(args, {})} raised {self._error_text(error)}", "a result")
+
     def keeps_arguments(self, *args, **kwargs):
         """Fail if the call changes one of its arguments.
 
