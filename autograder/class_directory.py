@@ -25,6 +25,16 @@ from pathlib import Path
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+# nbgrader's own buttons execute submissions as `autograder grade` does: in a sandbox, judged from outside.
+c.Autograde.autograde_preprocessors = [
+    "autograder.formgrader.ExecuteInSandbox",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 # Feedback from nbgrader's own buttons keeps hidden tests hidden, as `autograder feedback` does.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",

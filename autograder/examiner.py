@@ -11,10 +11,10 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
 import io
 import linecache
 import signal
-import symtable
 import time
 import traceback
 import warnings
@@ -24,6 +24,7 @@ import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
+from autograder.cell_rules import compiled, definitions, foreign_names, is_support, uses_any
 from autograder.errors import SubmissionError
 from autograder.isolation import Limits
 from autograder.problem_set import grade_id, is_test
@@ -404,26 +405,6 @@ def _overwrite(mine: Any, theirs: Any) -> None:
 # ---- test cells
 
 
-def foreign_names(source: str) -> set[str]:
-    """Return the names that a cell uses at any depth and binds nowhere at its top level, built-in names left out."""
-    table = symtable.symtable(source, "<cell>", "exec")
-    bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
-    used: set[str] = set()
-
-    def walk(scope: symtable.SymbolTable) -> None:
-        for symbol in scope.get_symbols():
-            is_free = scope is table or symbol.is_global()
-            if is_free and symbol.is_referenced():
-                used.add(symbol.get_name())
-            if symbol.is_global() and symbol.is_assigned() and scope is not table:
-                bound.add(symbol.get_name())
-        for inner in scope.get_children():
-            walk(inner)
-
-    walk(table)
-    return {name for name in used - bound if not hasattr(builtins, name)}
-
-
 class _Stdout(io.TextIOBase):
     """Collects what a test cell writes, in its order."""
 
@@ -470,20 +451,28 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], service: Servic
         stack.enter_context(contextlib.redirect_stdout(_Stdout("stdout", outputs, left)))
         stack.enter_context(contextlib.redirect_stderr(_Stdout("stderr", outputs, left)))
         try:
-            tree = ast.parse(source, filename)
-            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-            for wanted in sorted(foreign_names(source) - set(known)):
+            body, last = parsed(source, filename)
+            for wanted in sorted(foreign_names(source) - known.keys()):
                 with contextlib.suppress(NameError):  # then using it raises NameError, as in a notebook
                     namespace[wanted] = service.fetch(wanted) if service else _missing(wanted)
-            exec(compile(tree, filename, "exec"), namespace)
+            exec(body, namespace)
             if last is not None:
-                result = eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+                result = eval(last, namespace)
                 if result is not None:
                     data = {"text/plain": repr(result)}
                     outputs.append(nbformat.v4.new_output("execute_result", data=data, execution_count=None))
         except BaseException as error:
             outputs.append(_error_output(error, filename))
     return outputs
+
+
+@functools.cache
+def parsed(source: str, filename: str) -> tuple[Any, Any]:
+    """Compile a test cell: its statements, and its last expression or None."""
+    tree = ast.parse(source, filename)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    body = compile(tree, filename, "exec")
+    return body, last and compile(ast.Expression(last.value), filename, "eval")
 
 
 def _missing(name: str) -> None:
@@ -538,6 +527,9 @@ def examine(notebook: NotebookNode, connections: list[Connection], limits: Limit
     end = time.monotonic() + limits.total_seconds
     count = group = 0
     open_group = False
+    own = [
+        cell.source for cell in notebook.cells if cell.cell_type == "code" and not (is_test(cell) or is_support(cell))
+    ]
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -550,8 +542,12 @@ def examine(notebook: NotebookNode, connections: list[Connection], limits: Limit
             plan.append((cell, group - 1, dict(known)))
             continue
         open_group = False
-        if _is_support(cell) and foreign_names(cell.source) <= set(known):
-            known = {**known, **_definitions(cell)}
+        if is_support(cell):
+            defined = definitions(cell.source, grade_id(cell))
+            known = {**known, **defined}
+            # The student's side runs it only where the submission's own cells use it: the checks are long to compile.
+            if not uses_any(own, defined):
+                continue
         reply = _ask_runner(
             runner, {"run": cell.source}, _where(cell, count), min(end, time.monotonic() + limits.cell_seconds + GRACE)
         )
@@ -564,6 +560,16 @@ def examine(notebook: NotebookNode, connections: list[Connection], limits: Limit
             if _is_hidden(cell) == hidden:
                 cell.outputs = _judge(cell, defined, services[number], limits, end)
     return notebook, notices
+
+
+def warm_up(notebook: NotebookNode) -> None:
+    """Compile the set's own cells, which are the same in each of its submissions; a fork then finds them compiled."""
+    for cell in notebook.cells:
+        if is_support(cell):
+            compiled(cell.source, f"<{grade_id(cell)}>")
+        elif is_test(cell):
+            foreign_names(cell.source)
+            parsed(cell.source, f"<{grade_id(cell)}>")
 
 
 def test_groups(notebook: NotebookNode) -> int:
@@ -592,19 +598,6 @@ def _judge(cell: NotebookNode, known: dict, service: Service, limits: Limits, en
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _is_support(cell: NotebookNode) -> bool:
-    """Whether a cell is locked and ungraded code, as the one that holds the checks: both sides run it."""
-    return grade_id(cell) is not None and cell.metadata.nbgrader.get("locked", False) and not is_test(cell)
-
-
-def _definitions(cell: NotebookNode) -> dict[str, Any]:
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    filename = f"<{grade_id(cell)}>"
-    with contextlib.redirect_stdout(io.StringIO()):  # what it prints is shown from the student's process
-        exec(compile(cell.source, filename, "exec"), namespace)
-    return {name: value for name, value in namespace.items() if not name.startswith("__")}
 
 
 def _is_hidden(cell: NotebookNode) -> bool:

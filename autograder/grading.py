@@ -146,8 +146,10 @@ def _restore_cell(cell: NotebookNode, original: NotebookNode) -> None:
         changed = nbformat.from_dict({**copy.deepcopy(original), "source": cell.source, "id": cell.id})
         cell.clear()
         cell.update(changed)
-    cell.metadata["nbgrader"] = copy.deepcopy(original.metadata["nbgrader"])
-    if not is_solution(original):
+    if is_solution(original):
+        cell.metadata["nbgrader"] = copy.deepcopy(original.metadata["nbgrader"])
+    else:  # all of it: what a test may observe stands there too
+        cell.metadata = copy.deepcopy(original.metadata)
         cell.source = original.source
 
 
@@ -158,6 +160,13 @@ def _insert(notebook: NotebookNode, name: str, order: list[str], cell: NotebookN
     if any(cell.id == other.id for other in notebook.cells):
         cell["id"] = nbformat.v4.new_raw_cell().id
     notebook.cells.insert(position, cell)
+
+
+def clear_outputs(notebook: NotebookNode) -> None:
+    """Remove what a notebook's cells showed when the student ran them."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
 
 
 def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> Graded:
@@ -184,9 +193,7 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
         The submission cannot be graded; the text says why.
     """
     notebook, notices = restore(source, submitted)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    clear_outputs(notebook)
     executed, more = execute(notebook)
     notices += more
     scores: dict[str, float | None] = {}

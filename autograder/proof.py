@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 
+from autograder.cell_rules import faults_of_test_cells
 from autograder.errors import SubmissionError
 from autograder.execution import Executor
 from autograder.grading import Graded, grade
@@ -43,6 +44,9 @@ def prove(
     list of str
         What is wrong, a sentence each; empty for a set that is proven.
     """
+    faults = faults_of_test_cells(problem_set)
+    if faults:
+        return faults
     source = instructor_version(problem_set)
     released = without_hidden_tests(source)
 
@@ -57,7 +61,7 @@ def prove(
     def run_with(entries: Iterable[BankEntry]) -> Graded | SubmissionError:
         return run(problem_set.reference_answers | {entry.replaces: entry.code for entry in entries})
 
-    mixes = _mixes(problem_set.bank)
+    mixes = bank_mixes(problem_set.bank)
     with ThreadPoolExecutor(jobs) as pool:
         reference, unsolved = pool.submit(run_with, []), pool.submit(run, {})
         mixed = [pool.submit(run_with, mix) for mix in mixes]
@@ -86,10 +90,11 @@ def prove(
 
 def notebooks_to_prove(problem_set: ProblemSet) -> int:
     """Return how many notebooks the proof of a set runs if nothing is wrong."""
-    return 2 + len(_mixes(problem_set.bank))
+    return 2 + len(bank_mixes(problem_set.bank))
 
 
-def _mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
+def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
+    """Deal the entries of a bank out, one per cell, to as few notebooks as hold them all."""
     by_cell: dict[str, list[BankEntry]] = {}
     for entry in bank:
         by_cell.setdefault(entry.replaces, []).append(entry)

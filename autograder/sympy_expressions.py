@@ -160,6 +160,8 @@ def _build(node: ast.AST) -> Any:
             return _CONSTANTS[name]
         case ast.Tuple(elts=parts):
             return tuple(_build(part) for part in parts)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Name() as operand):
+            return -_build(operand)
         case ast.List(elts=parts):
             return [_build(part) for part in parts]
     return sp.Integer(_literal(node))

@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 
 from autograder.errors import SubmissionError
-from autograder.examiner import examine, test_groups
+from autograder.examiner import examine, test_groups, warm_up
 from autograder.isolation import Limits
 from autograder.sandbox import FIRST_UID, Sandbox
 from autograder.wire import Connection, ConnectionEndedError, DeadlineError, WireError
@@ -158,6 +158,7 @@ class Worker:
         except (RuntimeError, OSError) as error:
             self.warm.stop()
             return {"broken": str(error)}
+        warm_up(notebook)
         reading, writing = os.pipe()
         examiner = os.fork()
         if examiner == 0:

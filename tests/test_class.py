@@ -172,10 +172,16 @@ def test_grading_again_changes_nothing(graded_class, capsys):
     assert (graded_class / "gradebook.db").read_bytes() == before
 
 
-def test_stock_nbgrader_gives_the_same_scores(graded_class, course, tmp_path):
-    """The class directory is nbgrader's: its own command grades it, and agrees on every automatic point."""
+@pytest.mark.parametrize("way", ["stock", "engine"])
+def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_path, way):
+    """The class directory is nbgrader's: its own command grades it, by this engine or, without our setting, as ever."""
     copied = tmp_path / "class"
     shutil.copytree(graded_class, copied)
+    config = copied / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8")
+    assert "autograder.formgrader.ExecuteInSandbox" in text
+    if way == "stock":
+        config.write_text(text.replace("autograder.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
     students = ["student-01", "student-09", "student-19", "student-20"]
     for student in students:
         command = [sys.executable, "-m", "nbgrader", "autograde", "ps1-information", "--student", student, "--force"]
