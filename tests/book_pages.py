@@ -47,6 +47,24 @@ def markdown_of(page: str) -> str:
     return "\n\n".join(cell.source for cell in source_of(page).cells if cell.cell_type == "markdown")
 
 
+NOT_PROSE = [
+    re.compile(r"^#+ .*$", re.MULTILINE),  # headings
+    re.compile(r"\$\$.*?\$\$(?: *\([\w-]+\))?", re.DOTALL),  # displayed formulas
+    re.compile(r"\$[^$\n]*(?:\n[^$\n]+)*\$"),  # formulas in the text
+    re.compile(r"^\s*(?:`{3,}|:{3,})(?:\{[\w:-]+\}.*)?$", re.MULTILINE),  # the frame of a directive
+    re.compile(r"^\s*:[\w-]+:.*$|^\([\w-]+\)=$", re.MULTILINE),  # options and labels
+    re.compile(r"\{(?:eq|numref|prf:ref|ref|cite|cite:[a-z]+)\}`[^`]*`"),  # references
+]
+
+
+def prose_of(page: str) -> str:
+    """The running text of a page in one line: without headings, formulas, code, labels and references."""
+    text = _without_listings(markdown_of(page))
+    for pattern in NOT_PROSE:
+        text = pattern.sub(" ", text)
+    return re.sub(r"\s+", " ", text)
+
+
 @dataclass(frozen=True)
 class CodeCell:
     """A code cell of an executed page.
@@ -118,6 +136,38 @@ def code_cells(site: Path, page: str) -> list[CodeCell]:
 def html_of(site: Path, page: str) -> BeautifulSoup:
     """A page of the site, parsed."""
     return BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def _without_listings(markdown: str) -> str:
+    """Leave out fenced code; the text in a directive stays."""
+    kept, fence = [], ""
+    open_directives: list[str] = []
+    for line in markdown.splitlines():
+        marks = re.match(r"\s*(`{3,}|:{3,})(.*)$", line)
+        if fence:
+            fence = "" if marks and marks[1] == fence and not marks[2].strip() else fence
+        elif marks and marks[2].lstrip().startswith("{"):
+            open_directives.append(marks[1])
+        elif marks and open_directives and marks[1] == open_directives[-1] and not marks[2].strip():
+            open_directives.pop()
+        elif marks:
+            fence = marks[1]
+        else:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def linked_terms(page: str) -> set[str]:
+    """The glossary terms that a page links, in lower case."""
+    found = re.findall(r"\{term\}`(?:[^`<]*<([^`>]*)>|([^`<]*))`", text_of(page))
+    return {re.sub(r"\s+", " ", target or shown).strip().lower() for target, shown in found}
+
+
+@functools.cache
+def glossary() -> list[str]:
+    """The terms of the glossary."""
+    body = re.search(r"```\{glossary\}\n(.*?)^```", text_of("book/reference/glossary"), re.MULTILINE | re.DOTALL)
+    return [line.strip() for line in body[1].splitlines() if line.strip() and not line.startswith((" ", ":"))]
 
 
 def directives(page: str) -> Iterator[tuple[str, str, dict[str, str], int]]:

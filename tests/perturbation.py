@@ -1,11 +1,13 @@
 """Plant an error in a claim, and tell whether the checks notice."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
 import sympy
 from check_cells import Check
-from derivations import check_automatically, check_numerically, run_alone, statement_of
+from derivations import check_automatically, check_by_engine, check_numerically, run_alone, statement_of
+from engine import Engine
 
 ERROR = sympy.Rational(1, 1000)
 
@@ -38,13 +40,15 @@ def at_entry(place: int, change: Callable[[sympy.Expr], sympy.Expr]) -> Callable
     return changed
 
 
-def undetected_errors(check: Check) -> list[str]:
+def undetected_errors(check: Check, engine: Engine | None = None) -> list[str]:
     """List the planted errors that a check misses.
 
     Parameters
     ----------
     check : Check
         A check that passes.
+    engine : Engine, optional
+        The engine of the book.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def undetected_errors(check: Check) -> list[str]:
     """
     statement = statement_of(check, run_alone(check))
     methods = [check_numerically] if check.kind == "identity" else [check_numerically, check_automatically]
+    if check_by_engine(check, statement, engine):
+        methods.append(functools.partial(check_by_engine, engine=engine))
     missed = []
     for place in range(len(statement.claim)):
         for name, change in CHANGES.items():
@@ -64,7 +70,7 @@ def undetected_errors(check: Check) -> list[str]:
             entries = list(statement.claim)
             entries[place] = change(entries[place])
             missed.extend(
-                f"{check.where}: {method.__name__} passes with {wrong}."
+                f"{check.where}: {getattr(method, '__name__', 'the engine')} passes with {wrong}."
                 for method in methods
                 if method(check, replace(statement, claim=entries)).passed
             )

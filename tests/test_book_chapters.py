@@ -3,11 +3,28 @@
 import re
 
 import pytest
-from book_pages import chapters, code_cells, directives, html_of, markdown_of, median_of_visible_lines, pages, sections
+from book_pages import (
+    chapters,
+    code_cells,
+    directives,
+    glossary,
+    html_of,
+    linked_terms,
+    markdown_of,
+    median_of_visible_lines,
+    pages,
+    prose_of,
+    sections,
+)
 
 LONGEST_CELL = 25  # lines; more does not fit on a screen beside its explanation
 MEDIAN_CELL = 6
+WORDS_OF_A_CHAPTER = (1200, 2800)  # exercises included, formulas and code not
+FIGURES_OF_A_CHAPTER = (3, 7)
 WORDS_OF_ALT_TEXT = 12  # fewer can name a picture, but not tell what is to be seen in it
+
+# Terms that are everyday words too, or abbreviations that a sentence may use in passing.
+EVERYDAY = {"accuracy", "bit", "cache", "score", "support"}
 
 
 def words(text: str) -> int:
@@ -89,7 +106,30 @@ def test_what_a_reader_sees_is_formatted(site, page):
 @pytest.mark.parametrize("page", chapters())
 def test_a_chapter_has_figures(site, page):
     figures = [cell for cell in code_cells(site, page) if cell.has_image]
-    assert len(figures) >= 2, f"{page}: has {len(figures)} figures; an idea wants one"
+    least, most = FIGURES_OF_A_CHAPTER
+    assert least <= len(figures) <= most, f"{page}: has {len(figures)} figures; {least} to {most} carry a chapter"
+
+
+@pytest.mark.parametrize("page", chapters())
+def test_a_chapter_can_be_read_in_one_sitting(page):
+    text = re.sub(r"\{term\}`(?:([^`<]*)<[^`>]*>|([^`<]*))`", r"\1\2", prose_of(page))
+    text = re.sub(r"\{[\w:-]+\}`([^`<]*)[^`]*`", r"\1", text)
+    count = len(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", re.sub(r"`[^`]*`", "", text)))
+    least, most = WORDS_OF_A_CHAPTER
+    assert least <= count <= most, f"{page}: has {count} words of prose; {least} to {most} are what a reader takes in"
+
+
+@pytest.mark.parametrize("page", chapters())
+def test_a_chapter_links_the_terms_that_it_uses(page):
+    """Each term of the glossary that the prose contains is linked at least once; a longer term hides a shorter one."""
+    names = {form: term for term in glossary() for form in (term.lower(), f"{term.lower()}s", f"{term.lower()}es")}
+    pattern = re.compile(
+        rf"(?<![\w-])({'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])", re.IGNORECASE
+    )
+    text = re.sub(r"\{[\w:-]+\}`[^`]*`|`[^`]*`", " ", prose_of(page))
+    used = {names[match.lower()] for match in pattern.findall(text)}
+    missing = sorted(term for term in used - EVERYDAY if term.lower() not in linked_terms(page))
+    assert not missing, f"{page}: link these terms where they first appear, as {{term}}`…`: {missing}"
 
 
 @pytest.mark.parametrize("page", pages())

@@ -28,6 +28,7 @@ entropy = functions_of("book/information/entropy")["entropy"]
 huffman_length = functions_of("book/information/entropy")["huffman_length"]
 divergence = functions_of("book/information/divergence")["divergence"]
 information_content = functions_of("book/information/surprisal")["information_content"]
+log_sum_exp = functions_of("book/likelihood/softmax")["log_sum_exp"]
 
 
 @st.composite
@@ -105,3 +106,22 @@ def test_information_content_adds_up_and_falls_with_probability(p, q):
 def test_the_best_code_needs_at_least_the_entropy_and_less_than_one_bit_more(p):
     if len(p) > 1:
         assert entropy(p) - ROUNDING <= huffman_length(p) < entropy(p) + 1 + ROUNDING
+
+
+# Sums such as m + log k round in proportion to the logits.
+logits = arrays(float, st.integers(1, 12), elements=st.floats(-1e300, 1e300) | st.floats(-100, 100))
+
+
+@given(logits)
+def test_log_sum_exp_lies_between_the_maximum_and_log_k_above_it(z):
+    assert z.max() <= log_sum_exp(z) <= (z.max() + math.log(len(z))) + ROUNDING * max(1.0, abs(z.max()))
+
+
+@given(st.floats(-1000, 1000), st.integers(1, 50))
+def test_equal_logits_attain_the_upper_bound_of_log_sum_exp(value, k):
+    assert log_sum_exp(np.full(k, value)) == pytest.approx(value + math.log(k), abs=ROUNDING)
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.floats(-1000, 1000)), st.floats(-1000, 1000))
+def test_a_shift_moves_log_sum_exp_along(z, c):
+    assert log_sum_exp(z + c) == pytest.approx(log_sum_exp(z) + c, abs=ROUNDING)

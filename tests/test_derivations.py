@@ -1,5 +1,6 @@
 """The checked derivations: no result without a check, no check without a result, no check that cannot fail."""
 
+import functools
 import re
 import textwrap
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 from book_pages import ROOT, html_of, pages, text_of
 from check_cells import KINDS, Check, CheckError, check_of, checks_in, collect
-from derivations import Result, run_alone, verify, verify_all
+from derivations import ENGINE, Result, run_alone, verify, verify_all
+from engine import Engine, NotForEngine, engine_in
 from perturbation import undetected_errors
 
 SLOPE = """
@@ -60,6 +62,16 @@ def book_checks() -> list[Check]:
     return collect({page: ROOT / f"{page}.md" for page in pages()})
 
 
+@functools.cache
+def book_engine() -> Engine | None:
+    return engine_in({page: ROOT / f"{page}.md" for page in pages()})
+
+
+@functools.cache
+def verified(check: Check) -> Result:
+    return verify(check, book_engine())
+
+
 def labels_in(page: str) -> list[str]:
     """The labels `eq-…` of the equations of a page."""
     text = text_of(page)
@@ -84,7 +96,13 @@ def test_every_check_has_its_result_on_its_page():
 
 
 def test_there_are_results():
-    assert len(book_checks()) >= 10, "the labels or the check cells of the chapters are not found any more"
+    assert len(book_checks()) >= 120, "the labels or the check cells of the chapters are not found any more"
+
+
+def test_the_book_checks_its_results_by_its_own_engine():
+    assert book_engine() is not None, "no page builds the engine in cells named `engine-…`, or it lacks an operation"
+    checked = sum(ENGINE in {verdict.method for verdict in verified(check).verdicts} for check in book_checks())
+    assert checked >= 60, f"the engine evaluates {checked} results only"
 
 
 @pytest.mark.parametrize("page", pages())
@@ -109,12 +127,12 @@ def test_an_equation_with_a_derivative_is_a_checked_result_or_part_of_a_proof(si
 
 @pytest.mark.parametrize("check", book_checks(), ids=lambda check: check.result)
 def test_a_result_is_true(check):
-    assert verify(check).failures == []
+    assert verified(check).failures == []
 
 
 @pytest.mark.parametrize("check", book_checks(), ids=lambda check: check.result)
 def test_a_wrong_result_would_fail_every_check(check):
-    assert undetected_errors(check) == []
+    assert undetected_errors(check, book_engine()) == []
 
 
 def test_the_ledger_lists_every_result_with_its_checks(site):
@@ -132,6 +150,8 @@ def test_the_ledger_lists_every_result_with_its_checks(site):
         cells = [cell.get_text(" ") for cell in row.find_all("td")]
         measured = cells[2:3] if check.kind == "identity" else cells[2:4]
         assert all("error" in cell or "exact" in cell for cell in measured), f"{check.where}: unmeasured: {cells}"
+        by_engine = ENGINE in {verdict.method for verdict in verified(check).verdicts}
+        assert by_engine == ("error" in cells[4] or "exact" in cells[4]), f"{check.where}: {cells[4]}"
         assert row.select_one(".katex"), f"{check.where}: the ledger does not show the formula"
     assert len(rows) == len(book_checks()), "the ledger page lists a result that the book does not have"
 
@@ -229,11 +249,97 @@ def test_the_points_are_the_same_every_time():
 def test_verdicts_are_kept_until_the_cell_changes(tmp_path, monkeypatch):
     cache = tmp_path / "verdicts.json"
     first = verify_all([check()], cache)
-    monkeypatch.setattr("derivations.verify", lambda check: Result(check, ()))
+    monkeypatch.setattr("derivations.verify", lambda check, engine: Result(check, ()))
     assert verify_all([check()], cache) == first
     assert verify_all([check(SLOPE + "\n# another proof")], cache)[0].verdicts == ()
     cache.write_text('{"half a fi')
     assert verify_all([check()], cache)[0].verdicts == ()
+
+
+# The book's engine
+
+ENGINE_CELLS = """
+import math
+import builtins as ignored
+
+class Node:
+    def __init__(self, value, parents=(), slopes=()):
+        self.value, self.parents, self.slopes = value, parents, slopes
+
+def add(x, y):
+    return Node(x.value + y.value, (x, y), (1.0, 1.0))
+
+def multiply(x, y):
+    return Node(x.value * y.value, (x, y), (y.value, x.value))
+
+def divide(x, y):
+    return Node(x.value / y.value, (x, y), (1 / y.value, -x.value / y.value**2))
+
+def exp(x):
+    return Node(math.exp(x.value), (x,), (math.exp(x.value),))
+
+def log(x):
+    return Node(math.log(x.value), (x,), (1 / x.value,))
+
+def backward(top, weight=1.0, found=None):
+    found = {} if found is None else found
+    found[top] = found.get(top, 0.0) + weight
+    for parent, slope in zip(top.parents, top.slopes):
+        backward(parent, weight * slope, found)
+    return found
+
+Node.__add__ = add
+top = Node(1.0) + undefined
+"""
+
+
+def engine_page(tmp_path, source: str = ENGINE_CELLS) -> dict[str, Path]:
+    head = "---\nkernelspec: {display_name: Python 3, language: python, name: python3}\njupytext: {text_representation: {extension: .md, format_name: myst}}\n---\n"
+    path = tmp_path / "page.md"
+    path.write_text(f"{head}```{{code-cell}} ipython3\n---\nname: engine-node\n---\n{source}\n```\n")
+    return {"picture": Path("picture.png"), "page": path}
+
+
+def test_the_engine_is_read_from_its_cells_and_only_definitions_are_run(tmp_path):
+    engine = engine_in(engine_page(tmp_path))
+    assert {"Node", "backward"} <= set(engine.names)
+    assert "top" not in engine.names
+    assert engine_in({"page": ROOT / "book/reference/glossary.md"}) is None
+    assert engine_in(engine_page(tmp_path, ENGINE_CELLS.replace("def divide", "def quotient"))) is None
+
+
+def test_the_engine_adds_a_check_where_it_can(tmp_path):
+    engine = engine_in(engine_page(tmp_path))
+    verdict = verify(check(), engine).verdicts[-1]
+    assert (verdict.method, verdict.passed) == (ENGINE, True)
+    assert verdict.error < 1e-12
+    wrong = SLOPE.replace("(1 - p) / p)", "(1 - p) / p) + p").rpartition("assert")[0] + "assert slope is not None"
+    assert "the engine's derivative of `H` is" in verify(check(wrong), engine).failures[-1]
+    jacobian = verify(check_of("page", 1, SOFTMAX, ABOUT_SOFTMAX), engine)
+    assert jacobian.passed
+    assert len(jacobian.verdicts) == 4
+    source = "import sympy as sp\nx = sp.symbols('x', real=True)\nf = {}\nslope = {}\nassert slope is not None"
+    about = {"function": "f", "variables": ["x"], "claim": "slope", "domain": {"x": [0.1, 2]}}
+    for function, slope, methods in [
+        ("x**3 + x**-2", "3 * x**2 - 2 / x**3", 4),
+        ("sp.sqrt(x) + 2**x", "1 / (2 * sp.sqrt(x)) + sp.log(2) * 2**x", 4),
+        ("sp.Integer(3)", "sp.Integer(0)", 4),
+        ("sp.sin(x)", "sp.cos(x)", 3),
+        ("sp.Max(x, 1)", "sp.Piecewise((1, x > 1), (0, True))", 3),
+    ]:
+        result = verify(check(source.format(function, slope), **about), engine)
+        assert result.passed, result.failures
+        assert len(result.verdicts) == methods, function
+
+
+def test_what_the_engine_cannot_evaluate_is_left_to_the_others(tmp_path):
+    engine = engine_in(engine_page(tmp_path))
+    source = "import sympy as sp\nx = sp.symbols('x', real=True)\nf = {}\nassert f"
+    for function in ("sp.exp(1000 * x)", "sp.sqrt(x)", "sp.Abs(x)"):
+        made = check(source.format(function) + "\nslope = 2 * f", function="f", variables=["x"], domain={"x": [0, 1]})
+        names = run_alone(made)
+        with pytest.raises(NotForEngine):
+            engine.gradient(names["f"], [names["x"]], {names["x"]: 1.0 if "exp" in function else -1.0})
 
 
 # Checks that cannot fail

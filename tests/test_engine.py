@@ -366,8 +366,8 @@ def test_no_object_of_the_student_can_answer_for_its_value(executor, forged):
 
 
 def test_builtins_and_given_data_do_not_come_from_the_student(executor):
-    student = "def abs(x): return 0\ndef len(x): return 3\ntable = [0]\ndef wrong(): return 5\nimport builtins\nbuiltins.sum = len"
-    tests = ["assert abs(wrong() - 9) > 1", "assert len([1]) == 1", "assert table == [1, 2]", "assert sum([1]) == 1"]
+    student = "def abs(x): return 0\ndef len(x): return 3\ntable = [0]\ndef wrong(): return 5"
+    tests = ["assert abs(wrong() - 9) > 1", "assert len([1]) == 1", "assert table == [1, 2]"]
     for outputs in judged(executor, student, [(test, {}) for test in tests], support="table = [1, 2]"):
         assert outputs == []
 
@@ -378,7 +378,7 @@ def test_hidden_arguments_reach_no_output(executor):
         "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('/tmp/seen', 'a').write(str(x))\n"
         "    return open('/tmp/seen').read()"
     )
-    hidden = "### BEGIN HIDDEN TESTS\nf(424242)\n### END HIDDEN TESTS"
+    hidden = "### BEGIN HIDDEN TESTS\n_ = f(424242)\n### END HIDDEN TESTS"
     notebook = nbformat.v4.new_notebook()
     locked = {"locked": True, "solution": False, "grade": True, "points": 1}
     notebook.cells = [

@@ -1,7 +1,7 @@
-"""Check a result three times: symbolically, by finite differences or evaluation, and by automatic differentiation.
+"""Check a result up to four times: symbolically, by finite differences or evaluation, and twice by following the program.
 
-The symbolic check is the cell itself, run alone. The other two take the function and the claim that the cell defines and
-do not use SymPy's differentiation.
+The symbolic check is the cell itself, run alone. The others take the function and the claim that the cell defines and
+do not use SymPy's differentiation: automatic differentiation is autograd's and, where it can, that of the book's engine.
 """
 
 import ast
@@ -17,10 +17,12 @@ from pathlib import Path
 import autograd
 import autograd.numpy
 import check_cells
+import engine as engine_module
 import mpmath
 import numpy
 import sympy
 from check_cells import Check, CheckError, claim_statement
+from engine import Engine, NotForEngine
 
 # Two different analytic functions agree at none of them; a claim wrong on a quarter of the domain only (say, one branch
 # of a Piecewise) slips through all twenty in 3 cases of 1,000.
@@ -31,7 +33,7 @@ STEP = mpmath.mpf(10) ** -12
 TOLERANCE_PRECISE = 1e-12  # leaves room for domains that come close to a pole
 TOLERANCE_DOUBLE = 1e-9  # automatic differentiation runs in double precision
 
-SYMBOLIC, NUMERIC, AUTOMATIC = "symbolic", "numeric", "automatic"
+SYMBOLIC, NUMERIC, AUTOMATIC, ENGINE = "symbolic", "numeric", "automatic", "engine"
 # lambdify writes Max and Min as these two, which in autograd.numpy are reductions over an array.
 PAIRWISE = {
     "max": lambda *values: functools.reduce(autograd.numpy.maximum, values),
@@ -47,7 +49,7 @@ class Verdict:
     Attributes
     ----------
     method : str
-        "symbolic", "numeric" or "automatic".
+        "symbolic", "numeric", "automatic" or "engine".
     passed : bool
         Whether function and claim agree.
     error : float or None
@@ -64,7 +66,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
-    """A check and its verdicts: two for an identity, three for anything else."""
+    """A check and its verdicts: two for an identity, three for anything else, and one more where the engine can."""
 
     check: Check
     verdicts: tuple[Verdict, ...]
@@ -267,6 +269,7 @@ def _compare(
         (NUMERIC, True): "its value",
         (NUMERIC, False): "the central difference",
         (AUTOMATIC, False): "automatic differentiation",
+        (ENGINE, False): "the engine's derivative",
     }[method, check.kind == "identity"]
     largest = 0.0
     for point in random_points(check, statement):
@@ -378,13 +381,51 @@ def check_automatically(check: Check, statement: Statement) -> Verdict:
     )
 
 
-def verify(check: Check) -> Result:
+def check_by_engine(check: Check, statement: Statement, engine: Engine | None) -> Verdict | None:
+    """Compare the claim with what the engine of the book finds, in double precision.
+
+    Parameters
+    ----------
+    check : Check
+        The check.
+    statement : Statement
+        Function and claim.
+    engine : Engine or None
+        The engine, if the book builds one.
+
+    Returns
+    -------
+    Verdict or None
+        With the largest error over all points and entries; None if there is no engine, if it lacks an operation, or for
+        an identity or second derivatives, which it does not compute.
+    """
+    if engine is None or check.kind in ("identity", "hessian"):
+        return None
+    claim = sympy.lambdify(statement.symbols, statement.claim, "numpy")
+
+    def measured(point: list[float]) -> list[float]:
+        values = dict(zip(statement.symbols, point, strict=True))
+        return [
+            slope for function in statement.function for slope in engine.gradient(function, statement.variables, values)
+        ]
+
+    try:
+        return _compare(
+            check, statement, ENGINE, TOLERANCE_DOUBLE, measured, lambda point: [float(x) for x in claim(*point)]
+        )
+    except NotForEngine:
+        return None
+
+
+def verify(check: Check, engine: Engine | None = None) -> Result:
     """Check one result in every way that applies to it.
 
     Parameters
     ----------
     check : Check
         The check.
+    engine : Engine, optional
+        The engine of the book, for one check more.
 
     Returns
     -------
@@ -412,19 +453,22 @@ def verify(check: Check) -> Result:
             raise CheckError(
                 f"{check.where}: {method.__name__} cannot evaluate it, {type(error).__name__}: {error}"
             ) from error
+    if verdict := check_by_engine(check, statement, engine):
+        verdicts.append(verdict)
     return Result(check, tuple(verdicts))
 
 
-def cache_key(check: Check) -> str:
-    """Return a digest of all that the verdicts on a check depend on: the cell, our code, the packages."""
+def cache_key(check: Check, engine: Engine | None = None) -> str:
+    """Return a digest of all that the verdicts on a check depend on: the cell, our code, the engine, the packages."""
     digest = hashlib.sha256(repr(sorted(asdict(check).items())).encode())
-    for module in (check_cells.__file__, __file__):
+    digest.update(engine.source.encode() if engine else b"")
+    for module in (check_cells.__file__, engine_module.__file__, __file__):
         digest.update(Path(module).read_bytes())
     digest.update(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
     return digest.hexdigest()
 
 
-def verify_all(checks: list[Check], cache: Path | None = None) -> list[Result]:
+def verify_all(checks: list[Check], cache: Path | None = None, engine: Engine | None = None) -> list[Result]:
     """Check every result, reusing verdicts on cells that did not change.
 
     Parameters
@@ -433,6 +477,8 @@ def verify_all(checks: list[Check], cache: Path | None = None) -> list[Result]:
         The checks.
     cache : Path, optional
         A JSON file with the verdicts of an earlier run; it is written again when they changed.
+    engine : Engine, optional
+        The engine of the book.
 
     Returns
     -------
@@ -450,11 +496,11 @@ def verify_all(checks: list[Check], cache: Path | None = None) -> list[Result]:
         known = {}
     results, kept = [], {}
     for check in checks:
-        key = cache_key(check)
+        key = cache_key(check, engine)
         if key in known:
             result = Result(check, tuple(Verdict(**verdict) for verdict in known[key]))
         else:
-            result = verify(check)
+            result = verify(check, engine)
         if result.passed:
             kept[key] = [asdict(verdict) for verdict in result.verdicts]
         results.append(result)

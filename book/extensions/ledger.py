@@ -5,8 +5,9 @@ from pathlib import Path
 
 import sphinx.errors
 from check_cells import CheckError, collect
-from derivations import AUTOMATIC, NUMERIC, Result, Verdict, verify_all
+from derivations import AUTOMATIC, ENGINE, NUMERIC, Result, Verdict, verify_all
 from docutils import nodes
+from engine import engine_in
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -17,8 +18,9 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 NAMES = {"hessian": "Hessian", "jacobian": "Jacobian"}  # people's names
-COLUMNS = ("Result", "Proof (SymPy)", "Finite differences", "Automatic differentiation")
-WIDTHS = (40, 20, 20, 20)
+COLUMNS = ("Result", "Proof (SymPy)", "Finite differences", "Automatic differentiation", "The book’s engine")
+NONE = "–"  # where a check does not apply
+WIDTHS = (40, 15, 15, 15, 15)
 
 
 class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names its nodes in lower case)
@@ -45,9 +47,20 @@ class FillLedger(SphinxPostTransform):
             place.replace_self(list(self._tables()))
 
     def _tables(self) -> Iterator[nodes.Node]:
-        """One heading and one table for each page that has results."""
+        """An overview, then one heading and one table for each page that has results."""
         results: list[Result] = self.env.ledger_results
-        for page in dict.fromkeys(result.check.page for result in results):
+        by_page: dict[str, list[Result]] = {}
+        for result in results:
+            by_page.setdefault(result.check.page, []).append(result)
+        yield nodes.paragraph(
+            "", f"{len(results)} results have passed {sum(len(result.verdicts) for result in results)} checks."
+        )
+        overview = nodes.bullet_list(classes=["ledger-overview"])
+        for page, listed in by_page.items():
+            link = nodes.reference("", self.env.titles[page].astext(), internal=True, refid=_anchor(page))
+            overview += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(f": {len(listed)}")))
+        yield overview
+        for page, listed in by_page.items():
             table = nodes.table(classes=["ledger"])
             group = nodes.tgroup(cols=len(COLUMNS))
             table += group
@@ -56,9 +69,9 @@ class FillLedger(SphinxPostTransform):
             head += [nodes.entry("", nodes.paragraph(text=name)) for name in COLUMNS]
             group += nodes.thead("", head)
             body = nodes.tbody()
-            body += [self._row(result) for result in results if result.check.page == page]
+            body += [self._row(result) for result in listed]
             group += body
-            yield nodes.rubric("", "", self._page_link(page))
+            yield nodes.rubric("", "", self._page_link(page), ids=[_anchor(page)])
             yield table
 
     def _page_link(self, page: str) -> nodes.Node:
@@ -81,11 +94,14 @@ class FillLedger(SphinxPostTransform):
         row += statement
         row += _cell(COLUMNS[1], check.proved)
         row += _cell(COLUMNS[2] if check.kind != "identity" else "Both sides evaluated", _measured(verdicts[NUMERIC]))
-        if AUTOMATIC in verdicts:
-            row += _cell(COLUMNS[3], _measured(verdicts[AUTOMATIC]))
-        else:
-            row += _cell(COLUMNS[3], "nothing to differentiate")
+        for column, method in ((COLUMNS[3], AUTOMATIC), (COLUMNS[4], ENGINE)):
+            row += _cell(column, _measured(verdicts[method]) if method in verdicts else NONE)
         return row
+
+
+def _anchor(page: str) -> str:
+    """The id of a page's heading in the ledger."""
+    return f"ledger-{page.rpartition('/')[2]}"
 
 
 def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pending_xref:
@@ -99,8 +115,8 @@ def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pendi
 
 def _cell(label: str, text: str) -> nodes.entry:
     """A cell that repeats the name of its column, which a narrow screen shows in place of the table's head."""
-    return nodes.entry("", nodes.paragraph("", "", nodes.inline(text=f"{label}: ", classes=["ledger-label"]),
-                                           nodes.Text(text)))  # fmt: skip
+    words = nodes.paragraph("", "", nodes.inline(text=f"{label}: ", classes=["ledger-label"]), nodes.Text(text))
+    return nodes.entry("", words, classes=["ledger-none"] if text == NONE else [])
 
 
 def _measured(verdict: Verdict) -> str:
@@ -118,7 +134,7 @@ def verify_results(app: Sphinx, env: BuildEnvironment, added: set, changed: set,
     """
     pages = {page: Path(env.doc2path(page)) for page in _in_reading_order(env)}
     try:
-        results = verify_all(collect(pages), Path(app.outdir).parent / ".derivations.json")
+        results = verify_all(collect(pages), Path(app.outdir).parent / ".derivations.json", engine_in(pages))
     except CheckError as error:
         raise sphinx.errors.ExtensionError(str(error)) from error
     failures = [failure for result in results for failure in result.failures]

@@ -1,4 +1,4 @@
-"""The `{problem-sets}` directive: the released problem sets that belong to a chapter, with their points and a download."""
+"""The released problem sets, with their points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -16,6 +17,9 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 FOLDER = "exercises"
+
+#: The head of the table of all sets, and how its width is shared out.
+COLUMNS = {"Set": 40, "Chapters": 24, "Time": 12, "Points": 10, "Download": 14}
 
 
 @dataclass(frozen=True)
@@ -128,15 +132,79 @@ class ProblemSetsDirective(SphinxDirective):
         points = f"{problem_set.points} point{'s' if problem_set.points != 1 else ''}"
         if problem_set.by_hand:
             points += f", {problem_set.by_hand} of them graded by hand"
-        file = f"/{FOLDER}/{problem_set.name}/{problem_set.name}.ipynb"
-        download = addnodes.download_reference(
-            file, "", nodes.literal(text=f"{problem_set.name}.ipynb"), reftarget=file, refdoc=self.env.docname,
-            refdomain="", reftype="download", refexplicit=True, refwarn=True,
-        )  # fmt: skip
         line = nodes.paragraph("", "", nodes.strong(text=problem_set.title))
         line += nodes.Text(f": {points}, about {problem_set.minutes} minutes. Download ")
-        line += [download, nodes.Text(".")]
+        line += [_download(problem_set, self.env.docname), nodes.Text(".")]
         return nodes.list_item("", line)
+
+
+class ProblemSetTableDirective(SphinxDirective):
+    """List every released problem set in a table; the content says in a sentence what each asks, as YAML.
+
+    A sentence about a set that is not released is left out, so that the page promises nothing that is not there.
+    """
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        self.env.problem_set_pages.add(self.env.docname)
+        sentences = yaml.safe_load("\n".join(self.content)) or {}
+        table = nodes.table(classes=["ledger", "problem-set-table"])
+        group = nodes.tgroup(cols=len(COLUMNS))
+        table += group
+        group += [nodes.colspec(colwidth=width) for width in COLUMNS.values()]
+        head = nodes.row()
+        head += [nodes.entry("", nodes.paragraph(text=name)) for name in COLUMNS]
+        group += nodes.thead("", head)
+        body = nodes.tbody()
+        group += body
+        for notebook in released(Path(self.env.srcdir)):
+            try:
+                problem_set = read_problem_set(notebook)
+            except ValueError as error:
+                logger.warning(str(error), location=self.get_location())
+                continue
+            if problem_set.name not in sentences:
+                message = f"problem-set-table: say in a sentence what {problem_set.name} asks"
+                logger.warning(message, location=self.get_location())
+            body += self._row(problem_set, sentences.get(problem_set.name, ""))
+        return [table] if len(body) else []
+
+    def _row(self, problem_set: ProblemSet, sentence: str) -> nodes.row:
+        """The row of one set: each cell repeats the name of its column for screens too narrow for a table."""
+        about = nodes.paragraph("", "", nodes.strong(text=problem_set.title))
+        row = nodes.row()
+        row += nodes.entry("", about, nodes.paragraph(text=sentence))
+        links: list[nodes.Node] = []
+        for chapter in problem_set.chapters:
+            link = addnodes.pending_xref(
+                "", nodes.inline("", chapter), refdomain="std", reftype="doc", reftarget=f"/book/{chapter}",
+                refdoc=self.env.docname, refexplicit=False, refwarn=True,
+            )  # fmt: skip
+            links += [nodes.Text(", "), link] if links else [link]
+        points = f"{problem_set.points}"
+        if problem_set.by_hand:
+            points += f", {problem_set.by_hand} by hand"
+        contents = [
+            links,
+            [nodes.Text(f"{problem_set.minutes} min")],
+            [nodes.Text(points)],
+            [_download(problem_set, self.env.docname)],
+        ]
+        for name, content in zip(list(COLUMNS)[1:], contents, strict=True):
+            label = nodes.inline(text=f"{name}: ", classes=["ledger-label"])
+            row += nodes.entry("", nodes.paragraph("", "", label, *content))
+        return row
+
+
+def _download(problem_set: ProblemSet, page: str) -> addnodes.download_reference:
+    """A link that downloads the notebook of a set."""
+    file = f"/{FOLDER}/{problem_set.name}/{problem_set.name}.ipynb"
+    return addnodes.download_reference(
+        file, "", nodes.literal(text=f"{problem_set.name}.ipynb"), reftarget=file, refdoc=page,
+        refdomain="", reftype="download", refexplicit=True, refwarn=True,
+    )  # fmt: skip
 
 
 def read_again(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
@@ -161,6 +229,7 @@ def merge_pages(app: Sphinx, env: BuildEnvironment, pages: list[str], other: Bui
 def setup(app: Sphinx) -> dict[str, object]:
     """Connect the extension to Sphinx."""
     app.add_directive("problem-sets", ProblemSetsDirective)
+    app.add_directive("problem-set-table", ProblemSetTableDirective)
     app.connect("env-get-outdated", read_again)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)
