@@ -1,0 +1,231 @@
+"""Offer every numbered chapter as a notebook that needs neither the book nor a style file, and stands in one file."""
+
+import html
+import json
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import jupytext
+import matplotlib
+import pybtex_docutils
+from docutils import nodes
+from plain_markdown import Code, Page, PlainMarkdown, Text
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+BUTTON = "Download as notebook (.ipynb)"
+STYLE = "book/matplotlibrc"
+SPLIT_BELOW = 4  # a heading of this level or less begins a Markdown cell of its own
+
+
+def chapters(app: Sphinx) -> list[str]:
+    """List the pages of the numbered parts: those that have a chapter number."""
+    return [page for page, numbers in app.env.toc_secnumbers.items() if numbers.get("")]
+
+
+def notebook_name(page: str) -> str:
+    """Return the name of a chapter's notebook, without its folder: readers keep their downloads in one."""
+    return f"{posixpath.basename(page)}.ipynb"
+
+
+def style_cell(file: Path) -> str:
+    """Write the style of the book's figures as code.
+
+    Parameters
+    ----------
+    file : Path
+        A ``matplotlibrc``.
+
+    Returns
+    -------
+    str
+        A cell that sets the same parameters.
+    """
+    settings = matplotlib.rc_params_from_file(file, use_default_template=False)
+    lines = [
+        "# The look of the figures. Nothing else depends on this cell.",
+        "import matplotlib",
+        "",
+        "matplotlib.rcParams.update({",
+    ]
+    for key in sorted(settings):
+        value = settings[key]
+        if key == "axes.prop_cycle":
+            lines.append(f'    "{key}": matplotlib.cycler("color", {json.dumps(value.by_key()["color"])}),')
+        elif not key.startswith("svg."):
+            lines.append(f'    "{key}": {value!r},')
+    return "\n".join([*lines, "})"])
+
+
+def notebook_of(app: Sphinx, page: str, doctree: nodes.document) -> dict:
+    """Make the notebook of a chapter.
+
+    Parameters
+    ----------
+    app : Sphinx
+        The application, after all pages were read.
+    page : str
+        The chapter.
+    doctree : nodes.document
+        The chapter with its references resolved.
+
+    Returns
+    -------
+    dict
+        A notebook of format 4.5; the same one for the same book.
+    """
+    about = Page(
+        app.env.toc_secnumbers.get(page, {}),
+        app.env.toc_fignumbers.get(page, {}),
+        lambda reference: _address(app, page, reference),
+    )
+    writer = PlainMarkdown(about, Path(app.srcdir))
+    blocks: list[Code | Text] = list(writer.blocks(doctree))
+    note = (
+        f"*A chapter of {app.config.html_title}. It runs from top to bottom with NumPy, SymPy and Matplotlib. "
+        "The text may be shared and adapted under CC BY 4.0, the code under BSD-3-Clause.*"
+    )
+    title = next(place for place, block in enumerate(blocks) if isinstance(block, Text) and block.heading == 1)
+    blocks[title + 1 : title + 1] = [Text(note), Code(style_cell(Path(app.srcdir, STYLE)), folded=True)]
+    if terms := list(_terms(app, page, writer, list(about.terms))):
+        blocks += [Text("## Terms", heading=2), *terms]
+    if references := list(_references(app, page, writer, about.cited)):
+        blocks += [Text("## References", heading=2), *references]
+    _require_all_code(app, page, blocks)
+    return {
+        "cells": list(_cells(posixpath.basename(page), blocks)),
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _address(app: Sphinx, page: str, reference: nodes.reference) -> str | None:
+    """The address for a link: another host, or the notebook of another chapter beside this one."""
+    address = reference.get("refuri", "")
+    if urlsplit(address).scheme in ("http", "https", "mailto"):
+        return address
+    target = _target(app, page, address)[0] if address else page
+    return notebook_name(target) if target != page and target in chapters(app) else None
+
+
+def _target(app: Sphinx, page: str, address: str) -> tuple[str, str]:
+    """The page and the anchor that an address on a page leads to."""
+    parts = urlsplit(urljoin(app.builder.get_target_uri(page), address))
+    uri = parts.path
+    return next((name for name in app.env.found_docs if app.builder.get_target_uri(name) == uri), ""), parts.fragment
+
+
+def _references(app: Sphinx, page: str, writer: PlainMarkdown, cited: list[str]) -> Iterator[Text]:
+    """The entries of the bibliography that the chapter cites, in the bibliography's order."""
+    domain = app.env.get_domain("cite")
+    wanted = {_target(app, page, address) for address in cited}
+    backend = pybtex_docutils.Backend()
+    for citation in domain.citations:
+        if (citation.bibliography_key.docname, citation.citation_id) in wanted:
+            line = nodes.paragraph("", "", *citation.formatted_entry.text.render(backend))
+            yield Text(f"- {writer.inline(line)}")
+
+
+def _terms(app: Sphinx, page: str, writer: PlainMarkdown, terms: list[str]) -> Iterator[Text]:
+    """The glossary's entries of the terms that the chapter links, in the glossary's order."""
+    targets = {_target(app, page, address) for address in terms}
+    for glossary in sorted({name for name, _ in targets if name}):
+        wanted = {anchor for name, anchor in targets if name == glossary}
+        for item in app.env.get_doctree(glossary).findall(nodes.definition_list_item):
+            names = [child for child in item.children if isinstance(child, nodes.term) and wanted & set(child["ids"])]
+            if names:
+                meaning = [writer.inline(line) for line in item.findall(nodes.paragraph)]
+                yield Text(f"- **{', '.join(name.astext() for name in names)}**: {' '.join(meaning)}")
+
+
+def _cells(name: str, blocks: list[Code | Text]) -> Iterator[dict]:
+    """Join the blocks to cells: a heading begins one, and so does what follows code."""
+    cells: list[dict] = []
+    joins = False
+    for block in blocks:
+        metadata: dict = {}
+        if isinstance(block, Code):
+            if block.folded:
+                metadata["jupyter"] = {"source_hidden": True}
+            if block.tags:
+                metadata["tags"] = list(block.tags)
+            cells.append({"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": []})
+            cells[-1]["source"] = block.source
+            joins = False
+            continue
+        if not joins or 0 < block.heading < SPLIT_BELOW or block.closed:
+            if block.closed:
+                metadata["jp-MarkdownHeadingCollapsed"] = True
+            cells.append({"cell_type": "markdown", "metadata": metadata, "source": block.source})
+        else:
+            is_list = block.source.startswith("- ") and cells[-1]["source"].splitlines()[-1].startswith("- ")
+            cells[-1]["source"] += ("\n" if is_list else "\n\n") + block.source
+        for file, kind, content in block.attachments:
+            cells[-1].setdefault("attachments", {})[file] = {kind: content}
+        joins = not block.closed  # so that the folded heading keeps its text below it
+    for place, cell in enumerate(cells):
+        yield {"id": f"{name}-{place:03}", **cell, "source": cell["source"].splitlines(keepends=True)}
+
+
+def _require_all_code(app: Sphinx, page: str, blocks: list[Code | Text]) -> None:
+    """Warn if the page has a code cell that the notebook lacks, or has it elsewhere: it would not run."""
+    source = jupytext.read(app.env.doc2path(page))
+    expected = [cell.source.strip() for cell in source.cells if cell.cell_type == "code"]
+    found = [block.source.strip() for block in blocks if isinstance(block, Code)][1:]
+    if found != expected:
+        missing = next((cell for cell in expected if cell not in found), "the order differs")
+        logger.warning("the notebook to download lacks a code cell of the page: %s", missing, location=page)
+
+
+def serialised(notebook: dict) -> bytes:
+    """Return the bytes of the file."""
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def offer(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Write the notebook beside the page, with a link below its title and in the theme's download menu."""
+    if doctree is None or page not in chapters(app):
+        return
+    file = Path(app.outdir, page).with_name(notebook_name(page))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(serialised(notebook_of(app, page, doctree)))
+    link = f'<p class="notebook-download"><a href="{html.escape(file.name)}" download>{BUTTON}</a></p>'
+    context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)
+    for group in context.get("header_buttons", ()):
+        for button in group.get("buttons", ()) if group.get("label") == "download-buttons" else ():
+            if button["label"] == "download-source-button":  # a MyST source, which only the book's tools can read
+                button |= {"url": file.name, "text": ".ipynb", "tooltip": BUTTON, "label": "download-notebook-button"}
+
+
+def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write every chapter again when the glossary was read, since the notebooks quote it."""
+    return [page for page in chapters(app) if page in env.found_docs] if env.glossary_was_read else []
+
+
+def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
+    """Notice that this build reads the glossary."""
+    app.env.glossary_was_read |= any(True for _ in doctree.findall(addnodes.glossary))
+
+
+def begin(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Expect no glossary."""
+    env.glossary_was_read = False
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.connect("env-before-read-docs", begin)
+    app.connect("doctree-read", note_glossary)
+    app.connect("env-updated", write_again)
+    app.connect("html-page-context", offer, priority=900)  # the theme makes its buttons before
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
