@@ -24,6 +24,7 @@ import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
+from autograder.behaviour import canonical, digest
 from autograder.cell_rules import compiled, definitions, foreign_names, is_support, uses_any
 from autograder.errors import SubmissionError
 from autograder.isolation import Limits
@@ -185,6 +186,7 @@ class Service:
         self.observe = False
         self.count = 0
         self.lost = ""
+        self.behaviour: list[str] = []
         self.callbacks: dict[int, Any] = {}
         self.types: dict[str, type] = {}
         self.errors: dict[tuple, type] = {}
@@ -200,6 +202,7 @@ class Service:
             Whether it sees what a call does to the arguments.
         """
         self.deadline, self.observe, self.callbacks = time.monotonic() + seconds, observe, {}
+        self.behaviour = []
 
     def fetch(self, name: str) -> Any:
         """Return the value of a global name of the notebook.
@@ -241,7 +244,9 @@ class Service:
             reply, buffers = self._reply(until)
             if not isinstance(reply, dict) or reply.get("id") != number:
                 raise WireError("an answer out of order")
-            return self._understand(reply, buffers, _observed if "observe" in request else None)
+            value = self._understand(reply, buffers, _observed if "observe" in request else None)
+            self.behaviour.append(canonical(value))
+            return value
         except UnreadableError as error:
             raise TypeError(f"the result cannot be read: {error}") from None
         except DeadlineError:
@@ -301,7 +306,10 @@ class Service:
                 raise WireError("an error that is not well formed")
             kinds = _texts(raised.get("kinds"), None)
             (text,) = _texts([raised.get("text")], 1)
-            raise self._error(kinds[:20])(text[:10_000])
+            error = self._error(kinds[:20])(text[:10_000])
+            error.from_submission = True
+            self.behaviour.append(f"raises {type(error).__name__}")
+            raise error
         decoder = Decoder(buffers, self._resolve)
         value = decoder.decode(reply.get("value"))
         if observed is not None:
@@ -486,6 +494,9 @@ def _error_output(error: BaseException, filename: str) -> NotebookNode:
     except Exception:
         text = ""
     kind = "TimeoutError" if isinstance(error, _TestTimeoutError) else type(error).__name__
+    if getattr(error, "from_submission", False):
+        # Its text is the student's: it may repeat a hidden argument, and must not pass for the test's own message.
+        kind += " (raised by the submission)"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
     lines = traceback.StackSummary.from_list(frames[:3]).format() if frames else []
     lines = ["Traceback (most recent call last):\n", *lines] if lines else []
@@ -496,7 +507,9 @@ def _error_output(error: BaseException, filename: str) -> NotebookNode:
 # ---- a whole notebook
 
 
-def examine(notebook: NotebookNode, connections: list[Connection], limits: Limits) -> tuple[NotebookNode, list[str]]:
+def examine(
+    notebook: NotebookNode, connections: list[Connection], limits: Limits
+) -> tuple[NotebookNode, list[str], dict[str, str]]:
     """Run a restored submission: its own cells in the student's process, its test cells here.
 
     All own cells run first, in their order, with a snapshot before each group of test cells; then the visible tests are
@@ -513,8 +526,9 @@ def examine(notebook: NotebookNode, connections: list[Connection], limits: Limit
 
     Returns
     -------
-    tuple of (NotebookNode, list of str)
-        The notebook with outputs, and notices for the student.
+    tuple of (NotebookNode, list of str, dict of str to str)
+        The notebook with outputs, notices for the student, and for each test cell a digest of what the student's
+        functions answered.
 
     Raises
     ------
@@ -555,11 +569,13 @@ def examine(notebook: NotebookNode, connections: list[Connection], limits: Limit
         if cut:
             notices.append(f"The output of {_where(cell, count)} was cut: it was too long to keep.")
     services = [Service(connection) for connection in connections[1:]]
+    behaviour = {}
     for hidden in (False, True):
         for cell, number, defined in plan:
             if _is_hidden(cell) == hidden:
                 cell.outputs = _judge(cell, defined, services[number], limits, end)
-    return notebook, notices
+                behaviour[grade_id(cell)] = digest(services[number].behaviour)
+    return notebook, notices, behaviour
 
 
 def warm_up(notebook: NotebookNode) -> None:

@@ -52,10 +52,13 @@ class Executed(NamedTuple):
         With the outputs of its cells.
     notices : list of str
         What the student should know about the run.
+    behaviour : dict of str to str
+        For each test cell, a digest of what the student's functions answered; empty where that is not known.
     """
 
     notebook: NotebookNode
     notices: list[str]
+    behaviour: dict[str, str]
 
 
 class Executor(Protocol):
@@ -109,7 +112,7 @@ class KernelExecutor:
                 ) from None
             except NoSuchKernel as error:
                 raise AutograderError(f"No Jupyter kernel {error.name!r} here; install ipykernel.") from None
-        return Executed(executed, [])
+        return Executed(executed, [], {})
 
 
 def _last_started(notebook: NotebookNode) -> str:
@@ -156,7 +159,7 @@ class SandboxExecutor:
             raise SubmissionError(answer["failed"])
         if "broken" in answer:
             raise AutograderError(f"The grading engine does not work here: {answer['broken']}.")
-        return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"])
+        return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"], answer["behaviour"])
 
     def close(self) -> None:
         """End all workers."""

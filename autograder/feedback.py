@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import html
+import base64
 import re
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
 import jinja2
 import nbformat
-from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
-from nbgrader.converters import GenerateFeedback
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import determine_grade
 
-from autograder.class_directory import ClassDirectory, Outcome, Submission
-from autograder.gradebook import read_grades
-from autograder.problem_set import ProblemSet, is_test
+from autograder.class_directory import ClassDirectory, Outcome
+from autograder.diagnosis import sentence
+from autograder.export import number
+from autograder.gradebook import read_comments, read_grades, read_penalties
+from autograder.problem_set import ProblemSet, grade_id, is_prose, is_solution, is_test, points
+from autograder.release import instructor_version, released_texts
 from autograder.whole_files import write_text
 
 HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
+#: Characters of one text output; a page is read on a phone.
+MAX_TEXT = 4_000
+#: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ConcealHiddenTests(NbGraderPreprocessor):
@@ -64,13 +71,45 @@ FAILED_PAGE = jinja2.Template(
 )
 
 
+@dataclass
+class _Part:
+    """What the page shows of one cell."""
+
+    kind: str
+    name: str = ""
+    text: str = ""
+    title: str = ""
+    points: float | None = None
+    full: float = 0.0
+    message: str = ""
+    printed: str = ""
+    remark: str = ""
+    comment: str = ""
+    diagnosis: str = ""
+    attempted: bool = True
+    is_prose: bool = False
+    outputs: list[dict[str, str]] = field(default_factory=list)
+
+
 def write_feedback(
     directory: ClassDirectory,
     problem_sets: list[ProblemSet],
     started: Callable[[int], None] = lambda total: None,
     finished: Callable[[], None] = lambda: None,
+    reveal: bool = False,
 ) -> int:
     """Write the feedback page of every submission that was graded, or failed.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    problem_sets : list of ProblemSet
+        The sets.
+    started, finished : callable
+        Told how many pages there will be, and when one is done.
+    reveal : bool
+        Whether hidden tests and what they say to the instructor are shown.
 
     Returns
     -------
@@ -85,49 +124,137 @@ def write_feedback(
     outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
     directory.prepare()
     started(len(outcomes))
-    exporter = _exporter(directory)
-    grades = {problem_set.name: read_grades(directory, problem_set) for problem_set in problem_sets}
-    for submission, outcome in outcomes.items():
-        if outcome.outcome == "failed":
-            page = FAILED_PAGE.render(problem_set=submission.problem_set, reason=outcome.reason)
-        else:
-            items = grades[submission.problem_set].get(submission.student, {})
-            awaiting = [name for name, points in items.items() if points is None]
-            page = _page(directory, submission, outcome, awaiting, exporter)
-        write_text(page, directory.feedback_page(submission))
-        finished()
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("autograder"), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    ).get_template("feedback.html.j2")
+    for problem_set in problem_sets:
+        grades = read_grades(directory, problem_set)
+        penalties = read_penalties(directory, problem_set)
+        comments = read_comments(directory, problem_set)
+        released = released_texts(instructor_version(problem_set))
+        for submission, outcome in outcomes.items():
+            if submission.problem_set != problem_set.name:
+                continue
+            if outcome.outcome == "failed":
+                page = FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason)
+            else:
+                notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
+                if not reveal:
+                    notebook, _ = ConcealHiddenTests().preprocess(notebook, ResourcesDict())
+                items = grades.get(submission.student, {})
+                page = template.render(
+                    student=submission.student,
+                    title=problem_set.title,
+                    number=number,
+                    score=sum(value or 0.0 for value in items.values()),
+                    max_score=problem_set.max_score,
+                    penalty=penalties.get(submission.student, 0.0),
+                    awaiting=[name for name, value in items.items() if value is None],
+                    notices=outcome.notices,
+                    items=_items(problem_set, items, outcome),
+                    parts=list(
+                        _parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}), released)
+                    ),
+                )
+            write_text(page, directory.feedback_page(submission))
+            finished()
     return len(outcomes)
 
 
-def _exporter(directory: ClassDirectory) -> HTMLExporter:
-    # nbgrader's converter knows where its feedback template lies.
-    config = GenerateFeedback(coursedir=CourseDirectory(root=str(directory.root))).config
-    config.HTMLExporter.sanitize_html = True  # a submission's own markup must not run in the reader's browser
-    exporter = HTMLExporter(config=config)
-    for step in (GetGrades, ConcealHiddenTests, CSSHTMLHeaderPreprocessor):
-        exporter.register_preprocessor(step, enabled=True)
-    return exporter
+def _items(problem_set: ProblemSet, scores: dict[str, float | None], outcome: Outcome) -> list[dict[str, Any]]:
+    rows = []
+    for name, item in problem_set.items.items():
+        value = scores.get(name)
+        remark = "not attempted" if name in outcome.not_attempted else ""
+        if value is None:
+            remark = "awaits grading by hand, and counts 0 until then"
+        rows.append({"name": name, "points": value, "full": item.max_score, "remark": remark})
+    return rows
 
 
-def _page(
-    directory: ClassDirectory, submission: Submission, outcome: Outcome, awaiting: list[str], exporter: HTMLExporter
-) -> str:
-    notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
-    notes = [*outcome.notices, *(f"{name}: not attempted." for name in outcome.not_attempted)]
-    notes += [f"{name}: awaits grading by hand, and counts 0 until then." for name in awaiting]
-    if notes:
-        text = "\n".join(f"- {html.escape(note)}" for note in notes)
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**About this submission**\n\n{text}"))
-    name = submission.problem_set
-    resources = ResourcesDict(
-        metadata=ResourcesDict(name=name, path=str(Path())),
-        nbgrader={
-            "notebook": name,
-            "assignment": name,
-            "student": submission.student,
-            "db_url": directory.database_url,
-        },
+def _parts(
+    notebook: NotebookNode,
+    problem_set: ProblemSet,
+    scores: dict[str, float | None],
+    outcome: Outcome,
+    comments: dict[str, str],
+    released: dict[str, str],
+):
+    """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
+    for cell in notebook.cells:
+        name = grade_id(cell)
+        if is_prose(cell):
+            value = scores.get(name)
+            full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
+            remark = "Awaits grading by hand." if value is None else f"{number(value)} of {number(full)} points"
+            yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comments.get(name, ""))
+        elif cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if line.startswith(("# ", "## ")) and not line.startswith("# Problem set"):
+                    yield _Part("heading", text=line.lstrip("# "))
+        elif cell.cell_type != "code":
+            continue
+        elif is_solution(cell):
+            yield _Part(
+                "answer",
+                name,
+                cell.source,
+                attempted=name not in outcome.not_attempted,
+                comment=comments.get(name, ""),
+                diagnosis=sentence(problem_set, name, outcome.diagnoses[name]) if name in outcome.diagnoses else "",
+                outputs=_outputs(cell),
+            )
+        elif is_test(cell):
+            yield _test(cell, released.get(name, ""))
+        elif name is None:
+            outputs = _outputs(cell)
+            if outputs:
+                yield _Part("other", outputs=outputs)
+
+
+def _test(cell: NotebookNode, released: str) -> _Part:
+    first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else grade_id(cell)
+    judged = nbformat.from_dict({**cell, "outputs": [o for o in cell.outputs if o.get("name") != "stderr"]})
+    try:
+        earned = determine_grade(judged)[0]
+    except (ValueError, KeyError):
+        earned = 0.0
+    errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
+    kinds = [output.ename for output in cell.outputs if output.output_type == "error"]
+    message = "" if not errors else errors[-1] if kinds[-1] == "AssertionError" else f"{kinds[-1]}: {errors[-1]}"
+    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+    return _Part(
+        "test",
+        grade_id(cell),
+        cell.source,
+        title=first,
+        points=earned,
+        full=points(cell),
+        message=message[:MAX_TEXT],
+        printed=printed[:MAX_TEXT],
     )
-    page = exporter.from_notebook_node(notebook, resources)[0]
-    # Hints are sentences: they wrap instead of running out of the box.
-    return page.replace("</head>", "<style>.output pre { white-space: pre-wrap; }</style></head>", 1)
+
+
+def _outputs(cell: NotebookNode) -> list[dict[str, str]]:
+    """Return what a cell of the student showed: pictures, and everything else as text. Nothing of it is markup."""
+    shown = []
+    for output in cell.get("outputs", ()):
+        if output.output_type == "stream":
+            shown.append({"kind": "text", "text": _short(output.text)})
+        elif output.output_type == "error":
+            shown.append({"kind": "text", "text": _short(f"{output.ename}: {output.evalue}")})
+        else:
+            kind = next((kind for kind in _IMAGES if isinstance(output.data.get(kind), str)), None)
+            if kind == "image/svg+xml":
+                data = base64.b64encode(output.data[kind].encode()).decode()
+                shown.append({"kind": "image", "type": kind, "data": data})
+            elif kind and _BASE64.fullmatch(output.data[kind]):
+                shown.append({"kind": "image", "type": kind, "data": "".join(output.data[kind].split())})
+            elif isinstance(output.data.get("text/plain"), str):
+                shown.append({"kind": "text", "text": _short(output.data["text/plain"])})
+    return shown
+
+
+def _short(text: str) -> str:
+    text = _COLOURS.sub("", text)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n… (cut)"

@@ -31,12 +31,15 @@ class Graded:
         grade_ids of the cells that the student left as they were released.
     notices : list of str
         What was repaired or looked unusual, in sentences for the student.
+    behaviour : dict of str to str
+        For each test cell, a digest of what the submission's functions answered.
     """
 
     notebook: NotebookNode
     scores: dict[str, float | None]
     not_attempted: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    behaviour: dict[str, str] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -194,7 +197,7 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
     """
     notebook, notices = restore(source, submitted)
     clear_outputs(notebook)
-    executed, more = execute(notebook)
+    executed, more, behaviour = execute(notebook)
     notices += more
     scores: dict[str, float | None] = {}
     not_attempted: list[str] = []
@@ -207,7 +210,9 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
             if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
                 notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
     order = [grade_id(cell) for cell in source.cells]
-    return Graded(executed, dict(sorted(scores.items(), key=lambda s: order.index(s[0]))), not_attempted, notices)
+    return Graded(
+        executed, dict(sorted(scores.items(), key=lambda s: order.index(s[0]))), not_attempted, notices, behaviour
+    )
 
 
 def _is_stderr(output: NotebookNode) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from autograder.cell_rules import faults_of_test_cells
@@ -18,6 +19,22 @@ from autograder.problem_set import BankEntry, ProblemSet, answered, grade_id
 from autograder.release import instructor_version, without_hidden_tests
 
 
+@dataclass
+class Proof:
+    """What the proof of a set came to.
+
+    Attributes
+    ----------
+    faults : list of str
+        What is wrong, a sentence each.
+    behaviour : list of tuple of (BankEntry, dict of str to str)
+        Each misconception, and for every test cell a digest of what it answered.
+    """
+
+    faults: list[str]
+    behaviour: list[tuple[BankEntry, dict[str, str]]] = field(default_factory=list)
+
+
 def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
     """Return the grade_ids of the test cells that these entries, together in one notebook, fail."""
     return set().union(*(entry.loses for entry in entries))
@@ -25,7 +42,7 @@ def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
 
 def prove(
     problem_set: ProblemSet, execute: Executor, jobs: int = 1, progress: Callable[[], None] = lambda: None
-) -> list[str]:
+) -> Proof:
     """Grade the reference solution, the unsolved notebook and every bank entry.
 
     Parameters
@@ -41,12 +58,12 @@ def prove(
 
     Returns
     -------
-    list of str
-        What is wrong, a sentence each; empty for a set that is proven.
+    Proof
+        Without faults for a set that is proven.
     """
     faults = faults_of_test_cells(problem_set)
     if faults:
-        return faults
+        return Proof(faults)
     source = instructor_version(problem_set)
     released = without_hidden_tests(source)
 
@@ -69,12 +86,18 @@ def prove(
         if faults:
             for future in mixed:
                 future.cancel()
-            return faults
+            return Proof(faults)
         suspects = [
             entry
             for mix, future in zip(mixes, mixed, strict=True)
             if not _keeps_promise(problem_set, mix, future.result())
             for entry in mix
+        ]
+        behaviour = [
+            (entry, future.result().behaviour)
+            for mix, future in zip(mixes, mixed, strict=True)
+            for entry in mix
+            if entry.kind == "misconception" and isinstance(future.result(), Graded)
         ]
         alone = [(entry, pool.submit(run_with, [entry])) for entry in suspects]
         for entry, future in alone:
@@ -85,7 +108,7 @@ def prove(
             f"{problem_set.name}: some of these entries get the right points alone but not in one notebook, so one "
             f"of them calls or changes what another item defines; make them self-contained: {names}."
         )
-    return faults
+    return Proof(faults, behaviour)
 
 
 def notebooks_to_prove(problem_set: ProblemSet) -> int:

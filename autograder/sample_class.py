@@ -26,11 +26,12 @@ PROMISES = "promised.csv"
 
 @dataclass(frozen=True)
 class SampleSubmission:
-    """A made-up submission and the points that the bank promises for it."""
+    """A made-up submission, the points that the bank promises for it, and the entries it holds."""
 
     submission: Submission
     notebook: NotebookNode
     score: float
+    entries: tuple[BankEntry, ...]
 
 
 def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[SampleSubmission]:
@@ -83,7 +84,7 @@ def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[
         lost = promised_losses(chosen[index]) if answers[index] else set(problem_set.tests)
         score = sum(full for name, full in problem_set.tests.items() if name not in lost)
         submission = Submission(f"student-{index + 1:02d}", problem_set.name)
-        samples.append(SampleSubmission(submission, answered(released, answers[index]), score))
+        samples.append(SampleSubmission(submission, answered(released, answers[index]), score, tuple(chosen[index])))
     return samples
 
 

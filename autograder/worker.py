@@ -145,7 +145,7 @@ class Worker:
         Returns
         -------
         dict
-            ``notebook`` and ``notices``; or ``failed``, a reason for the student; or ``broken``, for the instructor.
+            ``notebook``, ``notices`` and ``behaviour``; or ``failed``, a reason for the student; or ``broken``, for the instructor.
         """
         if self.warm.sandbox.program is None:
             with tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True) as directory:
@@ -205,8 +205,8 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
             if first != {"ready": True}:
                 result = {"broken": f"a submission could not be shut in: {str(first)[:300]}"}
             else:
-                graded, notices = examine(notebook, connections, limits)
-                result = {"notebook": graded, "notices": notices}
+                graded, notices, behaviour = examine(notebook, connections, limits)
+                result = {"notebook": graded, "notices": notices, "behaviour": behaviour}
         except SubmissionError as error:
             result = {"failed": str(error)}
         except (ConnectionEndedError, DeadlineError, WireError):

@@ -56,12 +56,13 @@ def impatient():
 
 @pytest.fixture(scope="session")
 def graded_class(tmp_path_factory):
-    """A class of 20 with both problem sets, graded once for all tests that only look at it."""
+    """A class of 20 with two problem sets, graded once for all tests that only look at it."""
     root = tmp_path_factory.mktemp("class")
-    assert main(["sample-class", "--class", str(root), "--students", "20"]) == 0
-    assert main(["grade", "--class", str(root), "--jobs", "2"]) == 0
-    assert main(["feedback", "--class", str(root)]) == 0
-    assert main(["report", "--class", str(root)]) == 0
+    sets = ["ps0-warmup", "ps1-information"]
+    assert main(["sample-class", *sets, "--class", str(root), "--students", "20"]) == 0
+    assert main(["grade", *sets, "--class", str(root), "--jobs", "2"]) == 0
+    assert main(["feedback", *sets, "--class", str(root)]) == 0
+    assert main(["report", *sets, "--class", str(root)]) == 0
     for form in ("plain", "canvas", "moodle"):
-        assert main(["export", "--class", str(root), "--format", form]) == 0
+        assert main(["export", *sets, "--class", str(root), "--format", form]) == 0
     return root

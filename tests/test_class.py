@@ -79,7 +79,7 @@ def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_cla
     assert list(table[0])[:4] == ["student_id", "assignment", "score", "max_score"]
     problem_sets = find_problem_sets(course, SETS)
     items = [f"{ps.name}:{item}" for ps in problem_sets for item in ps.items]
-    assert list(table[0])[4:] == items
+    assert list(table[0])[4:] == [*items, "outcome", "late_penalty"]
     assert [(row["student_id"], row["assignment"]) for row in table] == sorted(
         (f"student-{i:02d}", name) for i in range(1, 21) for name in SETS
     )
@@ -163,6 +163,33 @@ def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
             assert not shown, f"{page} reveals {shown[0]!r}"
     failed = (graded_class / "feedback" / "student-20" / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
     assert "not attempted" in failed
+
+
+def test_a_misconception_of_the_bank_is_diagnosed_as_itself_or_as_one_that_answers_alike(graded_class, course):
+    for problem_set in find_problem_sets(course, SETS):
+        by_name = {(entry.replaces, entry.name): entry for entry in problem_set.bank}
+        chosen = {s.submission.student: s.entries for s in make_submissions(problem_set, 20, 1)[:-1]}
+        outcomes = ClassDirectory(graded_class).outcomes([problem_set.name])
+        wrong = same = 0
+        for submission, outcome in outcomes.items():
+            for entry in chosen.get(submission.student, ()):
+                if entry.kind == "misconception":
+                    wrong += 1
+                    found = by_name[entry.replaces, outcome.diagnoses[entry.replaces]]
+                    assert found.loses == entry.loses, f"{submission}: {entry} is taken for {found}"
+                    same += found == entry
+            right = {entry.replaces for entry in chosen.get(submission.student, ()) if entry.kind == "alternative"}
+            assert not right & outcome.diagnoses.keys()
+        assert wrong > 5
+        assert same >= 0.9 * wrong
+
+
+def test_feedback_is_one_small_page_that_a_submission_cannot_mark_up(graded_class):
+    for page in graded_class.glob("feedback/*/*/*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert len(re.sub(r"data:image/[^\"]+", "", text)) < 300_000
+        assert "<script" not in text
+        assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)
 
 
 def test_grading_again_changes_nothing(graded_class, capsys):

@@ -105,7 +105,7 @@ HIDDEN = "nats_to_bits-hidden"
     ],
 )
 def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says, executor):
-    (fault,) = prove(spoiled(warmup, bad=bad), executor)
+    (fault,) = prove(spoiled(warmup, bad=bad), executor).faults
     assert says in fault
 
 
@@ -116,12 +116,12 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
     text = source.read_text(encoding="utf-8")
 
     source.write_text(text.replace("/ math.log(2)", "/ math.log(3)"), encoding="utf-8")
-    faults = prove(ProblemSet(folder), executor)
+    faults = prove(ProblemSet(folder), executor).faults
     assert any("the reference solution loses points in nats_to_bits-hidden" in fault for fault in faults)
 
     begin, end = text.index("### BEGIN HIDDEN TESTS"), text.index("### END HIDDEN TESTS")
     source.write_text(text[:begin] + "### BEGIN HIDDEN TESTS\npass\n" + text[end:], encoding="utf-8")
-    faults = prove(ProblemSet(folder), executor)
+    faults = prove(ProblemSet(folder), executor).faults
     assert any("the unsolved notebook gets points in nats_to_bits-hidden" in fault for fault in faults)
 
 
