@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import hashlib
 import os
 import queue
 import shutil
@@ -33,8 +34,19 @@ from autograder.problem_set import grade_id
 from autograder.sandbox import Sandbox
 from autograder.wire import Connection, WireError
 
-#: The version of how submissions are executed and judged: a change means grading anew.
-ENGINE = "engine 1"
+#: The modules that decide how a submission is executed and judged.
+_ENGINE_MODULES = """
+    behaviour cell_rules examiner execution grading isolation sandbox student_process sympy_expressions wire worker
+""".split()  # noqa: SIM905
+
+
+def _engine() -> str:
+    """Return a hash of the engine: a changed one means grading anew."""
+    here = Path(__file__).resolve().parent
+    return hashlib.sha256(b"".join((here / f"{name}.py").read_bytes() for name in _ENGINE_MODULES)).hexdigest()[:16]
+
+
+ENGINE = _engine()
 
 #: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
 CELL_TIMEOUT = 30
@@ -138,7 +150,7 @@ class SandboxExecutor:
 
     def __init__(self, sandbox: Sandbox, limits: Limits | None = None, seed: int = 0):
         self.sandbox, self.limits, self.seed = sandbox, limits or Limits(), seed
-        self.name = f"{ENGINE}, {sandbox.name}, {self.limits}, seed {seed}"
+        self.name = f"engine {ENGINE}, {sandbox.name}, {self.limits}, seed {seed}"
         self._idle: queue.SimpleQueue[_WorkerProcess] = queue.SimpleQueue()
         self._started: list[_WorkerProcess] = []
         self._lock = threading.Lock()

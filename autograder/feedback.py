@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,6 @@ from autograder.diagnosis import sentence
 from autograder.export import number
 from autograder.gradebook import read_comments, read_grades, read_penalties
 from autograder.problem_set import ProblemSet, grade_id, is_prose, is_solution, is_test, points
-from autograder.release import instructor_version, released_texts
 from autograder.whole_files import write_text
 
 HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
@@ -131,7 +130,6 @@ def write_feedback(
         grades = read_grades(directory, problem_set)
         penalties = read_penalties(directory, problem_set)
         comments = read_comments(directory, problem_set)
-        released = released_texts(instructor_version(problem_set))
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
@@ -152,9 +150,7 @@ def write_feedback(
                     awaiting=[name for name, value in items.items() if value is None],
                     notices=outcome.notices,
                     items=_items(problem_set, items, outcome),
-                    parts=list(
-                        _parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}), released)
-                    ),
+                    parts=list(_parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}))),
                 )
             write_text(page, directory.feedback_page(submission))
             finished()
@@ -178,8 +174,7 @@ def _parts(
     scores: dict[str, float | None],
     outcome: Outcome,
     comments: dict[str, str],
-    released: dict[str, str],
-):
+) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
     for cell in notebook.cells:
         name = grade_id(cell)
@@ -205,14 +200,14 @@ def _parts(
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell, released.get(name, ""))
+            yield _test(cell)
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
                 yield _Part("other", outputs=outputs)
 
 
-def _test(cell: NotebookNode, released: str) -> _Part:
+def _test(cell: NotebookNode) -> _Part:
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else grade_id(cell)
     judged = nbformat.from_dict({**cell, "outputs": [o for o in cell.outputs if o.get("name") != "stderr"]})
     try:
@@ -226,7 +221,7 @@ def _test(cell: NotebookNode, released: str) -> _Part:
     return _Part(
         "test",
         grade_id(cell),
-        cell.source,
+        "" if "# (hidden tests)" in cell.source else cell.source,
         title=first,
         points=earned,
         full=points(cell),

@@ -72,14 +72,18 @@ def _warm_shell():
     os.environ.update(NBGRADER_EXECUTION="autograde", MPLBACKEND="module://matplotlib_inline.backend_inline")
     os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython-")
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets import Type
     from traitlets.config import Config
 
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
-    config.InteractiveShell.display_pub_class = _publisher_class()
-    config.InteractiveShell.displayhook_class = _display_hook_class()
-    shell = InteractiveShell.instance(config=config)
+
+    class Shell(InteractiveShell):
+        display_pub_class = Type(_publisher_class())
+        displayhook_class = Type(_display_hook_class())
+
+    shell = Shell.instance(config=config)
     import matplotlib.pyplot as plt
     import numpy  # noqa: F401
     import sympy as sp
