@@ -46,6 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
             help="notebooks to run at once (default: one per processor)",
         )
 
+    mutants = command("mutants", "Try small changes of the reference solutions on the tests.", directory=False)
+    jobs(mutants)
+
     def sandbox(added: argparse.ArgumentParser) -> None:
         added.add_argument(
             "--no-sandbox",
@@ -53,18 +56,53 @@ def build_parser() -> argparse.ArgumentParser:
             help="run students' code with your own rights, unprotected; only for submissions that you trust",
         )
 
+    def roster(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--roster",
+            type=Path,
+            metavar="FILE",
+            help="the students, a CSV with the column student_id; the class remembers it as roster.csv",
+        )
+
     release = command("release", "Prove problem sets and make their exercises.", directory=False)
     jobs(release)
     sample = command("sample-class", "Make a class of known answers, with the scores they must get.")
     sample.add_argument("--students", type=_positive, default=20, metavar="N", help="size of the class (default: 20)")
     sample.add_argument("--seed", type=int, default=1, help="the same seed gives the same class (default: 1)")
+    collect = command("collect", "Sort what a learning platform exports into DIR/submitted.", sets=False)
+    collect.add_argument("archives", nargs="+", type=Path, metavar="ZIP", help="zips, folders or notebooks")
+    roster(collect)
+    collect.add_argument("--student", default="", metavar="ID", help="all of it is this student's work")
+    collect.add_argument(
+        "--zone",
+        default="",
+        metavar="ZONE",
+        help="zone of the times in zips, as Europe/London (default: this computer's)",
+    )
+    collect.add_argument(
+        "--times",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="whether the times in an archive are those of handing in; Canvas and some Moodles write the time of "
+        "packing (default: auto, if they lie more than ten minutes apart and are not Canvas')",
+    )
     grade = command("grade", "Grade what a class handed in.")
     jobs(grade)
     sandbox(grade)
-    command("feedback", "Write an HTML page for each student and set.")
-    command("report", "Write a report on the class: distribution, items, discrimination.")
+    roster(grade)
+    grade.add_argument(
+        "--due",
+        type=Path,
+        metavar="FILE",
+        help="due dates, a CSV with the columns assignment, due and student_id; the class remembers it as due.csv",
+    )
+    feedback = command("feedback", "Write an HTML page for each student and set.")
+    feedback.add_argument("--reveal", action="store_true", help="show hidden tests too, for a set that is over")
+    report = command("report", "Write a report on the class: distribution, items, discrimination.")
+    roster(report)
     export = command("export", "Write the grades as CSV.")
     export.add_argument("--format", choices=["plain", "canvas", "moodle"], default="plain", help="(default: plain)")
+    roster(export)
     command("doctor", "Say whether this machine can grade, and what to do if not.", sets=False, directory=False)
     return parser
 
@@ -125,6 +163,15 @@ def _class(options: argparse.Namespace):
     return ClassDirectory(options.directory)
 
 
+def _roster(options: argparse.Namespace):
+    """Return the roster of a class that exists; None where it has none."""
+    from autograder.roster import remember_roster
+
+    directory = _class(options)
+    directory.require_existing()
+    return remember_roster(directory, options.roster)
+
+
 def _progress(description: str):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -162,22 +209,26 @@ class _Progress:
 
 
 def _release(options: argparse.Namespace) -> int:
+    from autograder.diagnosis import record_behaviour
     from autograder.execution import SandboxExecutor
     from autograder.proof import notebooks_to_prove, prove
+    from autograder.proof_table import HEAD, item_proofs, table_rows
     from autograder.release import student_version
     from autograder.sandbox import working_sandbox
     from autograder.whole_files import write_notebook
 
+    problem_sets = _problem_sets(options)
     faults: list[str] = []
     # What a set's proof runs is the course's own code; where there is no sandbox, it runs without.
     with SandboxExecutor(working_sandbox()) as executor:
-        for problem_set in _problem_sets(options):
+        for problem_set in problem_sets:
             with _progress(f"proving {problem_set.name}") as progress:
                 progress.start(notebooks_to_prove(problem_set))
-                found = prove(problem_set, executor, options.jobs, progress.step)
-            if found:
-                faults += found
+                proof = prove(problem_set, executor, options.jobs, progress.step)
+            if proof.faults:
+                faults += proof.faults
                 continue
+            record_behaviour(problem_set, proof.behaviour)
             path = _course(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
             write_notebook(student_version(problem_set), path)
             kinds = Counter(entry.kind for entry in problem_set.bank)
@@ -185,11 +236,46 @@ def _release(options: argparse.Namespace) -> int:
                 f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "
                 f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives."
             )
+    if not faults:
+        _print_table([HEAD, *table_rows(p for problem_set in problem_sets for p in item_proofs(problem_set))])
     for fault in faults:
         print(f"autograder: {fault}", file=sys.stderr)
     if faults:
         print("autograder: a set with a fault was not released.", file=sys.stderr)
     return CANNOT_RUN if faults else DONE
+
+
+def _mutants(options: argparse.Namespace) -> int:
+    from autograder.execution import SandboxExecutor
+    from autograder.isolation import Limits
+    from autograder.mutants import notebooks_to_try, update_results
+    from autograder.proof_table import HEAD, item_proofs, table_rows
+    from autograder.sandbox import working_sandbox
+
+    problem_sets = _problem_sets(options)
+    unexplained = []
+    # A mutant may loop for ever; no reference answer needs more than a second.
+    with SandboxExecutor(working_sandbox(), Limits(cell_seconds=8, total_seconds=90)) as executor:
+        for problem_set in problem_sets:
+            with _progress(f"mutants of {problem_set.name}") as progress:
+                progress.start(notebooks_to_try(problem_set))
+                results = update_results(problem_set, executor, options.jobs, progress.step)
+            for item, result in results.items():
+                unexplained += [
+                    f"{problem_set.name}: {item}: {change}"
+                    for change, reason in result["survivors"].items()
+                    if not reason
+                ]
+    _print_table([HEAD, *table_rows(p for problem_set in problem_sets for p in item_proofs(problem_set))])
+    for mutant in unexplained:
+        print(f"autograder: keeps all points, and mutants.json gives no reason: {mutant}", file=sys.stderr)
+    return CANNOT_RUN if unexplained else DONE
+
+
+def _print_table(table: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _sample_class(options: argparse.Namespace) -> int:
@@ -201,14 +287,49 @@ def _sample_class(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _collect(options: argparse.Namespace) -> int:
+    from autograder.archives import printable
+    from autograder.collect import collect
+    from autograder.due_dates import zone
+    from autograder.problem_set import find_problem_sets
+    from autograder.roster import folder_problem, remember_roster
+
+    directory, problem_sets = _class(options), find_problem_sets(_course(options))
+    for path in options.archives:
+        if not path.exists():
+            raise AutograderError(f"There is no file or folder {printable(str(path))}.")
+    if options.student and folder_problem(options.student):
+        raise UsageError(f"The student {options.student!r} {folder_problem(options.student)}.")
+    time_zone = zone(options.zone) if options.zone else None
+    roster = remember_roster(directory, options.roster)
+    if options.student and roster is not None and options.student not in roster.students:
+        raise UsageError(f"The student {options.student!r} is not on the roster.")
+    result = collect(directory, problem_sets, options.archives, roster, options.student, time_zone, options.times)
+    for notice in result.notices:
+        print(notice)
+    count = f"{len(result.placed)} placed, {len(result.replaced)} replaced by a later attempt, {len(result.unchanged)} unchanged"
+    ignored = f", {result.ignored} files of the system's or Jupyter's own ignored" if result.ignored else ""
+    print(f"{count}, {len(result.unplaced)} not placed{ignored}; in {directory.submitted}")
+    for where, reason in result.unplaced:
+        print(f"not placed: {where}: {reason}", file=sys.stderr)
+    return SOME_FAILED if result.unplaced else DONE
+
+
 def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
     from autograder.class_directory import summary
+    from autograder.due_dates import remember_due_dates
     from autograder.execution import SandboxExecutor
+    from autograder.problem_set import find_problem_sets
+    from autograder.roster import strangers, with_missing
     from autograder.sample_class import is_untouched_sample
     from autograder.sandbox import NO_SANDBOX, require_sandbox, working_sandbox
 
     directory, problem_sets = _class(options), _problem_sets(options)
+    names = [problem_set.name for problem_set in problem_sets]
+    roster = _roster(options)
+    known = [problem_set.name for problem_set in find_problem_sets(_course(options))] if options.sets else names
+    due_dates = remember_due_dates(directory, options.due, known, roster)
     if options.no_sandbox:
         sandbox = NO_SANDBOX
         print("autograder: without a sandbox, as you asked: students' code has your rights.", file=sys.stderr)
@@ -221,13 +342,21 @@ def _grade(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     else:
-        directory.require_existing()
         sandbox = require_sandbox()
     with _progress("grading") as progress, SandboxExecutor(sandbox) as executor:
-        batch = grade_class(directory, problem_sets, executor, options.jobs, progress.start, progress.step)
+        batch = grade_class(
+            directory, problem_sets, executor, options.jobs, progress.start, progress.step, roster, due_dates
+        )
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
+    everyone = with_missing(directory, roster, names, batch.outcomes)
+    for name in names:
+        missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
+        if missing:
+            print(f"missing: {name}: {len(missing)} of {len(roster.students)} students: {', '.join(missing)}")
+    if unknown := strangers(roster, batch.outcomes):
+        print(f"not on the roster: {', '.join(unknown)}")
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
@@ -248,7 +377,7 @@ def _feedback(options: argparse.Namespace) -> int:
 
     directory = _class(options)
     with _progress("feedback") as progress:
-        count = write_feedback(directory, _problem_sets(options), progress.start, progress.step)
+        count = write_feedback(directory, _problem_sets(options), progress.start, progress.step, reveal=options.reveal)
     print(f"Feedback on {count} submissions in {directory.feedback}")
     return DONE
 
@@ -256,28 +385,31 @@ def _feedback(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from autograder.report import write_report
 
-    print(f"Report: {write_report(_class(options), _problem_sets(options))}")
+    problem_sets = _problem_sets(options)
+    print(f"Report: {write_report(_class(options), problem_sets, _roster(options))}")
     return DONE
 
 
 def _export(options: argparse.Namespace) -> int:
     from autograder.export import class_grades, summary_table, write_grades
+    from autograder.roster import with_missing
 
     directory, problem_sets = _class(options), _problem_sets(options)
-    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
+    names, roster = [problem_set.name for problem_set in problem_sets], _roster(options)
+    outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
     grades = class_grades(directory, problem_sets, outcomes)
-    path = write_grades(directory, grades, problem_sets, options.format)
+    path = write_grades(directory, grades, problem_sets, options.format, roster)
     table = summary_table(grades, problem_sets)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    _print_table(table)
     print(f"Grades: {path}")
     return DONE
 
 
 _COMMANDS = {
     "release": _release,
+    "mutants": _mutants,
     "sample-class": _sample_class,
+    "collect": _collect,
     "grade": _grade,
     "feedback": _feedback,
     "report": _report,

@@ -1,0 +1,72 @@
+"""The table of what each item of the released problem sets was proven with: `{proof-table}`, and `{mutant-survivors}`."""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from autograder.mutants import known_results, mutants_path
+from autograder.problem_set import ProblemSet
+from autograder.proof_table import HEAD, item_proofs, table_rows
+
+
+def _sets(directive: SphinxDirective) -> list[ProblemSet]:
+    """Read the sets that are released, and have the page read again when one of their files changes."""
+    root = Path(directive.env.srcdir)
+    found = []
+    for folder in sorted((root / "exercises").glob("*/")):
+        problem_set = ProblemSet(root / "solutions" / folder.name)
+        for path in (problem_set.source_path, problem_set.bank_path, mutants_path(problem_set)):
+            directive.env.note_dependency(str(path))
+        found.append(problem_set)
+    return found
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], numbers_from: int) -> nodes.table:
+    table = nodes.table(classes=["proof-table"])
+    group = nodes.tgroup(cols=len(head))
+    table += group
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    top = nodes.row()
+    top += [nodes.entry("", nodes.paragraph(text=name)) for name in head]
+    group += nodes.thead("", top)
+    body = nodes.tbody()
+    group += body
+    for row in rows:
+        line = nodes.row()
+        for position, text in enumerate(row):
+            name = nodes.literal(text=text) if position < numbers_from and row[0] != "all" else nodes.Text(text)
+            line += nodes.entry("", nodes.paragraph("", "", name))
+        body += line
+    return table
+
+
+class ProofTableDirective(SphinxDirective):
+    """A row for each item, and one of sums."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        rows = table_rows(proof for problem_set in _sets(self) for proof in item_proofs(problem_set))
+        return [_table(HEAD, rows, 2)] if rows else []
+
+
+class MutantSurvivorsDirective(SphinxDirective):
+    """A row for each mutant that keeps its points, with the reason why it is no fault."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        rows = [
+            (problem_set.name, item, change, reason)
+            for problem_set in _sets(self)
+            for item, result in known_results(problem_set).items()
+            for change, reason in result["survivors"].items()
+        ]
+        return [_table(("set", "item", "change", "why it is no fault"), rows, 2)] if rows else []
+
+
+def setup(app: Sphinx) -> dict:
+    """Add the directives."""
+    app.add_directive("proof-table", ProofTableDirective)
+    app.add_directive("mutant-survivors", MutantSurvivorsDirective)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
