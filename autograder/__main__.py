@@ -88,6 +88,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     grade = command("grade", "Grade what a class handed in.")
     jobs(grade)
+    grade.add_argument("--scheduler", metavar="URL", help="grade on the Dask cluster at tcp://… or tls://…")
+    grade.add_argument("--db", metavar="URL", help="keep the gradebook there from now on: postgresql+psycopg://…")
     sandbox(grade)
     roster(grade)
     grade.add_argument(
@@ -319,34 +321,20 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
     from autograder.class_directory import summary
     from autograder.due_dates import remember_due_dates
-    from autograder.execution import SandboxExecutor
     from autograder.problem_set import find_problem_sets
     from autograder.roster import strangers, with_missing
-    from autograder.sample_class import is_untouched_sample
-    from autograder.sandbox import NO_SANDBOX, require_sandbox, working_sandbox
 
     directory, problem_sets = _class(options), _problem_sets(options)
     names = [problem_set.name for problem_set in problem_sets]
     roster = _roster(options)
     known = [problem_set.name for problem_set in find_problem_sets(_course(options))] if options.sets else names
     due_dates = remember_due_dates(directory, options.due, known, roster)
-    if options.no_sandbox:
-        sandbox = NO_SANDBOX
-        print("autograder: without a sandbox, as you asked: students' code has your rights.", file=sys.stderr)
-    elif is_untouched_sample(directory):
-        sandbox = working_sandbox()
-        if sandbox is NO_SANDBOX:
-            print(
-                "autograder: no sandbox works here (autograder doctor says why); the sample class, which the course "
-                "itself made, is graded without one.",
-                file=sys.stderr,
-            )
-    else:
-        sandbox = require_sandbox()
-    with _progress("grading") as progress, SandboxExecutor(sandbox) as executor:
-        batch = grade_class(
-            directory, problem_sets, executor, options.jobs, progress.start, progress.step, roster, due_dates
-        )
+    if options.db:
+        directory.require_existing()
+        directory.use_database(options.db)
+    with _executor(options, directory) as executor, _progress("grading") as progress:
+        jobs = getattr(executor, "workers", options.jobs)
+        batch = grade_class(directory, problem_sets, executor, jobs, progress.start, progress.step, roster, due_dates)
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
@@ -361,6 +349,34 @@ def _grade(options: argparse.Namespace) -> int:
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
     return SOME_FAILED if failed else DONE
+
+
+def _executor(options: argparse.Namespace, directory):
+    """Choose where submissions run: on a cluster, in a sandbox of this machine, or without one where that is allowed."""
+    from autograder.execution import SandboxExecutor
+    from autograder.sample_class import is_untouched_sample
+    from autograder.sandbox import NO_SANDBOX, require_sandbox, working_sandbox
+
+    if options.scheduler:
+        if options.no_sandbox:
+            raise UsageError("--no-sandbox and --scheduler do not go together: a cluster's workers have sandboxes.")
+        from autograder.cluster import ClusterExecutor
+
+        return ClusterExecutor(options.scheduler)
+    if options.no_sandbox:
+        print("autograder: without a sandbox, as you asked: students' code has your rights.", file=sys.stderr)
+        return SandboxExecutor(NO_SANDBOX)
+    directory.require_existing()
+    if not is_untouched_sample(directory):
+        return SandboxExecutor(require_sandbox())
+    sandbox = working_sandbox()
+    if sandbox is NO_SANDBOX:
+        print(
+            "autograder: no sandbox works here (autograder doctor says why); the sample class, which the course itself "
+            "made, is graded without one.",
+            file=sys.stderr,
+        )
+    return SandboxExecutor(sandbox)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -15,12 +15,15 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import parse_utc
 
 from autograder.class_directory import ClassDirectory, Outcome, Submission
+from autograder.diagnosis import diagnose, known_behaviour
+from autograder.due_dates import DueDates, apply_due_dates
 from autograder.errors import AutograderError, SubmissionError
 from autograder.execution import Executor
-from autograder.gradebook import open_gradebook, record_grades, record_source, remove_grades
+from autograder.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
 from autograder.grading import Graded, grade, read_submission
 from autograder.problem_set import ProblemSet, answered, grade_id
 from autograder.release import instructor_version, without_hidden_tests
+from autograder.roster import Roster
 from autograder.whole_files import write_notebook
 
 #: Larger files are not read: a notebook with its figures has a few hundred kilobytes.
@@ -50,6 +53,8 @@ def grade_class(
     jobs: int,
     started: Callable[[int], None] = lambda total: None,
     finished: Callable[[Submission, Outcome], None] = lambda submission, outcome: None,
+    roster: Roster | None = None,
+    due_dates: DueDates | None = None,
 ) -> Batch:
     """Grade what a class handed in, and record it in the gradebook.
 
@@ -68,6 +73,10 @@ def grade_class(
         How many submissions to run at once.
     started, finished : callable
         Told how many submissions are due, and what came of each.
+    roster : Roster, optional
+        The students of the class; their names go into the gradebook.
+    due_dates : DueDates, optional
+        When the sets are due. Without, dates that stand in the gradebook stay.
 
     Raises
     ------
@@ -95,6 +104,7 @@ def grade_class(
         else:
             due.append((submission, fingerprint))
 
+    known = {problem_set.name: (problem_set, known_behaviour(problem_set)) for problem_set in problem_sets}
     graded_sets = {submission.problem_set for submission, _ in due}
     for problem_set in problem_sets:
         write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
@@ -104,6 +114,8 @@ def grade_class(
 
     started(len(due))
     with open_gradebook(directory) as gradebook, ThreadPoolExecutor(jobs) as pool:
+        if roster is not None:
+            record_students(gradebook, roster)
         waiting: dict[Future, tuple[Submission, str]] = {}
         queue = iter(due)
         try:
@@ -117,12 +129,17 @@ def grade_class(
                     break
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     submission, fingerprint = waiting.pop(future)
+                    problem_set, behaviour = known[submission.problem_set]
                     outcome = _record(directory, gradebook, submission, future, fingerprint)
+                    if future.exception() is None:
+                        outcome.diagnoses = diagnose(problem_set, future.result(), behaviour)
+                    directory.record_outcome(submission, outcome)
                     outcomes[submission] = outcome
                     finished(submission, outcome)
         finally:
             for future in waiting:
                 future.cancel()
+        apply_due_dates(directory, gradebook, names, due_dates)
     return Batch(dict(sorted(outcomes.items())), len(due))
 
 
@@ -214,10 +231,12 @@ def _record(
         graded = future.result()
     except SubmissionError as error:
         directory.graded_notebook(submission).unlink(missing_ok=True)
-        remove_grades(gradebook, submission)
+        remove_grades(gradebook, submission, directory.work_by_hand(submission))
         outcome = Outcome("failed", str(error), fingerprint=fingerprint)
     else:
-        record_grades(gradebook, submission, graded, _timestamp(directory, submission))
+        record_grades(
+            gradebook, submission, graded, _timestamp(directory, submission), directory.work_by_hand(submission)
+        )
         write_notebook(graded.notebook, directory.graded_notebook(submission))
         outcome = Outcome(
             "needs-manual-grading" if graded.needs_manual_grading else "graded",
@@ -225,7 +244,6 @@ def _record(
             not_attempted=graded.not_attempted,
             fingerprint=fingerprint,
         )
-    directory.record_outcome(submission, outcome)
     return outcome
 
 

@@ -1,7 +1,7 @@
 """A class directory: where its parts lie, which submissions it holds, and what came of each.
 
 Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
-`gradebook.db`; beside these `report/` and `grades.csv`. An `outcome.json` in each folder of `autograded/` is the last
+`gradebook.db`; beside these `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
 file that grading writes: a submission without a current one is graded again.
 """
 
@@ -15,8 +15,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from autograder.errors import AutograderError
 from autograder.whole_files import write_text
+
+#: The file that says where the gradebook is, if it is not in the class directory.
+DATABASE = "database.url"
 
 CONFIG = '''"""nbgrader's configuration of this class; written once, yours to change."""
 
@@ -25,6 +31,10 @@ from pathlib import Path
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+# Where `autograder … --db` has put the gradebook; without that file, it is gradebook.db.
+database = Path(__file__).resolve().with_name("database.url")
+if database.is_file():
+    c.CourseDirectory.db_url = database.read_text(encoding="utf-8").strip()
 # nbgrader's own buttons execute submissions as `autograder grade` does: in a sandbox, judged from outside.
 c.Autograde.autograde_preprocessors = [
     "autograder.formgrader.ExecuteInSandbox",
@@ -63,13 +73,15 @@ class Outcome:
     Attributes
     ----------
     outcome : str
-        ``graded``, ``needs-manual-grading`` or ``failed``.
+        ``graded``, ``needs-manual-grading`` or ``failed``; ``missing`` where a student of the roster handed in nothing.
     reason : str
         Why it failed, in a sentence for the student; empty otherwise.
     notices : list of str
         What was repaired or looked unusual.
     not_attempted : list of str
         grade_ids of the cells the student left as they were.
+    diagnoses : dict of str to str
+        Item, and the name of the bank's misconception that its answer behaves like.
     fingerprint : str
         Hash of what the result follows from: submission, source and way of execution.
     """
@@ -78,6 +90,7 @@ class Outcome:
     reason: str = ""
     notices: list[str] = field(default_factory=list)
     not_attempted: list[str] = field(default_factory=list)
+    diagnoses: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
 
 
@@ -107,7 +120,41 @@ class ClassDirectory:
         self.autograded = self.root / "autograded"
         self.feedback = self.root / "feedback"
         self.report = self.root / "report"
-        self.database_url = f"sqlite:///{self.root / 'gradebook.db'}"
+        self.collected = self.root / "collected"
+
+    @property
+    def database_url(self) -> str:
+        """The gradebook: a file of the class, or the database that `use_database` was told."""
+        try:
+            return (self.root / DATABASE).read_text(encoding="utf-8").strip()
+        except OSError:
+            return f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def use_database(self, url: str) -> None:
+        """Keep the gradebook in another database from now on.
+
+        Parameters
+        ----------
+        url : str
+            As SQLAlchemy writes it; it is remembered in a file that only its owner can read, since it may hold a
+            password.
+
+        Raises
+        ------
+        AutograderError
+            It is no such URL, or the class directory cannot be written to.
+        """
+        try:
+            make_url(url)
+        except ArgumentError:
+            raise AutograderError(
+                f"--db takes a database URL such as postgresql+psycopg://user@host/name, and not {url!r}."
+            ) from None
+        self.prepare()
+        path = self.root / DATABASE
+        path.touch(mode=0o600)
+        write_text(url + "\n", path)
+        path.chmod(0o600)
 
     def require_existing(self) -> None:
         """Raise AutograderError where there is no such directory."""
@@ -155,6 +202,10 @@ class ClassDirectory:
         """Return the folder a student's files for a set lie in."""
         return self.submitted / submission.student / submission.problem_set
 
+    def collected_record(self, submission: Submission) -> Path:
+        """Return the path of the record of what `collect` took."""
+        return self.collected / submission.student / f"{submission.problem_set}.json"
+
     def graded_folder(self, submission: Submission) -> Path:
         """Return the folder of a graded submission."""
         return self.autograded / submission.student / submission.problem_set
@@ -162,6 +213,10 @@ class ClassDirectory:
     def graded_notebook(self, submission: Submission) -> Path:
         """Return the path of a graded notebook, where nbgrader looks for it."""
         return self.graded_folder(submission) / f"{submission.problem_set}.ipynb"
+
+    def work_by_hand(self, submission: Submission) -> Path:
+        """Return the path at which points and comments given by hand wait for a submission that failed."""
+        return self.graded_folder(submission) / "by_hand.json"
 
     def feedback_page(self, submission: Submission) -> Path:
         """Return the path of a student's feedback, where nbgrader looks for it."""

@@ -183,7 +183,9 @@ def load_penalties(directory: ClassDirectory) -> AssignLatePenalties:
     return step
 
 
-def apply_due_dates(directory: ClassDirectory, gradebook: Gradebook, names: Iterable[str], due: DueDates | None) -> None:
+def apply_due_dates(
+    directory: ClassDirectory, gradebook: Gradebook, names: Iterable[str], due: DueDates | None
+) -> None:
     """Write due dates, extensions and late penalties of these sets to the gradebook.
 
     It writes only what differs, and looks at every submission, not only at those graded anew: dates, the plugin and grades

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import copy
 import functools
 import io
 import linecache
@@ -46,6 +47,8 @@ GRACE = 2.0
 MAX_CALLBACKS = 100_000
 #: Bytes of all outputs of a submission, and how many outputs one cell may have.
 MAX_OUTPUT_BYTES, MAX_OUTPUTS = 12_000_000, 200
+#: Lines of a traceback, and characters of what a test cell's calls answered that count for a diagnosis.
+MAX_LINES, MAX_RECORDED = 300, 4_000_000
 
 #: Kinds of output that a notebook's cell shows.
 _MIME_TYPES = {
@@ -187,6 +190,7 @@ class Service:
         self.count = 0
         self.lost = ""
         self.behaviour: list[str] = []
+        self.recorded = 0
         self.callbacks: dict[int, Any] = {}
         self.types: dict[str, type] = {}
         self.errors: dict[tuple, type] = {}
@@ -202,7 +206,7 @@ class Service:
             Whether it sees what a call does to the arguments.
         """
         self.deadline, self.observe, self.callbacks = time.monotonic() + seconds, observe, {}
-        self.behaviour = []
+        self.behaviour, self.recorded = [], 0
 
     def fetch(self, name: str) -> Any:
         """Return the value of a global name of the notebook.
@@ -245,7 +249,9 @@ class Service:
             if not isinstance(reply, dict) or reply.get("id") != number:
                 raise WireError("an answer out of order")
             value = self._understand(reply, buffers, _observed if "observe" in request else None)
-            self.behaviour.append(canonical(value))
+            if self.recorded < MAX_RECORDED:
+                self.behaviour.append(canonical(value))
+                self.recorded += len(self.behaviour[-1])
             return value
         except UnreadableError as error:
             raise TypeError(f"the result cannot be read: {error}") from None
@@ -296,7 +302,7 @@ class Service:
             category = getattr(builtins, kind, None)
             if not (isinstance(category, type) and issubclass(category, Warning)):
                 category = UserWarning
-            warnings.warn(text[:1000], category, stacklevel=2)
+            warnings.warn_explicit(text[:1000], category, "<notebook>", 1)
         for entry in _list_of(reply.get("printed"), 1000):
             name, text = _texts(entry, 2)
             print(text[:20_000], end="", file=_stream(name))
@@ -390,10 +396,12 @@ def _stream(name: str) -> Any:
 def _overwrite(mine: Any, theirs: Any) -> None:
     """Give a mutable argument the contents it has in the student's process after the call."""
     if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
-        if mine.shape == theirs.shape and mine.flags.writeable:
-            mine[...] = theirs
-        elif mine.shape != theirs.shape:
-            mine.resize(theirs.shape, refcheck=False)
+        # Its memory is never moved: other arrays of the test may look at it.
+        if mine.shape != theirs.shape:
+            if mine.size != theirs.size or not mine.flags.c_contiguous:
+                raise TypeError("the call changed the size of an argument")
+            mine.shape = theirs.shape
+        if mine.flags.writeable:
             mine[...] = theirs
     elif isinstance(mine, list) and isinstance(theirs, list):
         if len(mine) == len(theirs) and any(isinstance(part, list | np.ndarray) for part in mine):
@@ -452,7 +460,9 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], service: Servic
     """
     outputs: list[NotebookNode] = []
     left = [100_000]
-    namespace = {"__name__": "__main__", "__builtins__": builtins, **known}
+    # What one test does to the given data, another does not see.
+    given = {k: copy.deepcopy(v) if isinstance(v, list | dict | set | np.ndarray) else v for k, v in known.items()}
+    namespace = {"__name__": "__main__", "__builtins__": builtins, **given}
     filename = f"<{name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     with contextlib.ExitStack() as stack:
@@ -470,7 +480,8 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], service: Servic
                     data = {"text/plain": repr(result)}
                     outputs.append(nbformat.v4.new_output("execute_result", data=data, execution_count=None))
         except BaseException as error:
-            outputs.append(_error_output(error, filename))
+            signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm rings until it is heard; it was
+            outputs.append(_error_output(error, filename, "### BEGIN HIDDEN TESTS" in source))
     return outputs
 
 
@@ -487,7 +498,7 @@ def _missing(name: str) -> None:
     raise NameError(name)
 
 
-def _error_output(error: BaseException, filename: str) -> NotebookNode:
+def _error_output(error: BaseException, filename: str, hidden: bool = False) -> NotebookNode:
     """Write an error with those frames of its traceback that lie in the test cell or the set's locked cells."""
     try:
         text = str(error)[:20_000]
@@ -496,6 +507,8 @@ def _error_output(error: BaseException, filename: str) -> NotebookNode:
     kind = "TimeoutError" if isinstance(error, _TestTimeoutError) else type(error).__name__
     if getattr(error, "from_submission", False):
         # Its text is the student's: it may repeat a hidden argument, and must not pass for the test's own message.
+        if hidden:  # so may its name
+            kind = next(base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins")
         kind += " (raised by the submission)"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
     lines = traceback.StackSummary.from_list(frames[:3]).format() if frames else []
@@ -606,6 +619,8 @@ def _judge(cell: NotebookNode, known: dict, service: Service, limits: Limits, en
     # The student's side stops itself; this alarm is for what its values make the test itself compute.
     before = signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, seconds + 2 * GRACE, 0.5)
+    # Python hears it between two steps; one step of C, as a power of huge integers, is ended with the whole examiner.
+    signal.setitimer(signal.ITIMER_PROF, seconds + 3 * GRACE)
     try:
         with warnings.catch_warnings():
             return run_test_cell(cell.source, grade_id(cell), known, service)
@@ -613,6 +628,7 @@ def _judge(cell: NotebookNode, known: dict, service: Service, limits: Limits, en
         return [_error_output(error, "")]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGALRM, before)
 
 
@@ -673,6 +689,7 @@ def _output(output: dict, count: int) -> tuple[NotebookNode | None, int]:
         good = isinstance(name, str) and isinstance(text, str) and isinstance(lines, list)
         if not good or not all(isinstance(line, str) for line in lines):
             return None, 0
+        lines = lines[:MAX_LINES]
         size = len(name) + len(text) + sum(map(len, lines))
         return nbformat.v4.new_output("error", ename=name, evalue=text, traceback=lines), size
     if kind in ("display_data", "execute_result") and isinstance(output.get("data"), dict):

@@ -32,7 +32,7 @@ from autograder.errors import AutograderError, SubmissionError
 from autograder.isolation import Limits
 from autograder.problem_set import grade_id
 from autograder.sandbox import Sandbox
-from autograder.wire import Connection, WireError
+from autograder.wire import MAX_TRUSTED_BYTES, Connection, WireError
 
 #: The modules that decide how a submission is executed and judged.
 _ENGINE_MODULES = """
@@ -199,7 +199,7 @@ class _WorkerProcess:
             return self.connection.receive()[0]
         except WireError:
             self.stop()
-            return {"broken": "a grading worker ended"}
+            return {"failed": "The submission could not be judged: the grading worker ended meanwhile."}
 
     def _start(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -214,7 +214,7 @@ class _WorkerProcess:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self.connection = Connection(mine)
+        self.connection = Connection(mine, MAX_TRUSTED_BYTES)
         self.connection.receive()
 
     def stop(self) -> None:

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.class_directory import ClassDirectory, Outcome, Submission
-from autograder.gradebook import read_grades
+from autograder.gradebook import read_grades, read_penalties
 from autograder.problem_set import ProblemSet
+from autograder.roster import Roster, Student
 from autograder.whole_files import write_text
 
 FORMATS = {"plain": "grades.csv", "canvas": "grades-canvas.csv", "moodle": "grades-moodle.csv"}
 
-#: Score by (student, set): None for a submission that could not be graded.
-Grades = dict[str, dict[str, dict[str, float | None] | None]]
+
+@dataclass(frozen=True)
+class Result:
+    """What a student has for a set.
+
+    Attributes
+    ----------
+    outcome : str
+        As in `class_directory.Outcome`; ``missing`` where nothing was handed in.
+    items : dict of str to (float or None), optional
+        Points of each item, None where a person has yet to give them; None as a whole where nothing could be graded.
+    penalty : float
+        Points that are taken off for handing in late.
+    """
+
+    outcome: str
+    items: dict[str, float | None] | None = None
+    penalty: float = 0.0
+
+    @property
+    def score(self) -> float | None:
+        """The points given so far, less the penalty; None where nothing could be graded."""
+        if self.items is None:
+            return None
+        return sum(points for points in self.items.values() if points is not None) - self.penalty
+
+
+#: Result by student and set.
+Grades = dict[str, dict[str, Result]]
 
 
 def class_grades(
@@ -25,20 +54,19 @@ def class_grades(
     Returns
     -------
     dict
-        Student, set and item, to points. A set is None for a student whose submission failed; an item is None where
-        a person has yet to grade it.
+        Student and set, to result.
     """
-    by_set = {problem_set.name: read_grades(directory, problem_set) for problem_set in problem_sets}
+    items = {problem_set.name: read_grades(directory, problem_set) for problem_set in problem_sets}
+    penalties = {problem_set.name: read_penalties(directory, problem_set) for problem_set in problem_sets}
     grades: Grades = {}
     for submission, outcome in sorted(outcomes.items()):
-        found = None if outcome.outcome == "failed" else by_set[submission.problem_set].get(submission.student)
-        grades.setdefault(submission.student, {})[submission.problem_set] = found
+        student, name = submission.student, submission.problem_set
+        if outcome.outcome in ("failed", "missing"):
+            result = Result(outcome.outcome)
+        else:
+            result = Result(outcome.outcome, items[name].get(student), penalties[name].get(student, 0.0))
+        grades.setdefault(student, {})[name] = result
     return grades
-
-
-def total(items: dict[str, float | None] | None) -> float | None:
-    """Return the points given so far; None for a submission that failed."""
-    return None if items is None else sum(points for points in items.values() if points is not None)
 
 
 def number(value: float | None) -> str:
@@ -46,38 +74,67 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.10g}"
 
 
-def plain_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a submission: student_id, assignment, score, max_score, and a column for each item of each set."""
+def plain_table(grades: Grades, problem_sets: list[ProblemSet], roster: Roster | None) -> list[list[str]]:
+    """One row a submission, and one for each that is missing.
+
+    Columns: student_id, assignment, score, max_score; one for each item of each set; outcome and late_penalty.
+    """
     columns = [(problem_set, item) for problem_set in problem_sets for item in problem_set.items]
-    rows = [["student_id", "assignment", "score", "max_score", *(f"{ps.name}:{item}" for ps, item in columns)]]
+    head, tail = ["student_id", "assignment", "score", "max_score"], ["outcome", "late_penalty"]
+    rows = [[*head, *(f"{ps.name}:{item}" for ps, item in columns), *tail]]
     for student, sets in grades.items():
         for problem_set in problem_sets:
             if problem_set.name not in sets:
                 continue
-            items = sets[problem_set.name]
-            cells = [number(items.get(item)) if items is not None and ps is problem_set else "" for ps, item in columns]
-            rows.append([student, problem_set.name, number(total(items)), number(problem_set.max_score), *cells])
+            result = sets[problem_set.name]
+            items = result.items or {}
+            cells = [number(items.get(item)) if ps is problem_set else "" for ps, item in columns]
+            score = number(result.score)
+            row = [student, problem_set.name, score, number(problem_set.max_score), *cells, result.outcome]
+            rows.append([*row, number(result.penalty) if result.penalty else ""])
     return rows
 
 
-def canvas_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
+def _scores(sets: dict[str, Result], problem_sets: list[ProblemSet]) -> list[str]:
+    return [number(sets[ps.name].score) if ps.name in sets else "" for ps in problem_sets]
+
+
+def canvas_table(grades: Grades, problem_sets: list[ProblemSet], roster: Roster | None) -> list[list[str]]:
     """One row a student, as Canvas imports it: five columns about the student, then a column for each set."""
     rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(ps.name for ps in problem_sets)]]
     rows.append(["    Points Possible", "", "", "", "", *(number(ps.max_score) for ps in problem_sets)])
     for student, sets in grades.items():
-        rows.append([student, "", "", student, "", *(number(total(sets.get(ps.name))) for ps in problem_sets)])
+        known = _known(roster, student)
+        login = known.canvas_login or known.login or student
+        about = [known.sortable_name, known.canvas_id, known.canvas_sis_id, login, ""]
+        rows.append([*about, *_scores(sets, problem_sets)])
     return rows
 
 
-def moodle_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a student, as Moodle imports it: the user name, then one column a set."""
-    rows = [["username", *(ps.name for ps in problem_sets)]]
+def moodle_table(grades: Grades, problem_sets: list[ProblemSet], roster: Roster | None) -> list[list[str]]:
+    """One row a student, as Moodle imports it: the user name, the address from the roster, then one column a set.
+
+    Moodle asks which column identifies the user: choose the user name, or the address.
+    """
+    rows = [["username", *(["email"] if roster else []), *(ps.name for ps in problem_sets)]]
     for student, sets in grades.items():
-        rows.append([student, *(number(total(sets.get(ps.name))) for ps in problem_sets)])
+        known = _known(roster, student)
+        about = [known.moodle_username or known.login or student, *([known.email] if roster else [])]
+        rows.append([*about, *_scores(sets, problem_sets)])
     return rows
 
 
-def write_grades(directory: ClassDirectory, grades: Grades, problem_sets: list[ProblemSet], form: str) -> Path:
+def _known(roster: Roster | None, student: str) -> Student:
+    return (roster.students if roster else {}).get(student) or Student(student)
+
+
+def write_grades(
+    directory: ClassDirectory,
+    grades: Grades,
+    problem_sets: list[ProblemSet],
+    form: str,
+    roster: Roster | None = None,
+) -> Path:
     """Write the grades of a class to its directory.
 
     Parameters
@@ -90,6 +147,8 @@ def write_grades(directory: ClassDirectory, grades: Grades, problem_sets: list[P
         The sets to export.
     form : {"plain", "canvas", "moodle"}
         Who reads the file.
+    roster : Roster, optional
+        Knows what the platforms call each student.
 
     Returns
     -------
@@ -99,7 +158,7 @@ def write_grades(directory: ClassDirectory, grades: Grades, problem_sets: list[P
     table = {"plain": plain_table, "canvas": canvas_table, "moodle": moodle_table}[form]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        [_safe(cell) for cell in row] for row in table(grades, problem_sets)
+        [_safe(cell) for cell in row] for row in table(grades, problem_sets, roster)
     )
     path = directory.root / FORMATS[form]
     write_text(text.getvalue(), path)
@@ -112,9 +171,9 @@ def _safe(cell: str) -> str:
 
 
 def summary_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a student with the score of each set, for a look: ``-`` for no submission, ``failed`` for no score."""
+    """One row a student with the score of each set, for a look: ``failed`` or ``missing`` where there is no score."""
     rows = [["student", *(f"{ps.name} (of {number(ps.max_score)})" for ps in problem_sets)]]
     for student, sets in grades.items():
-        scores = ("-" if ps.name not in sets else number(total(sets[ps.name])) or "failed" for ps in problem_sets)
-        rows.append([student, *scores])
+        results = [sets.get(ps.name) for ps in problem_sets]
+        rows.append([student, *("-" if r is None else number(r.score) or r.outcome for r in results)])
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import warnings
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook, MissingEntry, Student
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
@@ -20,6 +21,8 @@ from autograder.class_directory import ClassDirectory, Submission
 from autograder.errors import AutograderError
 from autograder.grading import Graded
 from autograder.problem_set import ProblemSet
+from autograder.roster import Roster
+from autograder.whole_files import write_text
 
 # nbgrader 0.9.6 makes objects before it adds them to the session; SQLAlchemy 2 remarks on it, and all is well.
 warnings.filterwarnings("ignore", category=SAWarning, module=r"nbgrader\.api")
@@ -77,8 +80,39 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
         raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {error.orig}.") from None
 
 
+def record_students(gradebook: Gradebook, roster: Roster) -> None:
+    """Write the students of a roster to the gradebook, those included who hand in nothing.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Open for writing.
+    roster : Roster
+        The students. What the roster does not tell stays as it is in the gradebook.
+    """
+    known = {student.id: student for student in gradebook.students}
+    for student in roster.students.values():
+        if student.student_id not in known:
+            known[student.student_id] = Student(id=student.student_id)
+            gradebook.db.add(known[student.student_id])
+        told = {
+            "first_name": student.first_name,
+            "last_name": student.last_name,
+            "email": student.email,
+            "lms_user_id": student.canvas_id,
+        }
+        for name, value in told.items():
+            if value and getattr(known[student.student_id], name) != value:
+                setattr(known[student.student_id], name, value)
+    gradebook.db.commit()
+
+
 def record_grades(
-    gradebook: Gradebook, submission: Submission, graded: Graded, timestamp: datetime | None = None
+    gradebook: Gradebook,
+    submission: Submission,
+    graded: Graded,
+    timestamp: datetime | None = None,
+    by_hand: Path | None = None,
 ) -> None:
     """Write the scores of one submission. What a person gave or wrote stays, and is marked for another look.
 
@@ -92,24 +126,100 @@ def record_grades(
         What grading it gave.
     timestamp : datetime, optional
         When it was handed in (UTC).
+    by_hand : Path, optional
+        Where `remove_grades` kept what a person gave; it comes back, and the file goes.
     """
     name = submission.problem_set
     gradebook.update_or_create_student(submission.student)
     gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
     notebook = gradebook.find_submission_notebook(name, name, submission.student)
+    kept = _read_work_by_hand(by_hand)
     for grade in notebook.grades:
         score = graded.scores[grade.cell.name]
+        for field, value in kept["grades"].get(grade.cell.name, {}).items():
+            if getattr(grade, field) is None:
+                setattr(grade, field, value)
         grade.auto_score = score
         grade.needs_manual_grade = score is None or grade.manual_score is not None
     for comment in notebook.comments:
         comment.auto_comment = "Not attempted." if comment.cell.name in graded.not_attempted else None
+        if comment.manual_comment is None:
+            comment.manual_comment = kept["comments"].get(comment.cell.name)
     gradebook.db.commit()
+    if by_hand is not None:
+        by_hand.unlink(missing_ok=True)
 
 
-def remove_grades(gradebook: Gradebook, submission: Submission) -> None:
-    """Take a submission out of the gradebook: it failed, and no grade of an earlier attempt may stand for it."""
+def remove_grades(gradebook: Gradebook, submission: Submission, by_hand: Path) -> None:
+    """Take a submission out of the gradebook: it failed, and no grade of an earlier attempt may stand for it.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Open for writing.
+    submission : Submission
+        Whose work it is.
+    by_hand : Path
+        Keeps what a person gave and wrote, until the submission can be graded again.
+    """
+    name = submission.problem_set
+    try:
+        notebook = gradebook.find_submission_notebook(name, name, submission.student)
+    except MissingEntry:
+        return
+    grades = {
+        grade.cell.name: {"manual_score": grade.manual_score, "extra_credit": grade.extra_credit}
+        for grade in notebook.grades
+        if grade.manual_score is not None or grade.extra_credit
+    }
+    comments = {c.cell.name: c.manual_comment for c in notebook.comments if c.manual_comment is not None}
+    if grades or comments:
+        write_text(json.dumps({"grades": grades, "comments": comments}, ensure_ascii=False) + "\n", by_hand)
     with contextlib.suppress(MissingEntry):
-        gradebook.remove_submission(submission.problem_set, submission.student)
+        gradebook.remove_submission(name, submission.student)
+
+
+def _read_work_by_hand(path: Path | None) -> dict[str, dict]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path is not None else {"grades": {}, "comments": {}}
+    except FileNotFoundError:
+        return {"grades": {}, "comments": {}}
+
+
+def read_penalties(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, float]:
+    """Read the penalties for late work.
+
+    Returns
+    -------
+    dict of str to float
+        Student, and the points that are taken off; only of those who lose some.
+    """
+    with open_gradebook(directory) as gradebook:
+        penalties = {
+            submission.student.id: sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
+    return {student: penalty for student, penalty in penalties.items() if penalty}
+
+
+def read_comments(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, str]]:
+    """Read what people wrote about the answers of a set.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        Student, then grade_id of the answer and the comment; only where there is one.
+    """
+    with open_gradebook(directory) as gradebook:
+        return {
+            submission.student.id: {
+                comment.cell.name: comment.manual_comment
+                for notebook in submission.notebooks
+                for comment in notebook.comments
+                if comment.manual_comment
+            }
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
 
 
 def read_grades(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float | None]]:

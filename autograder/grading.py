@@ -16,6 +16,9 @@ from autograder.execution import Executor
 from autograder.problem_set import grade_id, is_graded, is_prose, is_solution
 from autograder.release import released_texts
 
+#: A set has a hundred cells at most; each cell that is run takes a message, and may take its time.
+MAX_CELLS = 2_000
+
 
 @dataclass
 class Graded:
@@ -65,7 +68,8 @@ def read_submission(text: str) -> NotebookNode:
         It is not a notebook, or one without cells.
     """
     try:
-        content = json.loads(text)
+        # A lone surrogate is valid in JSON, and nothing that a file can hold.
+        content = json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
     except ValueError:
         raise SubmissionError(
             "The file is not a notebook: it is not valid JSON. Download it again from Jupyter and hand that in."
@@ -77,16 +81,56 @@ def read_submission(text: str) -> NotebookNode:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what nbformat remarks on is mended in the next lines
-            notebook = nbformat.reads(text, as_version=4)
+            _keep_what_counts(content)
+            notebook = nbformat.reads(json.dumps(content), as_version=4)
+            if content["nbformat"] != 4:
+                _keep_what_counts(notebook)
             notebook.nbformat_minor = 5
             _, notebook = nbformat.validator.normalize(notebook)  # gives every cell an id of its own
         nbformat.validate(notebook)
+    except SubmissionError:
+        raise
     except Exception as error:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SubmissionError(f"The file is not a valid Jupyter notebook ({reason[:200]}).") from None
     if not notebook.cells:
         raise SubmissionError("The notebook has no cells.")
     return notebook
+
+
+def _keep_what_counts(content: dict) -> None:
+    """Drop outputs, attachments that are no images, and metadata: anything may stand there, of any size and depth."""
+    cells = content.get("cells")
+    if not isinstance(cells, list):
+        return
+    if len(cells) > MAX_CELLS:
+        raise SubmissionError(f"The notebook has more than {MAX_CELLS} cells.")
+    for cell in cells:
+        if not isinstance(cell, dict):
+            continue
+        if isinstance(cell.get("outputs"), list):
+            cell["outputs"] = []
+        if isinstance(cell.get("metadata"), dict):
+            cell["metadata"] = _flat(cell["metadata"], "nbgrader")
+        if isinstance(cell.get("attachments"), dict):
+            cell["attachments"] = {
+                name: {
+                    kind: data for kind, data in bundle.items() if kind.startswith("image/") and isinstance(data, str)
+                }
+                for name, bundle in cell["attachments"].items()
+                if isinstance(bundle, dict)
+            }
+    if isinstance(content.get("metadata"), dict):
+        content["metadata"] = _flat(content["metadata"], "autograder", "kernelspec")
+
+
+def _flat(metadata: dict, *names: str) -> dict:
+    """Return the entries with these names, and of each what is a plain value."""
+    return {
+        name: {key: value for key, value in metadata[name].items() if not isinstance(value, dict | list)}
+        for name in names
+        if isinstance(metadata.get(name), dict)
+    }
 
 
 def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode, list[str]]:

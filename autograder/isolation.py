@@ -12,7 +12,8 @@ import struct
 from dataclasses import dataclass
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x4000, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
+_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP, _PR_SET_SECCOMP = 1, 38, 24, 22
 _LAST_CAPABILITY = 63
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -67,6 +68,10 @@ def private_files(limits: Limits, scratch: str) -> None:
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
+    if os.path.isdir("/dev/pts"):
+        _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
+    _mount("none", "/dev", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NOEXEC)
     for target, size in ((scratch, 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
         options = f"size={size},nr_inodes=2000,mode=1777"
         _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
@@ -137,31 +142,39 @@ _REFUSED_CALLS = {
         0xC000003E,
         # ptrace, mount, umount2, pivot_root, chroot, unshare, setns, keyctl, add_key, request_key, bpf,
         # userfaultfd, perf_event_open, io_uring_*, open_by_handle_at, kexec_load, init_module, finit_module,
-        # process_vm_readv, process_vm_writev, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr
+        # process_vm_readv, process_vm_writev, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr;
+        # then what holds memory that belongs to no process, or to the whole machine: memfd_create, memfd_secret, shmget,
+        # semget, msgget, io_setup, fanotify_init; and kcmp, pidfd_getfd, name_to_handle_at, personality
         (101, 165, 166, 155, 161, 272, 308, 250, 248, 249, 321, 323, 298, 425, 426, 427, 304, 246, 175, 313, 310, 311)
-        + (428, 429, 430, 431, 432, 433, 442),
+        + (428, 429, 430, 431, 432, 433, 442, 319, 447, 29, 64, 68, 206, 300, 312, 438, 303, 135),
         56,
+        41,
     ),
     "aarch64": (
         0xC00000B7,
         (117, 40, 39, 41, 51, 97, 268, 219, 217, 218, 280, 282, 241, 425, 426, 427, 265, 104, 105, 273, 270, 271)
-        + (428, 429, 430, 431, 432, 433, 442),
+        + (428, 429, 430, 431, 432, 433, 442, 279, 447, 194, 190, 186, 0, 262, 272, 438, 264, 92),
         220,
+        198,
     ),
 }
 _CLONE_NEW = 0x7E020080  # every CLONE_NEW… flag
 _CLONE3 = 435
+_AF_UNIX = 1
 
 
 def filter_system_calls() -> bool:
     """Refuse the system calls listed above from now on; return whether this machine's are known.
+
+    Sockets are those between processes of the submission: other families reach parts of the kernel that no network
+    namespace shuts in, and their buffers are counted for the whole machine.
 
     clone3 answers that it does not exist, so that the C library uses clone, whose flags a filter can see.
     """
     known = _REFUSED_CALLS.get(os.uname().machine)
     if known is None:
         return False
-    architecture, refused, clone = known
+    architecture, refused, clone, socket_call = known
     load, jump_equal, jump_at_least, jump_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, kill, error = 0x7FFF0000, 0x80000000, 0x00050000
     rules: list[tuple[int, int, int, int]] = [
@@ -176,6 +189,12 @@ def filter_system_calls() -> bool:
         rules += [(jump_equal, 0, 1, number), (answer, 0, 0, error | 1)]
     rules += [(jump_equal, 0, 1, _CLONE3), (answer, 0, 0, error | 38)]
     rules += [(jump_equal, 0, 3, clone), (load, 0, 0, 16), (jump_set, 0, 1, _CLONE_NEW), (answer, 0, 0, error | 1)]
+    rules += [
+        (jump_equal, 0, 3, socket_call),
+        (load, 0, 0, 16),
+        (jump_equal, 1, 0, _AF_UNIX),
+        (answer, 0, 0, error | 97),
+    ]
     rules += [(answer, 0, 0, allow)]
     program = b"".join(struct.pack("HBBI", *rule) for rule in rules)
     buffer = ctypes.create_string_buffer(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autograder.class_directory import ClassDirectory, Outcome, Submission, summary
-from autograder.export import Grades, class_grades, total
+from autograder.export import Grades, class_grades
 from autograder.problem_set import ProblemSet
+from autograder.roster import Roster, with_missing
 from autograder.whole_files import write_text
 
 #: One colour for what was earned, one for guides: both have a contrast of at least 3:1 on white.
@@ -80,8 +82,17 @@ def item_statistics(problem_set: ProblemSet, scores: list[dict[str, float | None
     return statistics
 
 
-def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> Path:
+def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet], roster: Roster | None = None) -> Path:
     """Write `report/index.html` of a class.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    problem_sets : list of ProblemSet
+        The sets to report on.
+    roster : Roster, optional
+        Who should have handed in.
 
     Returns
     -------
@@ -93,7 +104,8 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> P
     AutograderError
         Nothing was graded yet.
     """
-    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
+    names = [problem_set.name for problem_set in problem_sets]
+    outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
     grades = class_grades(directory, problem_sets, outcomes)
     sections = [
         _section(problem_set, grades, {s: o for s, o in outcomes.items() if s.problem_set == problem_set.name})
@@ -110,8 +122,9 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet]) -> P
 
 
 def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission, Outcome]) -> dict:
-    graded = [sets[problem_set.name] for sets in grades.values() if sets.get(problem_set.name) is not None]
-    totals = [total(items) for items in graded]
+    results = {student: sets[problem_set.name] for student, sets in grades.items() if problem_set.name in sets}
+    graded = [result.items for result in results.values() if result.items is not None]
+    totals = [result.score for result in results.values() if result.score is not None]
     statistics = item_statistics(problem_set, graded)
     return {
         "name": problem_set.name,
@@ -119,6 +132,9 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "max_score": problem_set.max_score,
         "summary": summary(outcomes.values()),
         "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
+        "missing": [s.student for s, o in outcomes.items() if o.outcome == "missing"],
+        "late": [(student, result.penalty) for student, result in results.items() if result.penalty],
+        "diagnosed": _diagnosed(problem_set, outcomes),
         "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in o.notices],
         "open": any(None in items.values() for items in graded),
         "median": float(np.median(totals)) if totals else None,
@@ -127,6 +143,14 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "distribution_figure": _svg(_distribution(problem_set, totals)) if totals else None,
         "items_figure": _svg(_item_bars(statistics)) if totals else None,
     }
+
+
+def _diagnosed(problem_set: ProblemSet, outcomes: dict[Submission, Outcome]) -> list[tuple[int, str, str]]:
+    """Count the misconceptions that wrong answers behave like: how many, the item, and what they do."""
+    counts = Counter(item for outcome in outcomes.values() for item in outcome.diagnoses.items())
+    wording = {(entry.replaces, entry.name): entry.diagnosis for entry in problem_set.bank}
+    rows = [(count, item, wording.get((item, name), name)) for (item, name), count in counts.items()]
+    return sorted(rows, key=lambda row: (-row[0], list(problem_set.items).index(row[1]), row[2]))
 
 
 def _distribution(problem_set: ProblemSet, totals: list[float]) -> Figure:

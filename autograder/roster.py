@@ -172,7 +172,9 @@ def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         raise AutograderError(f"The {what} {path} cannot be read: {error.strerror}.") from None
     if len(data) > MAX_TABLE_BYTES:
-        raise AutograderError(f"The {what} {path} has more than {MAX_TABLE_BYTES // 1_000_000} MB; is it the right file?")
+        raise AutograderError(
+            f"The {what} {path} has more than {MAX_TABLE_BYTES // 1_000_000} MB; is it the right file?"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

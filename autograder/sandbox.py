@@ -16,8 +16,8 @@ from autograder.errors import AutograderError
 
 #: Modules of this package that the student's process needs; nothing else of the course is visible in the sandbox.
 STUDENT_MODULES = ("__init__", "isolation", "student_process", "sympy_expressions", "wire")
-#: The first user id for submissions where the grader is root: no account of a Debian or Ubuntu system has it.
-FIRST_UID = 61_000
+#: User ids for submissions where the grader is root: no account of a Debian or Ubuntu system has one of them.
+USER_IDS = range(61_000, 61_180)
 
 #: One thread each: grading runs submissions side by side, and threads count as processes.
 _ENVIRONMENT = {
@@ -79,6 +79,7 @@ class Sandbox:
         # Root needs no user namespace, and without one the submission's user id is a real one. Anybody else needs it
         # to have the rights that the warm process uses to shut each submission in; each gives them up before it runs.
         options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        options += ["--hostname", "submission"]
         if os.geteuid() != 0:
             options.append("--unshare-user")
         options += ["--cap-add", "ALL", "--die-with-parent", "--new-session", "--clearenv"]

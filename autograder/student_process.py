@@ -118,7 +118,7 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
     """Start the runner, watch its memory, and end everything it started when it ends or when nobody listens."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     limits, control = Limits(**task["limits"]), socket.socket(fileno=ends[0])
-    reason = ""
+    reason, runner = "", 0
     try:
         if isolated:
             isolation.unshare(isolation.CLONE_NEWPID | isolation.CLONE_NEWIPC)
@@ -130,11 +130,13 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
             os.close(end)
         handle = os.pidfd_open(runner)
         own = {1, os.getpid(), os.getppid()}
+        # What the runner shares with this process from the start counts for neither.
+        most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
         while True:
             ready, _, _ = select.select([handle, control], [], [], LOOK)
             if ready:
                 break
-            if isolated and _memory_of_others(own) > limits.memory:
+            if isolated and _memory_of_others(own) > most:
                 reason = "memory"
                 break
         os.kill(runner, signal.SIGKILL)
@@ -146,21 +148,25 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
         with contextlib.suppress(OSError):
             control.sendall(json.dumps({"reason": "isolation", "text": str(error)}).encode())
     finally:
+        if runner:
+            with contextlib.suppress(OSError):
+                os.kill(runner, signal.SIGKILL)
         os._exit(0)
 
 
 def _memory_of_others(own: set[int]) -> int:
     """Return the bytes that the processes of the submission hold, what they share counted once."""
-    total = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) not in own:
-            try:
-                with open(f"/proc/{name}/smaps_rollup", encoding="ascii") as rollup:
-                    private = [line for line in rollup if line.startswith(("Private", "Swap:"))]
-                total += sum(int(line.split()[1]) * 1024 for line in private)
-            except (OSError, IndexError, ValueError):
-                continue  # it has ended meanwhile
-    return total
+    processes = [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]
+    # The proportional size: a page that two processes share counts half for each.
+    return sum(_memory(f"/proc/{name}/smaps_rollup", ("Pss:", "SwapPss:")) for name in processes)
+
+
+def _memory(path: str, fields: tuple[str, ...]) -> int:
+    try:
+        with open(path, encoding="ascii") as rollup:
+            return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(fields))
+    except (OSError, IndexError, ValueError):
+        return 0  # it has ended meanwhile
 
 
 def _become_runner(shell: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:

@@ -7,6 +7,7 @@ names of constants, and lists. A class or a function that is not listed is refus
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import sympy as sp
@@ -16,6 +17,12 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 MAX_TEXT = 100_000
 #: An integer raised to a larger power would be worked out digit by digit, before anybody could stop it.
 MAX_EXPONENT = 10_000
+#: Bits of a power that is worked out when it is built.
+MAX_BITS = 100_000
+#: What `srepr` writes in a Float: digits, and an exponent of a size that can be worked out.
+_FLOAT = re.compile(r"[+-]?\d{0,4300}\.?\d{0,4300}(?:[eE][+-]?\d{1,5})?|[+-]?inf|nan")
+#: Functions that are worked out for an integer at once.
+_COUNTING = {"factorial", "binomial", "gamma", "loggamma", "digamma", "polygamma"}
 
 _FUNCTIONS = [
     "exp",
@@ -183,7 +190,10 @@ def _call(name: str, args: list[ast.AST], options: dict[str, Any]) -> Any:
         precision = options.get("precision", 53)
         if type(precision) is not int or not 1 <= precision <= 4000:
             raise ValueError("a float has too many digits")
-        return sp.Float(_literal(args[0], str), precision=precision)
+        text = _literal(args[0], str)
+        if not _FLOAT.fullmatch(text):
+            raise ValueError("a float cannot be read")
+        return sp.Float(text, precision=precision)
     if name in ("MutableDenseMatrix", "ImmutableDenseMatrix"):
         if args and isinstance(args[0], ast.List):
             return getattr(sp, name)(_build(args[0]))
@@ -196,9 +206,14 @@ def _call(name: str, args: list[ast.AST], options: dict[str, Any]) -> Any:
         base, exponent = parts
         if base.is_number and exponent.is_number and abs(exponent) > MAX_EXPONENT and base not in (0, 1, -1, sp.E):
             raise ValueError("the expression has a very large power")
+        worked_out = base.is_Rational and exponent.is_Integer and base not in (0, 1, -1)
+        if worked_out and max(base.p.bit_length(), base.q.bit_length()) * abs(int(exponent)) > MAX_BITS:
+            raise ValueError("the expression has a very large power")
         return sp.Pow(base, exponent)
     if name == "ExprCondPair":
         return ExprCondPair(*parts)
+    if name in _COUNTING and any(part.is_number and not abs(part) <= MAX_EXPONENT for part in parts):
+        raise ValueError(f"{name} of a very large number cannot be read")
     if name in _FUNCTIONS or name in _CLASSES:
         return getattr(sp, name)(*parts)
     raise ValueError(f"{name[:40]} is not a function that an answer may use")

@@ -36,8 +36,24 @@ def write_text(text: str, path: Path) -> bool:
     AutograderError
         The file cannot be written.
     """
+    return write_bytes(text.encode(), path)
+
+
+def write_bytes(data: bytes, path: Path) -> bool:
+    """Write a file whole or not at all; leave one that holds the same bytes alone.
+
+    Returns
+    -------
+    bool
+        Whether the file changed.
+
+    Raises
+    ------
+    AutograderError
+        The file cannot be written.
+    """
     try:
-        return _replace(path, text.encode())
+        return _replace(path, data)
     except OSError as error:
         raise AutograderError(f"Cannot write {path}: {error.strerror}.") from None
 

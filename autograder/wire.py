@@ -23,6 +23,8 @@ import numpy as np
 #: numbers.
 MAX_JSON_BYTES = 32_000_000
 MAX_BUFFER_BYTES = 256_000_000
+#: Bytes of JSON between two processes that trust each other: a notebook of 20 MB, its text escaped, with outputs.
+MAX_TRUSTED_BYTES = 400_000_000
 #: Levels of lists in lists. A value nested more deeply is refused on both ends before Python's own limit is near.
 MAX_DEPTH = 40
 #: Digits beyond which an integer or an expression is refused: converting it would take longer than any test.
@@ -60,10 +62,12 @@ class Connection:
     ----------
     end : socket.socket
         A connected stream socket; the connection owns it.
+    most : int
+        Bytes of JSON that a frame may have which arrives here.
     """
 
-    def __init__(self, end: socket.socket):
-        self.socket = end
+    def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES):
+        self.socket, self.most = end, most
 
     def send(self, message: Any, buffers: list = (), deadline: float | None = None) -> None:
         """Send one frame.
@@ -108,7 +112,7 @@ class Connection:
             No frame in time, none any more, or not a frame.
         """
         size, buffer_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
-        if size > MAX_JSON_BYTES or buffer_size > MAX_BUFFER_BYTES:
+        if size > self.most or buffer_size > MAX_BUFFER_BYTES:
             raise WireError("a message is too large")
         document = self._exactly(size, deadline)
         buffers = memoryview(self._exactly(buffer_size, deadline))
@@ -123,7 +127,7 @@ class Connection:
                 total += length
             if total != buffer_size:
                 raise ValueError
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, RecursionError, MemoryError):
             raise WireError("a message is not well formed") from None
         return message, parts
 
@@ -323,7 +327,10 @@ class Decoder:
         if tag == "decimal":
             if len(content) > MAX_DIGITS:
                 raise ValueError
-            return decimal.Decimal(content)
+            number = decimal.Decimal(content)
+            if number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
+                raise ValueError
+            return number
         if tag == "sympy":
             from autograder.sympy_expressions import parse
 
@@ -339,8 +346,13 @@ class Decoder:
         dtype = np.dtype(node[tag])
         if dtype.kind not in _KINDS or dtype.hasobject or dtype.subdtype is not None:
             raise ValueError
-        # A copy: the examiner's arrays are writable, and do not hang on to the frame.
-        array = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=dtype).reshape(_shape(node["shape"])).copy()
+        if dtype.kind == "b":  # a byte that is neither 0 nor 1 is no boolean
+            flags = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=np.uint8) != 0
+            array = flags.reshape(_shape(node["shape"]))
+        else:
+            array = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=dtype)
+            # A copy: the examiner's arrays are writable, and do not hang on to the frame.
+            array = array.reshape(_shape(node["shape"])).copy()
         if tag == "array":
             return array
         if array.shape != ():

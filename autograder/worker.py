@@ -25,8 +25,8 @@ import nbformat
 from autograder.errors import SubmissionError
 from autograder.examiner import examine, test_groups, warm_up
 from autograder.isolation import Limits
-from autograder.sandbox import FIRST_UID, Sandbox
-from autograder.wire import Connection, ConnectionEndedError, DeadlineError, WireError
+from autograder.sandbox import USER_IDS, Sandbox
+from autograder.wire import MAX_TRUSTED_BYTES, Connection, ConnectionEndedError, DeadlineError, WireError
 
 #: Seconds in which a warm process must be up; it imports NumPy, SymPy and matplotlib, maybe from a cold disk.
 START = 120.0
@@ -44,12 +44,13 @@ class WarmProcess:
     sandbox : Sandbox
         How it is shut in.
     number : int
-        Which worker this is; each has a user id of its own.
+        Which worker this is. Each has a user id of its own, and so has each grader: a submission that takes all the
+        processes that its user may have takes them from no other.
     """
 
     def __init__(self, sandbox: Sandbox, number: int):
         self.sandbox = sandbox
-        self.uid = FIRST_UID + number if os.geteuid() == 0 else None
+        self.uid = USER_IDS[(16 * os.getppid() + number) % len(USER_IDS)] if os.geteuid() == 0 else None
         self.process: subprocess.Popen | None = None
         self.requests: socket.socket | None = None
 
@@ -154,7 +155,11 @@ class Worker:
 
     def _run(self, notebook: nbformat.NotebookNode, limits: Limits, seed: int, directory: str) -> dict[str, Any]:
         try:
-            control, connections = self.warm.submission(test_groups(notebook), limits, seed, directory)
+            try:
+                control, connections = self.warm.submission(test_groups(notebook), limits, seed, directory)
+            except OSError:  # the warm process has ended meanwhile: a machine short of memory may have killed it
+                self.warm.stop()
+                control, connections = self.warm.submission(test_groups(notebook), limits, seed, directory)
         except (RuntimeError, OSError) as error:
             self.warm.stop()
             return {"broken": str(error)}
@@ -173,7 +178,9 @@ class Worker:
         os.waitpid(examiner, 0)
         report = self._end(control)
         if result is None:
-            result = {"failed": f"The submission could not be judged within {limits.total_seconds:g} seconds."}
+            result = {
+                "failed": "The submission could not be judged: what it answered kept the examiner busy for too long."
+            }
         if "failed" in result and report.get("reason") == "memory":
             result["failed"] = f"The notebook used more than {limits.memory >> 20} MB of memory."
         if report.get("reason") == "isolation":
@@ -185,7 +192,7 @@ class Worker:
         try:
             control.shutdown(socket.SHUT_WR)
             control.settimeout(20)
-            return json.loads(control.recv(4096) or b"{}")
+            return json.loads(control.recv(4096))  # nothing comes where the supervisor itself has ended
         except (OSError, ValueError):
             self.warm.stop()  # with the whole sandbox ends whatever is left in it
             return {}
@@ -197,6 +204,7 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
     """Examine, write the result, and end; does not return."""
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        gc.disable()  # it lives for one submission, and its memory is limited
         with open("/proc/self/statm", encoding="ascii") as statm:
             total = int(statm.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (total + EXAMINER_MEMORY, total + EXAMINER_MEMORY))
@@ -212,9 +220,12 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
         except (ConnectionEndedError, DeadlineError, WireError):
             result = {"broken": "the process in the sandbox did not start"}
         with os.fdopen(writing, "wb") as out:
-            out.write(json.dumps(result).encode())
-    except BaseException as error:  # a fault of this package; say so instead of hanging
-        os.write(writing, json.dumps({"broken": f"the examiner failed: {type(error).__name__}: {error}"}).encode())
+            # A lone surrogate is a valid Python string, and nothing that a file can hold.
+            out.write(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
+    except BaseException as error:
+        # The reference solution passed here, so it is what this submission answered. One submission stops no other.
+        reason = f"The submission could not be judged: the examiner stopped with {type(error).__name__}."
+        os.write(writing, json.dumps({"failed": reason}).encode())
     finally:
         os._exit(0)
 
@@ -240,7 +251,7 @@ def _read(reading: int, deadline: float) -> dict | None:
 def main() -> None:
     """Serve requests on the socket whose number is argv[1] until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when work ends
-    parent = Connection(socket.socket(fileno=int(sys.argv[1])))
+    parent = Connection(socket.socket(fileno=int(sys.argv[1])), MAX_TRUSTED_BYTES)
     worker = Worker(WarmProcess(Sandbox(sys.argv[3] or None), int(sys.argv[2])))
     worker.warm.start()
     # What test cells import is imported once, here, and inherited by each examiner.

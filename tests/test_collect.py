@@ -1,0 +1,541 @@
+"""What learning platforms export is placed by content and roster; nothing is lost in silence, and nothing harms."""
+
+import copy
+import io
+import json
+import struct
+import subprocess
+import sys
+import unicodedata
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder import archives
+from autograder.__main__ import main
+from autograder.class_directory import ClassDirectory, Submission
+from autograder.gradebook import read_grades
+from autograder.problem_set import find_problem_sets
+from autograder.release import student_version
+
+ROSTER = """student_id,first_name,last_name,email,login,canvas_id,canvas_login,moodle_id,names,seat
+ada,Ada,Lovelace,ada@x.org,al1,101,al1@uni,7001 7002,,1
+zofie,Žofie,Müller-Li,z@x.org,zm2,102,zm2@uni,,Zofie M.,2
+grace,Grace,Hopper,g@x.org,gh3,103,gh3@uni,,,3
+twin1,Kim,Lee,k1@x.org,kl4,104,,8001,,4
+twin2,Kim,Lee,k2@x.org,kl5,105,,8002,,5
+"""
+
+
+@pytest.fixture(scope="session")
+def released(course):
+    """The notebook of each set as a student has it."""
+    return {ps.name: student_version(ps) for ps in find_problem_sets(course, ["ps0-warmup", "ps1-information"])}
+
+
+@pytest.fixture
+def notebook(released):
+    def make(answer="", name="ps0-warmup", strip=False):
+        made = copy.deepcopy(released[name])
+        made.cells.append(nbformat.v4.new_markdown_cell(answer, id="answer"))
+        if strip:
+            del made.metadata["autograder"]
+        return nbformat.writes(made).encode()
+
+    return make
+
+
+def archive(path, *files, method=zipfile.ZIP_DEFLATED):
+    """Write a zip; each file is (name or ZipInfo, content) with an optional time."""
+    with zipfile.ZipFile(path, "w", method) as made:
+        for name, data, *time in files:
+            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name, *time)
+            info.compress_type = method
+            made.writestr(info, data)
+    return path
+
+
+@pytest.fixture
+def room(tmp_path, capsys):
+    """A class directory with a roster, and the command on it."""
+    (tmp_path / "students.csv").write_text(ROSTER, encoding="utf-8")
+
+    class Room:
+        root = tmp_path / "class"
+
+        def collect(self, *paths, roster=True, more=()):
+            named = ["--roster", str(tmp_path / "students.csv")] if roster else []
+            code = main(["collect", *map(str, paths), "--class", str(self.root), *named, *more])
+            self.out, self.err = capsys.readouterr()
+            return code
+
+        def placed(self):
+            found = self.root.glob("submitted/*/*/*.ipynb")
+            return {
+                str(path.relative_to(self.root / "submitted")): "".join(
+                    json.loads(path.read_text())["cells"][-1]["source"]
+                )
+                for path in found
+            }
+
+        def snapshot(self):
+            return {path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+
+    return Room()
+
+
+def at(student, name="ps0-warmup"):
+    return f"{student}/{name}/{name}.ipynb"
+
+
+# ---- what the platforms make of names
+
+
+def test_canvas(room, notebook, tmp_path):
+    export = archive(
+        tmp_path / "submissions.zip",
+        ("lovelaceada_101_9001_ps0-warmup-2.ipynb", notebook("ada")),
+        ("müllerližofie_LATE_102_9002_my homework.ipynb", notebook("zofie")),
+        ("hoppergrace_103_9003_ps1-information.ipynb", notebook("grace", "ps1-information")),
+        ("leekim_104_9004_ps0-warmup (1).ipynb", notebook("first twin")),
+        ("leekim_105_9005_ps0-warmup.ipynb", notebook("second twin")),
+    )
+    assert room.collect(export) == 0, room.err
+    assert room.placed() == {
+        at("ada"): "ada",
+        at("zofie"): "zofie",
+        at("grace", "ps1-information"): "grace",
+        at("twin1"): "first twin",
+        at("twin2"): "second twin",
+    }
+    assert "Canvas marks as late, without a time: zofie, ps0-warmup" in room.out
+    assert not list(room.root.rglob("timestamp.txt"))
+
+
+def test_moodle(room, notebook, tmp_path):
+    late = (2026, 10, 12, 23, 59, 58)
+    export = archive(
+        tmp_path / "export.zip",
+        ("Ada Lovelace_1234567_assignsubmission_file_/ps0-warmup.ipynb", notebook("ada"), (2026, 10, 12, 9, 0, 0)),
+        ("Group A-Žofie Müller-Li_7_assignsubmission_file_/x.ipynb", notebook("zofie"), late),
+        ("Grace Hopper_77_assignsubmission_onlinetext_/onlinetext.html", b"<p>here it is</p>"),
+        ("Grace Hopper_77_assignsubmission_file_ps0-warmup.ipynb", notebook("grace"), late),
+        ("Participant_7002_assignsubmission_file/ps1.ipynb", notebook("anonymous", "ps1-information"), late),
+    )
+    assert room.collect(export, more=["--zone", "Europe/Berlin"]) == 3
+    assert set(room.placed()) == {at("ada"), at("zofie"), at("grace"), at("ada", "ps1-information")}
+    assert "onlinetext.html: it is text typed into the platform" in room.err
+    assert room.err.count("not placed") == 1
+    assert "given to ada by Moodle's number 7002" in room.out
+    stamp = room.root / "submitted/zofie/ps0-warmup/timestamp.txt"
+    assert stamp.read_text() == "2026-10-12 21:59:58 UTC\n"
+
+
+def test_jupyterlite_browser_and_jupyter_names(room, notebook, tmp_path):
+    for name in ("ps0-warmup_ps0-warmup.ipynb", "ps0-warmup (1).ipynb", "ps0-warmup-Copy1.ipynb", "Untitled.ipynb"):
+        path = tmp_path / name
+        path.write_bytes(notebook(name))
+        assert room.collect(path) == 3
+        assert "nothing in its path is a student" in room.err
+        assert room.collect(path, more=["--student", "grace"]) == 0
+    assert set(room.placed()) == {at("grace")}
+    (tmp_path / "al1_ps0-warmup_ps0-warmup.ipynb").write_bytes(notebook("by login"))
+    assert room.collect(tmp_path / "al1_ps0-warmup_ps0-warmup.ipynb") == 0
+    assert at("ada") in room.placed()
+
+
+def test_a_folder_and_a_students_own_zip_in_the_platforms_zip(room, notebook, tmp_path):
+    folder = tmp_path / "work" / "ada" / "ps0-warmup"
+    folder.mkdir(parents=True)
+    (folder / "anything.ipynb").write_bytes(notebook("ada"))
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "anything-checkpoint.ipynb").write_bytes(notebook("old"))
+    inner = archive(tmp_path / "inner.zip", ("My Docs/ps0-warmup.ipynb", notebook("grace")), ("__MACOSX/._x", b"0"))
+    export = archive(tmp_path / "outer.zip", ("hoppergrace_103_5_work.zip", inner.read_bytes()))
+    assert room.collect(tmp_path / "work", export) == 0, room.err
+    assert set(room.placed()) == {at("ada"), at("grace")}
+    assert "2 files of the system's or Jupyter's own ignored" in room.out
+
+
+def test_the_set_is_read_from_the_notebook_and_not_from_its_name(room, notebook, tmp_path):
+    lying = json.loads(notebook("declares ps1"))
+    lying["metadata"]["autograder"]["problem_set"] = "ps1-information"
+    foreign = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    export = archive(
+        tmp_path / "e.zip",
+        ("a_101_1_ps1-information.ipynb", notebook("a", strip=True)),
+        ("z_102_2_ps1-information.ipynb", json.dumps(lying)),
+        ("g_103_3_ps0-warmup.ipynb", json.dumps(foreign)),
+    )
+    assert room.collect(export) == 3
+    assert set(room.placed()) == {at("ada"), at("zofie")}
+    assert "g_103_3_ps0-warmup.ipynb: no cell of it belongs to a problem set" in room.err
+
+
+def test_without_a_roster_platforms_names_become_students(room, notebook, tmp_path):
+    export = archive(
+        tmp_path / "e.zip",
+        ("lovelaceada_101_1_ps0-warmup.ipynb", notebook("canvas")),
+        ("anon_x7y8z_2_ps0-warmup.ipynb", notebook("anonymous")),
+        ("Ada Lovelace_33_assignsubmission_file_/x.ipynb", notebook("moodle")),
+        ("Kim Lee_34_assignsubmission_file_/x.ipynb", notebook("one")),
+        ("Kim Lee_35_assignsubmission_file_/x.ipynb", notebook("other")),
+        ("class/grace/ps0-warmup/x.ipynb", notebook("nbgrader")),
+        ("class/somebody/x.ipynb", notebook("unknown")),
+    )
+    assert room.collect(export, roster=False) == 3
+    names = {"lovelaceada_101", "anon_x7y8z", "Ada Lovelace", "Kim Lee", "grace"}
+    assert set(room.placed()) == {at(name) for name in names}
+    assert "several students called 'Kim Lee'" in room.err
+    assert "somebody/x.ipynb: nothing says whose it is" in room.err
+
+
+# ---- doubt is told, not decided
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("strangereve_999_1_x.ipynb", "neither the name 'strangereve' nor Canvas's number 999"),
+        ("hoppergrace_101_1_x.ipynb", "number 101 is that of ada, but the name 'hoppergrace' is that of grace"),
+        ("hoppergrace_999_1_x.ipynb", "is that of grace, but its number 999 is not"),
+        ("Kim Lee_9_assignsubmission_file_/x.ipynb", "several students are called 'Kim Lee' (twin1, twin2)"),
+        ("Grace Hopper_7001_assignsubmission_file_/x.ipynb", "number 7001 is that of ada, but the name"),
+        ("ada/grace/x.ipynb", "its path names several students: ada, grace"),
+    ],
+)
+def test_a_student_in_doubt_is_not_guessed(room, notebook, tmp_path, name, reason):
+    assert room.collect(archive(tmp_path / "e.zip", (name, notebook()))) == 3
+    assert reason in room.err
+    assert room.placed() == {}
+
+
+def test_moodles_number_tells_two_students_of_one_name_apart(room, notebook, tmp_path):
+    export = archive(
+        tmp_path / "e.zip",
+        ("Kim Lee_8002_assignsubmission_file_/x.ipynb", notebook("two")),
+        ("Kim Lee_8001_assignsubmission_file_/x.ipynb", notebook("one")),
+    )
+    assert room.collect(export) == 0
+    assert room.placed() == {at("twin1"): "one", at("twin2"): "two"}
+
+
+# ---- attempts
+
+
+def test_the_latest_attempt_is_taken_and_the_others_are_named(room, notebook, tmp_path):
+    export = archive(
+        tmp_path / "e.zip",
+        ("lovelaceada_101_30_ps0-warmup-1.ipynb", notebook("second")),
+        ("lovelaceada_101_31_ps0-warmup-2.ipynb", notebook("third")),
+        ("lovelaceada_101_29_ps0-warmup.ipynb", notebook("first")),
+    )
+    assert room.collect(export) == 0
+    assert room.placed()[at("ada")] == "third"
+    assert "ada, ps0-warmup: took e.zip: lovelaceada_101_31_ps0-warmup-2.ipynb; passed over" in room.out
+    assert "_29_ps0-warmup.ipynb" in room.out
+    assert "_30_ps0-warmup-1.ipynb" in room.out
+
+
+def test_a_rerun_changes_nothing_a_newer_attempt_replaces_and_an_older_does_not(room, notebook, tmp_path):
+    first = archive(tmp_path / "monday.zip", ("lovelaceada_101_29_ps0-warmup.ipynb", notebook("first")))
+    second = archive(tmp_path / "friday.zip", ("lovelaceada_101_40_ps0-warmup-1.ipynb", notebook("second")))
+    assert room.collect(first) == 0
+    before = room.snapshot()
+    assert room.collect(first) == 0
+    assert room.snapshot() == before
+    assert "0 placed, 0 replaced by a later attempt, 1 unchanged" in room.out
+    assert room.collect(second) == 0
+    assert "1 replaced by a later attempt" in room.out
+    assert "took friday.zip: lovelaceada_101_40_ps0-warmup-1.ipynb instead of monday.zip" in room.out
+    after = room.snapshot()
+    assert room.collect(first) == 0
+    assert "passed over monday.zip" in room.out
+    assert room.snapshot() == after
+    assert room.placed()[at("ada")] == "second"
+
+
+def test_moodles_attempts_follow_the_times_and_then_the_archives(room, notebook, tmp_path):
+    folder = "Ada Lovelace_5_assignsubmission_file_"
+    spread = archive(
+        tmp_path / "m.zip",
+        (f"{folder}/late.ipynb", notebook("late"), (2026, 3, 2, 10, 0, 0)),
+        (f"{folder}/early (3).ipynb", notebook("early"), (2026, 3, 1, 10, 0, 0)),
+    )
+    assert room.collect(spread, more=["--zone", "UTC"]) == 0
+    assert room.placed()[at("ada")] == "late"
+    stamp = room.root / "submitted/ada/ps0-warmup/timestamp.txt"
+    assert stamp.read_text() == "2026-03-02 10:00:00 UTC\n"
+    packed = archive(tmp_path / "p.zip", (f"{folder}/x.ipynb", notebook("packed"), (2026, 3, 9, 10, 0, 0)))
+    assert room.collect(packed, more=["--zone", "UTC"]) == 0
+    assert room.placed()[at("ada")] == "packed"
+    assert not stamp.exists(), "the time of the earlier attempt stands beside the later one"
+    assert room.collect(spread, packed, more=["--zone", "UTC"]) == 0
+    assert room.placed()[at("ada")] == "packed"
+
+
+def test_a_time_with_a_zone_is_preferred_and_times_can_be_asked_for(room, notebook, tmp_path):
+    info = zipfile.ZipInfo("Ada Lovelace_5_assignsubmission_file_/x.ipynb", (2026, 3, 2, 10, 0, 0))
+    seconds = int(datetime(2026, 3, 2, 4, 5, 7, tzinfo=UTC).timestamp())
+    info.extra = struct.pack("<HHBi", 0x5455, 5, 1, seconds)
+    path = archive(tmp_path / "e.zip", (info, notebook("x")))
+    assert room.collect(path, more=["--times", "yes", "--zone", "Asia/Tokyo"]) == 0
+    assert (room.root / "submitted/ada/ps0-warmup/timestamp.txt").read_text() == "2026-03-02 04:05:07 UTC\n"
+
+
+def test_the_same_archive_read_with_another_zone_mends_the_time(room, notebook, tmp_path):
+    folder = "Ada Lovelace_5_assignsubmission_file_"
+    export = archive(tmp_path / "e.zip", (f"{folder}/x.ipynb", notebook("x"), (2026, 3, 2, 10, 0, 0)))
+    stamp = room.root / "submitted/ada/ps0-warmup/timestamp.txt"
+    for more, time in [
+        (["UTC"], "10:00:00"),
+        (["Asia/Tokyo"], "01:00:00"),
+        (["Asia/Tokyo", "--times", "no"], "01:00:00"),
+    ]:
+        options = ["--times", "yes", "--zone", *more]
+        assert room.collect(export, more=options) == 0
+        assert stamp.read_text() == f"2026-03-02 {time} UTC\n"
+    stamp.write_text("2026-03-01 00:00:00 UTC\n")  # an instructor knows better
+    assert room.collect(export, more=["--times", "yes", "--zone", "Asia/Tokyo"]) == 0
+    assert stamp.read_text() == "2026-03-01 00:00:00 UTC\n"
+
+
+def test_what_an_instructor_put_or_changed_there_stays(room, notebook, tmp_path):
+    path = room.root / "submitted" / at("ada")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(notebook("by hand"))
+    export = archive(tmp_path / "e.zip", ("lovelaceada_101_29_x.ipynb", notebook("from Canvas")))
+    assert room.collect(export) == 3
+    assert "put there by hand; move it away to take this one" in room.err
+    assert room.placed()[at("ada")] == "by hand"
+    path.unlink()
+    assert room.collect(export) == 0
+    path.write_bytes(notebook("mended"))
+    assert room.collect(export) == 0
+    assert "was changed by hand since it was collected; it stays" in room.out
+    assert room.placed()[at("ada")] == "mended"
+
+
+def test_an_interrupted_collection_goes_on(room, notebook, tmp_path):
+    export = archive(tmp_path / "e.zip", ("lovelaceada_101_29_x.ipynb", notebook("first")))
+    later = archive(tmp_path / "l.zip", ("lovelaceada_101_35_x.ipynb", notebook("second")))
+    assert room.collect(export) == 0
+    path = room.root / "submitted" / at("ada")
+    first = path.read_bytes()
+    assert room.collect(later) == 0
+    whole = room.snapshot()
+    path.write_bytes(first)  # as if killed between the record and the notebook
+    assert room.collect(export) == 3
+    assert "collect it once more" in room.err
+    assert room.collect(later) == 0
+    assert room.snapshot().keys() == whole.keys()
+    assert path.read_bytes() == whole[path]
+
+
+# ---- hostile archives
+
+
+def test_nothing_leaves_the_class_directory(room, notebook, tmp_path):
+    link = zipfile.ZipInfo("lovelaceada_101_5_x.ipynb")
+    link.external_attr = 0o120777 << 16
+    secret = tmp_path / "secret.ipynb"
+    secret.write_bytes(notebook("secret"))
+    export = archive(
+        tmp_path / "e.zip",
+        ("../../ada_101_1_x.ipynb", notebook()),
+        ("/etc/lovelaceada_101_2_x.ipynb", notebook()),
+        ("..\\..\\lovelaceada_101_3_x.ipynb", notebook()),
+        ("C:\\lovelaceada_101_4_x.ipynb", notebook()),
+        (link, str(secret)),
+    )
+    before = {path for path in tmp_path.rglob("*") if room.root not in path.parents}
+    assert room.collect(export) == 3
+    assert room.placed() == {}
+    assert room.err.count("has a path that leads out of the archive") == 4
+    assert "is a link, and links are not followed" in room.err
+    assert {path for path in tmp_path.rglob("*") if room.root not in path.parents} - {room.root} == before
+    hostile = archive(
+        tmp_path / "h.zip", ("x/../ps0-warmup/x.ipynb", notebook()), (".hidden/ps0-warmup/x.ipynb", notebook())
+    )
+    assert room.collect(hostile, roster=False) == 3
+    assert room.placed() == {}
+
+
+def test_links_pipes_and_folders_in_a_folder(room, notebook, tmp_path):
+    work = tmp_path / "work" / "ada"
+    work.mkdir(parents=True)
+    (tmp_path / "secret.ipynb").write_bytes(notebook("secret"))
+    (work / "x.ipynb").symlink_to(tmp_path / "secret.ipynb")
+    (work / "folder").symlink_to(tmp_path)
+    subprocess.run(["mkfifo", str(work / "pipe.ipynb")], check=True)
+    assert room.collect(tmp_path / "work") == 3
+    assert room.err.count("is a link") == 2
+    assert "is not a regular file" in room.err
+    assert room.placed() == {}
+
+
+def test_zip_bombs(room, notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 3_000_000)
+    bomb = archive(tmp_path / "b.zip", ("lovelaceada_101_1_x.ipynb", b" " * 2_900_000))
+    assert room.collect(bomb) == 3
+    assert "as a zip bomb is" in room.err
+    large = archive(tmp_path / "l.zip", ("lovelaceada_101_1_x.ipynb", bytes(3_100_000)), method=zipfile.ZIP_STORED)
+    assert room.collect(large) == 3
+    assert "has more than 3 MB" in room.err
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 100_000)
+    sized = [(f"lovelaceada_101_{i}_x.ipynb", notebook(str(i))) for i in range(40)]
+    assert room.collect(archive(tmp_path / "t.zip", *sized)) == 3
+    assert "what follows was not read" in room.err
+    monkeypatch.setattr(archives, "MAX_FILES", 10)
+    assert room.collect(archive(tmp_path / "n.zip", *[(f"{i}.txt", b"") for i in range(12)])) == 3
+    assert "holds more than 10 files" in room.err
+
+
+def test_a_zip_that_lies_about_sizes_is_not_believed(room, tmp_path):
+    path = archive(tmp_path / "e.zip", ("lovelaceada_101_1_x.ipynb", b" " * 5_000_000))
+    data = bytearray(path.read_bytes())
+    place = data.index(b"PK\x01\x02")
+    data[place + 24 : place + 28] = struct.pack("<I", 10)  # the size it claims to unpack to
+    path.write_bytes(data)
+    assert room.collect(path) == 3
+    assert "not placed: e.zip: lovelaceada_101_1_x.ipynb: it is" in room.err
+
+
+def test_zips_in_zips_are_opened_so_far_and_no_further(room, notebook, tmp_path):
+    data = notebook("deep")
+    name = "ps0-warmup.ipynb"
+    for depth in range(4):
+        data = archive(tmp_path / f"{depth}.zip", (name, data)).read_bytes()
+        name = f"lovelaceada_101_{depth}_x.zip"
+    assert room.collect(tmp_path / "1.zip") == 0
+    assert room.collect(tmp_path / "3.zip") == 3
+    assert "is a zip within a zip within a zip" in room.err
+
+
+def test_damaged_encrypted_and_strangely_compressed_members(room, notebook, tmp_path):
+    path = archive(tmp_path / "e.zip", ("a_101_1_x.ipynb", notebook("a")), ("z_102_2_x.ipynb", notebook("z")))
+    data = bytearray(path.read_bytes())
+    data[60] ^= 0xFF
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 8] |= 1
+    path.write_bytes(data)
+    assert room.collect(path) == 3
+    assert "it is damaged" in room.err
+    assert "it is encrypted" in room.err
+    assert room.collect(archive(tmp_path / "x.zip", ("a_101_1_x.ipynb", notebook()), method=zipfile.ZIP_LZMA)) == 3
+    assert "compressed by a method other than" in room.err
+    (tmp_path / "no.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    (tmp_path / "cut.zip").write_bytes(bytes(data[:-40]))
+    assert room.collect(tmp_path / "no.zip", tmp_path / "cut.zip") == 3
+    assert room.err.count("it is not a zip that can be read") == 2
+    assert room.placed() == {}
+
+
+def test_members_of_one_name_and_names_in_strange_encodings(room, notebook, tmp_path):
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        export = archive(
+            tmp_path / "e.zip",
+            ("lovelaceada_101_1_x.ipynb", notebook("one")),
+            ("lovelaceada_101_1_x.ipynb", notebook("two")),
+        )
+    assert room.collect(export) == 0
+    assert room.placed()[at("ada")] == "two"
+    assert "passed over" in room.out
+    # Decomposed letters, as macOS writes them, and UTF-8 without the flag that says so.
+    name = unicodedata.normalize("NFD", "müllerližofie_102_2_x.ipynb")
+    path = archive(tmp_path / "u.zip", (name, notebook("z")))
+    data = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        data[data.index(mark) + offset] &= ~0x08
+    path.write_bytes(data)
+    assert room.collect(path) == 0, room.err
+    assert room.placed()[at("zofie")] == "z"
+    evil = "\x1b[2Jgrace\u202e_103_3_x.ipynb"
+    assert (
+        room.collect(archive(tmp_path / "c.zip", (evil, b"{}"), ("hoppergrace_103_4_\x07.ipynb", b"[" * 100_000))) == 3
+    )
+    assert room.err.count("it is not a notebook") == 2
+    assert not any(ord(c) < 32 and c != "\n" for c in room.err + room.out)
+    assert "\u202e" not in room.err
+
+
+def test_a_name_that_begins_with_nothing(room, notebook, tmp_path):
+    path = archive(tmp_path / "e.zip", ("aaaa_101_1_x.ipynb", notebook()))
+    path.write_bytes(path.read_bytes().replace(b"aaaa_101", b"\0aaa_101"))
+    assert room.collect(path) == 3
+    assert "has a name that no file can have" in room.err
+
+
+def test_json_that_is_no_notebook(room, tmp_path):
+    texts = [
+        "[]",
+        "{}",
+        "1",
+        '"x"',
+        '{"cells": 1}',
+        '{"cells": [1, null, {"metadata": 3}], "metadata": []}',
+        "\ufeff",
+        "",
+    ]
+    texts += ['{"cells": [{"metadata": {"nbgrader": {"grade_id": ["nats_to_bits"]}}}], "metadata": {"autograder": 1}}']
+    texts += ["9" * 5000, '{"cells": [' + "[" * 20_000]
+    export = archive(tmp_path / "e.zip", *[(f"lovelaceada_101_{i}_x.ipynb", text) for i, text in enumerate(texts)])
+    assert room.collect(export) == 3
+    assert room.err.count("not placed: ") == len(texts)
+    assert room.placed() == {}
+
+
+# ---- wrong usage
+
+
+def test_wrong_usage_is_one_sentence_and_leaves_nothing(tmp_path):
+    def run(*arguments):
+        command = [
+            sys.executable,
+            "-m",
+            "autograder",
+            "collect",
+            *map(str, arguments),
+            "--class",
+            str(tmp_path / "class"),
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        assert not (tmp_path / "class").exists()
+        return result.returncode, result.stderr
+
+    empty = archive(tmp_path / "e.zip")
+    code, text = run(tmp_path / "nowhere.zip")
+    assert (code, "There is no file or folder" in text) == (1, True)
+    code, text = run(empty, "--zone", "Middle-earth")
+    assert (code, "There is no time zone 'Middle-earth'" in text) == (1, True)
+    code, text = run(empty, "--student", "x/y")
+    assert (code, "holds a slash" in text) == (2, True)
+
+
+def test_collected_work_is_graded_and_graded_again_when_it_is_newer(room, course, notebook, tmp_path):
+    (warmup,) = find_problem_sets(course, ["ps0-warmup"])
+    solved = json.loads(notebook("solved"))
+    for cell in solved["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            cell["source"] = warmup.reference_answers["nats_to_bits"]
+    first = archive(tmp_path / "1.zip", ("lovelaceada_101_1_x.ipynb", notebook("nothing yet")))
+    second = archive(tmp_path / "2.zip", ("lovelaceada_101_2_x.ipynb", json.dumps(solved)))
+    directory = ClassDirectory(room.root)
+    scores = []
+    for export in (first, second):
+        assert room.collect(export) == 0
+        assert main(["grade", "ps0-warmup", "--class", str(room.root), "--jobs", "1"]) == 0
+        scores.append(read_grades(directory, warmup)["ada"]["nats_to_bits"])
+    assert scores == [0, 1]
+    assert directory.outcome(Submission("ada", "ps0-warmup")).outcome == "graded"
+
+
+def test_a_member_says_where_it_lay_in_one_short_line():
+    member = archives.Member(("e.zip", "x" * 5000 + "\n"), Path("e.zip"), 1)
+    assert len(str(member)) <= 500
+    assert "\n" not in str(member)
+    assert io.StringIO(str(member)).readline() == str(member)
