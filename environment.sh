@@ -2,8 +2,8 @@
 # Makes .venv with the exact packages of requirements.txt. The Makefile calls it, a step at a time; the choice of an
 # interpreter and the ways of installing system packages are too long for recipes.
 #
-#   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip
-#   environment.sh system-for-tests  the same, and for the tests Debian's Chromium and what drives it
+#   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip, and a sandbox
+#   environment.sh system-for-tests  the same, and for the tests Debian's Chromium and what drives it, and PostgreSQL
 #   environment.sh packages          .venv anew, with every package of requirements.txt
 #   environment.sh project           this project itself, into .venv
 #   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
@@ -88,6 +88,16 @@ has_libatomic() {
     [ ! -x /sbin/ldconfig ] || /sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null
 }
 
+# The tests keep a gradebook in a PostgreSQL server that they start themselves.
+has_postgres() {
+    command -v postgres || ls /usr/lib/postgresql/*/bin/postgres
+} >/dev/null 2>&1
+
+# The sandbox: in .venv from a package for this kind of machine, elsewhere the system's.
+has_bubblewrap() {
+    [ "$(uname -m)" = x86_64 ] || command -v bwrap >/dev/null
+}
+
 system() {
     local python missing=()
     python=$(interpreter)
@@ -100,6 +110,10 @@ system() {
     if [ "${1:-}" = for-tests ] && ! has_libatomic; then
         missing+=(libatomic1)
     fi
+    if [ "${1:-}" = for-tests ] && ! has_postgres; then
+        missing+=(postgresql)
+    fi
+    has_bubblewrap || missing+=(bubblewrap)
     [ ${#missing[@]} -eq 0 ] || install_system_packages "${missing[@]}"
     makes_environments "$python" ||
         fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.12'."

@@ -1,0 +1,204 @@
+"""Compare this engine with stock `nbgrader autograde`: the same class, the same machine, one run.
+
+    .venv/bin/python benchmarks/grading.py                                  # 50 students each way, then 200 and 1,000
+    .venv/bin/python benchmarks/grading.py --sizes 50 --set ps0-warmup
+
+A class is drawn from a set's bank. nbgrader grades it once, this engine with one and with two jobs; for each the wall
+time, the processor time of all processes and the largest memory that they hold together (proportional set size, looked at
+four times a second) are printed. Times of this engine include its start and the pre-flight.
+
+Last, the cost beyond the submission's own code: each submission's cells, tests included, are run in a fork of a warm
+process that has no sandbox and no examiner, and the medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+
+from autograder.class_directory import ClassDirectory
+from autograder.execution import SandboxExecutor
+from autograder.grading import clear_outputs, restore
+from autograder.problem_set import find_problem_sets
+from autograder.release import instructor_version
+from autograder.sandbox import require_sandbox
+
+COURSE = Path(__file__).resolve().parent.parent
+AUTOGRADER = [sys.executable, "-m", "autograder"]
+
+
+def tree_memory(root: int) -> int:
+    """Return the bytes that a process and its descendants hold, shared pages divided among those who share them."""
+    parents = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                with open(f"/proc/{entry.name}/stat", encoding="ascii", errors="replace") as stat:
+                    parents[int(entry.name)] = int(stat.read().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+    family = {root}
+    while new := {child for child, parent in parents.items() if parent in family} - family:
+        family |= new
+    total = 0
+    for process in family:
+        try:
+            with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as rollup:
+                total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) * 1024
+        except (OSError, StopIteration):
+            continue
+    return total
+
+
+def measure(command: list[str], directory: Path) -> tuple[float, float, int]:
+    """Run a command; return wall seconds, processor seconds of all its processes, and the peak of their memory."""
+    before = os.times()
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.25):
+            peak = max(peak, tree_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    wall = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    after = os.times()
+    if code not in (0, 3):
+        raise SystemExit(f"{' '.join(command)} ended with {code}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return wall, cpu, peak
+
+
+def make_class(root: Path, name: str, students: int) -> None:
+    """Make a class of this many students from a set's bank."""
+    command = [*AUTOGRADER, "sample-class", name, "--class", str(root), "--students", str(students)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def stock_copy(root: Path, target: Path, name: str) -> None:
+    """Copy a class for nbgrader's own execution: this engine is taken out of its configuration."""
+    shutil.copytree(root, target)
+    config = target / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("autograder.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
+    shutil.rmtree(target / "autograded", ignore_errors=True)
+    # nbgrader grades against cells that its gradebook knows.
+    code = (
+        "import sys; from pathlib import Path; from autograder.class_directory import ClassDirectory as C; "
+        "from autograder.gradebook import record_source as r; from autograder.problem_set import find_problem_sets as f; "
+        "from autograder.release import instructor_version as v; from autograder.whole_files import write_notebook as w; "
+        f"(p,) = f(Path({str(COURSE)!r}), [{name!r}]); d = C(Path({str(target)!r})); "
+        f"w(p.notebook, d.source / {name!r} / '{name}.ipynb'); r(d, {name!r}, v(p))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def own_code(root: Path, name: str, count: int) -> tuple[float, float]:
+    """Return the median seconds of a submission's own code alone, and through the engine, one job."""
+    (problem_set,) = find_problem_sets(COURSE, [name])
+    source = instructor_version(problem_set)
+    directory = ClassDirectory(root)
+    notebooks = []
+    for submission in directory.submissions([name])[:count]:
+        path = directory.submission_folder(submission) / f"{name}.ipynb"
+        notebook, _ = restore(source, nbformat.read(path, as_version=4))
+        clear_outputs(notebook)
+        notebooks.append(notebook)
+    with SandboxExecutor(require_sandbox()) as executor:
+        executor(notebooks[0])
+        through = []
+        for notebook in notebooks:
+            start = time.perf_counter()
+            executor(notebook)
+            through.append(time.perf_counter() - start)
+    script = (
+        "import json, os, sys, time\n"
+        "from autograder import student_process\n"
+        "os.environ.setdefault('TMPDIR', '/tmp')\n"
+        "shell = student_process._warm_shell()\n"
+        "shell._showtraceback = lambda *_: None\n"
+        "for cells in json.load(open(sys.argv[1])):\n"
+        "    reading, writing = os.pipe()\n"
+        "    if os.fork() == 0:\n"
+        "        collector = student_process._Collector(1 << 30)\n"
+        "        collector.showing(shell, collector)\n"
+        "        sys.stdout = sys.stderr = student_process._Stream('stdout', collector)\n"
+        "        start = time.perf_counter()\n"
+        "        for cell in cells:\n"
+        "            shell.run_cell(cell, store_history=True)\n"
+        "        os.write(writing, str(time.perf_counter() - start).encode())\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+        "    print(os.read(reading, 100).decode(), flush=True)\n"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        import json
+
+        json.dump([[c.source for c in notebook.cells if c.cell_type == "code"] for notebook in notebooks], file)
+        file.flush()
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", script, file.name], env=environment, capture_output=True, text=True, check=True
+        )
+    alone = [float(line) for line in done.stdout.split()]
+    return statistics.median(alone), statistics.median(through)
+
+
+def main() -> None:
+    """Run the benchmark and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", default="ps1-information", help="the problem set (default: %(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 1000], help="students (default: 50 200 1000)")
+    parser.add_argument("--stock", type=int, default=50, help="students for nbgrader's own way; 0 for none (default: 50)")
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2], help="jobs of this engine (default: 1 2)")
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for students in options.sizes:
+            root = Path(folder) / f"class-{students}"
+            make_class(root, options.set, students)
+            ways = [
+                (f"this engine, --jobs {jobs}", [*AUTOGRADER, "grade", options.set, "--jobs", str(jobs)])
+                for jobs in options.jobs
+            ]
+            if students == options.stock:
+                ways.insert(0, ("nbgrader autograde", [sys.executable, "-m", "nbgrader", "autograde", options.set]))
+            for position, (way, command) in enumerate(ways):
+                copied = Path(folder) / f"copy-{students}-{position}"
+                if way.startswith("nbgrader"):
+                    stock_copy(root, copied, options.set)
+                else:
+                    shutil.copytree(root, copied)
+                    command = [*command, "--class", str(copied)]
+                wall, cpu, peak = measure(command, copied)
+                rows.append((students, way, wall, cpu, peak))
+                print(f"{students:5} {way:24} {wall:8.1f} s {wall / students:7.3f} s each {cpu / students:7.3f} CPU s each "
+                      f"{peak / 2**20:6.0f} MB", flush=True)  # fmt: skip
+        stock = [row for row in rows if row[1].startswith("nbgrader")]
+        for students, way, wall, _, _ in rows:
+            if stock and students == stock[0][0] and not way.startswith("nbgrader"):
+                print(f"{way}: {stock[0][2] / wall:.1f} times the throughput of nbgrader, start and pre-flight included")
+        alone, through = own_code(Path(folder) / f"class-{options.sizes[0]}", options.set, 30)
+        print(f"own code {1000 * alone:.0f} ms, through the engine {1000 * through:.0f} ms: "
+              f"{1000 * (through - alone):.0f} ms beyond it (medians of 30)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
