@@ -12,10 +12,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
-
 from autograder.grading import Graded
-from autograder.problem_set import BankEntry, ProblemSet
+from autograder.problem_set import BankEntry, ProblemSet, grade_id
 from autograder.whole_files import write_text
 
 
@@ -25,8 +23,9 @@ def behaviour_path(problem_set: ProblemSet) -> Path:
 
 
 def _fingerprint(problem_set: ProblemSet) -> str:
-    text = nbformat.writes(problem_set.notebook) + problem_set.bank_path.read_text(encoding="utf-8")
-    return hashlib.sha256(text.encode()).hexdigest()
+    cells = [f"{grade_id(cell)}\n{cell.source}" for cell in problem_set.notebook.cells if grade_id(cell)]
+    entries = [f"{entry}\n{entry.code}" for entry in problem_set.bank]
+    return hashlib.sha256("\0".join(cells + entries).encode()).hexdigest()
 
 
 def record_behaviour(problem_set: ProblemSet, behaviour: Iterable[tuple[BankEntry, dict[str, str]]]) -> None:

@@ -34,8 +34,12 @@ def _check_show(value, limit=60):
             text = f"an array of shape {array.shape}"
         else:
             text = _check_nested(array.tolist())
+    elif isinstance(value, dict) and value and all(isinstance(entry, np.ndarray) for entry in value.values()):
+        text = "{" + ", ".join(f"{key}: shape {entry.shape}" for key, entry in value.items()) + "}"
     elif isinstance(value, bool | str | bytes):
         text = repr(value)
+    elif callable(value) and isinstance(getattr(value, "__name__", None), str):
+        text = value.__name__
     else:
         try:
             text = _check_number(value, 9)
@@ -141,6 +145,120 @@ class Check:
         """Fail unless the call returns a number or numbers, whatever they are."""
         self._value(args, kwargs)
 
+    def gives_entries(self, expected, *args, **kwargs):
+        """Fail unless the call gives a dictionary with at least these keys, and the right shape and values under each."""
+        import numpy as np
+
+        call = self._call_text(args, kwargs)
+        value, error, given = self._call(args, kwargs)
+        self._attempted(error)
+        if error is not None:
+            self._fail(f"{call} raised {self._error_text(error)}", "a result: this input is valid")
+        if value is None:
+            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+        keys = ", ".join(repr(key) for key in expected)
+        if not isinstance(value, dict):
+            self._fail(
+                f"{call} returned {_check_show(value)} (type {type(value).__name__})", f"a dict with the keys {keys}"
+            )
+        for key, right in expected.items():
+            if key not in value:
+                found = ", ".join(repr(key) for key in value) or "no keys"
+                self._fail(f"{call} returned a dict with {found}", f"the keys {keys}")
+            entry, received = f"{call}[{key!r}]", _check_floats(value[key])
+            if received is None:
+                text = f"{_check_show(value[key])} (type {type(value[key]).__name__})"
+                self._fail(f"{entry} is {text}", "a real number, or an array of real numbers")
+            right = np.array(right, dtype=float)
+            self._same_shape(entry, received, right, verb="is")
+            close = np.isclose(received, right, rtol=1e-9, atol=1e-12, equal_nan=True)
+            if not np.all(close):
+                self._fail(*self._difference(entry, value[key], received, right, close, verb="is"))
+        self._report(call, given)
+
+    def gives_entries_of_shape(self, shapes, *args, **kwargs):
+        """Fail unless the call gives a dictionary with arrays of these shapes; return them, as arrays of floats.
+
+        None stands for any shape.
+        """
+        import numpy as np
+
+        call = self._call_text(args, kwargs)
+        value, error, given = self._call(args, kwargs)
+        self._attempted(error)
+        if error is not None:
+            self._fail(f"{call} raised {self._error_text(error)}", "a result: this input is valid")
+        if value is None:
+            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+        keys = ", ".join(repr(key) for key in shapes)
+        if not isinstance(value, dict) or any(key not in value for key in shapes):
+            kind = f"{_check_show(value)} (type {type(value).__name__})"
+            self._fail(f"{call} returned {kind}", f"a dict with the keys {keys}")
+        arrays = {}
+        for key, shape in shapes.items():
+            entry, arrays[key] = f"{call}[{key!r}]", _check_floats(value[key])
+            if arrays[key] is None or not np.all(np.isfinite(arrays[key])):
+                text = f"{_check_show(value[key])} (type {type(value[key]).__name__})"
+                self._fail(f"{entry} is {text}", "a finite number, or an array of finite numbers")
+            if shape is not None:
+                self._same_shape(entry, arrays[key], np.empty(shape), verb="is")
+        self._report(call, given)
+        return arrays
+
+    def gives_silently(self, expected, *args, **kwargs):
+        """Fail unless the call gives the shape and the values of `expected`, and no warning: for text that asks for silence."""
+        _, error, given = self._call(args, kwargs)
+        if given and error is None:
+            text = f"{given[0].category.__name__}: {str(given[0].message)[:80]}"
+            self._fail(f"{self._call_text(args, kwargs)} gave {text}", "no warning")
+        self._compare(expected, args, kwargs)
+
+    def gives_bool(self, expected, *args, **kwargs):
+        """Fail unless the call returns the truth value `expected`: True or False, of Python or of NumPy."""
+        import numpy as np
+
+        value, error, _ = self._call(args, kwargs)
+        call = self._call_text(args, kwargs)
+        self._attempted(error)
+        if error is not None:
+            self._fail(f"{call} raised {self._error_text(error)}", repr(expected))
+        if value is None:
+            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+        if not isinstance(value, bool | np.bool_):
+            self._fail(f"{call} returned {_check_show(value)} (type {type(value).__name__})", "True or False")
+        if bool(value) != expected:
+            self._fail(f"{call} returned {bool(value)}", repr(expected))
+
+    def gives_parts(self, expected, *args, **kwargs):
+        """Fail unless the call gives a tuple or list of these parts, by name and in this order; None stands for any value."""
+        import numpy as np
+
+        call = self._call_text(args, kwargs)
+        value, error, given = self._call(args, kwargs)
+        self._attempted(error)
+        if error is not None:
+            self._fail(f"{call} raised {self._error_text(error)}", "a result: this input is valid")
+        if value is None:
+            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+        names = f"{len(expected)} parts, ({', '.join(expected)})"
+        if not isinstance(value, tuple | list):
+            self._fail(f"{call} returned {_check_show(value)} (type {type(value).__name__})", names)
+        if len(value) != len(expected):
+            self._fail(f"{call} returned {len(value)} parts", names)
+        for part, (name, right) in zip(value, expected.items(), strict=True):
+            if right is None:
+                continue
+            entry, received = f"{call}: {name}", _check_floats(part)
+            if received is None:
+                text = f"{_check_show(part)} (type {type(part).__name__})"
+                self._fail(f"{entry} is {text}", "a real number, or an array of real numbers")
+            right = np.array(right, dtype=float)
+            self._same_shape(entry, received, right, verb="is")
+            close = np.isclose(received, right, rtol=1e-9, atol=1e-12, equal_nan=True)
+            if not np.all(close):
+                self._fail(*self._difference(entry, part, received, right, close, verb="is"))
+        self._report(call, given)
+
     def refuses(self, *args, **kwargs):
         """Fail unless the call raises ValueError."""
         value, error, _ = self._call(args, kwargs)
@@ -170,6 +288,32 @@ class Check:
                 f"{shapes} took {counted[0]} and {counted[1]} lines and calls of Python",
                 "no more for many samples than for few: let NumPy loop over the samples",
             )
+
+    def gives_soon(self, expected, *args, **kwargs):
+        """Fail unless the values are right, and are there within 20 s and fifty times a pass of NumPy over the arguments.
+
+        The bound is wide, so that neither a busy computer nor a long list on its way changes a verdict.
+        `steps_do_not_grow` finds a loop; this one shows that many samples are served.
+        """
+        import time
+
+        import numpy as np
+
+        def since(start):
+            return time.perf_counter() - start
+
+        start = time.perf_counter()
+        for array in args:
+            np.exp(-np.abs(np.asarray(array, dtype=float))).sum()
+        passes = since(start)
+        start = time.perf_counter()
+        value, _ = self._value(args, kwargs)
+        if since(start) > 20 + 50 * passes:
+            self._fail(
+                f"{self._call_text(args, kwargs)} took more than {20 + 50 * passes:.0f} s",
+                "a result in a small part of that time: let NumPy loop over the samples",
+            )
+        self._compare(expected, args, kwargs, value=value)
 
     def _count_steps(self, args):
         """Call the function; return how many lines and calls of Python it took, -1 if that cannot be counted."""
@@ -215,7 +359,15 @@ class Check:
         passed = copy.deepcopy(args)
         self._value(passed, kwargs, copied=True)
         for position, (before, after) in enumerate(zip(args, passed, strict=True), start=1):
-            if not np.array_equal(np.asarray(before), np.asarray(after), equal_nan=True):
+            if callable(before):
+                continue
+            if isinstance(before, dict):  # of arrays: one array for them all, where the names have stayed
+                same = isinstance(after, dict) and list(after) == list(before)
+                if same and all(np.shape(after[key]) == np.shape(before[key]) for key in before):
+                    before, after = (np.concatenate([np.ravel(v) for v in d.values()]) for d in (before, after))
+            before, after = np.asarray(before), np.asarray(after)
+            real = before.dtype.kind in "biufc" and after.dtype.kind in "biufc"  # nan in words is no question
+            if not np.array_equal(before, after, equal_nan=real):
                 self._fail(
                     f"{self._call_text(args, kwargs)} changed its argument number {position} to {_check_show(after)}",
                     "arguments stay as they are: work on a copy",
@@ -287,7 +439,7 @@ class Check:
         return received
 
     @staticmethod
-    def _difference(call, value, received, expected, right):
+    def _difference(call, value, received, expected, right, verb="returned"):
         """Word the first difference between the received and the expected values."""
         import numpy as np
 
@@ -295,16 +447,16 @@ class Check:
         got, want = _check_two_numbers(received[place], expected[place])
         if np.asarray(value).dtype in (np.float16, np.float32):
             got += f" (computed in {np.asarray(value).dtype}; use float64)"
-        return f"{call} returned {got}{Check._place_text(place)}", want + " there" * bool(place)
+        return f"{call} {verb} {got}{Check._place_text(place)}", want + " there" * bool(place)
 
     @staticmethod
     def _place_text(place):
         return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
-    def _same_shape(self, call, received, expected):
+    def _same_shape(self, call, received, expected, verb="returned"):
         if received.shape != expected.shape:
             names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
-            self._fail(f"{call} returned {names[0]}", names[1])
+            self._fail(f"{call} {verb} {names[0]}", names[1])
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):

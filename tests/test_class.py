@@ -18,6 +18,7 @@ from nbgrader.api import Gradebook
 from autograder.__main__ import main
 from autograder.batch import grade_class
 from autograder.class_directory import ClassDirectory, Submission
+from autograder.diagnosis import known_behaviour
 from autograder.errors import AutograderError
 from autograder.gradebook import read_grades
 from autograder.problem_set import find_problem_sets
@@ -167,6 +168,7 @@ def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
 
 def test_a_misconception_of_the_bank_is_diagnosed_as_itself_or_as_one_that_answers_alike(graded_class, course):
     for problem_set in find_problem_sets(course, SETS):
+        assert known_behaviour(problem_set), f"{problem_set.name} has changed; run: autograder release"
         by_name = {(entry.replaces, entry.name): entry for entry in problem_set.bank}
         chosen = {s.submission.student: s.entries for s in make_submissions(problem_set, 20, 1)[:-1]}
         outcomes = ClassDirectory(graded_class).outcomes([problem_set.name])
