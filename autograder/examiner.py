@@ -29,6 +29,7 @@ from autograder.behaviour import canonical, digest
 from autograder.cell_rules import compiled, definitions, foreign_names, is_support, uses_any
 from autograder.errors import SubmissionError
 from autograder.isolation import Limits
+from autograder.plain_code import is_plain
 from autograder.problem_set import grade_id, is_test
 from autograder.wire import (
     Connection,
@@ -89,7 +90,7 @@ class Remote:
         answer = self._service.ask("count", function=self, args=list(args))
         if type(answer) is not tuple or len(answer) != 2 or type(answer[1]) is not int:
             raise TypeError("the steps could not be counted")
-        return answer
+        return answer if self._service.countable else (answer[0], -1)
 
     def __getattr__(self, name: str) -> Any:
         # NumPy and copy ask objects for protocols; a student's object follows none of them here.
@@ -181,10 +182,12 @@ class Service:
     ----------
     connection : Connection
         Leads to the snapshot.
+    countable : bool
+        Whether the submission's code is so plain that its own count of steps can be believed.
     """
 
-    def __init__(self, connection: Connection):
-        self.connection = connection
+    def __init__(self, connection: Connection, countable: bool = False):
+        self.connection, self.countable = connection, countable
         self.deadline = 0.0
         self.observe = False
         self.count = 0
@@ -581,7 +584,8 @@ def examine(
         cell.outputs, cut = _outputs(reply, count, left)
         if cut:
             notices.append(f"The output of {_where(cell, count)} was cut: it was too long to keep.")
-    services = [Service(connection) for connection in connections[1:]]
+    countable = any("steps_do_not_grow" in cell.source for cell, *_ in plan) and is_plain(own)
+    services = [Service(connection, countable) for connection in connections[1:]]
     behaviour = {}
     for hidden in (False, True):
         for cell, number, defined in plan:

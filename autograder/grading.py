@@ -18,6 +18,8 @@ from autograder.release import released_texts
 
 #: A set has a hundred cells at most; each cell that is run takes a message, and may take its time.
 MAX_CELLS = 2_000
+#: Characters of a code cell.
+MAX_CODE = 500_000
 
 
 @dataclass
@@ -108,6 +110,10 @@ def _keep_what_counts(content: dict) -> None:
     for cell in cells:
         if not isinstance(cell, dict):
             continue
+        if cell.get("cell_type") == "code" and sum(map(len, cell.get("source") or "")) > MAX_CODE:
+            raise SubmissionError(
+                f"A code cell has more than {MAX_CODE} characters; what it holds belongs into a file."
+            )
         if isinstance(cell.get("outputs"), list):
             cell["outputs"] = []
         if isinstance(cell.get("metadata"), dict):

@@ -71,7 +71,7 @@ def private_files(limits: Limits, scratch: str) -> None:
     # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
     if os.path.isdir("/dev/pts"):
         _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
-    _mount("none", "/dev", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NOEXEC)
+    _mount("none", "/dev", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     for target, size in ((scratch, 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
         options = f"size={size},nr_inodes=2000,mode=1777"
         _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)

@@ -1,0 +1,101 @@
+"""Whether a submission's code keeps to plain NumPy: then the steps of Python that its process reports can be believed.
+
+Steps are counted in the student's process, by a hook that the student's own code could find and change. Nothing prevents that
+there; but code that uses only what is listed here has no way to the hook, nor to the socket on which the count is sent.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+
+_MODULES = {
+    "numpy",
+    "math",
+    "cmath",
+    "itertools",
+    "functools",
+    "collections",
+    "typing",
+    "dataclasses",
+    "random",
+    "statistics",
+}
+_MODULES |= {"fractions", "decimal", "numbers", "matplotlib", "warnings", "time", "copy", "string", "bisect", "heapq"}
+#: Functions that run a text, reach names by text, or read files and memory.
+_NAMES = {"exec", "eval", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr", "open", "breakpoint"}
+_NAMES |= {
+    "memoryview",
+    "get_ipython",
+    "input",
+    "help",
+    "exit",
+    "quit",
+    "f2py",
+    "ctypeslib",
+    "as_strided",
+    "load",
+    "loads",
+}
+_NAMES |= {
+    "memmap",
+    "open_memmap",
+    "fromfile",
+    "tofile",
+    "save",
+    "savez",
+    "savez_compressed",
+    "dump",
+    "DataSource",
+    "rc_file",
+}
+_NAMES |= {"switch_backend", "attrgetter", "methodcaller", "modules", "register_cell_magic"}
+#: Names of modules that are also names of functions of NumPy, or modules allowed above.
+_HARMLESS = _MODULES | {"select", "trace", "array", "code", "token", "test", "operator"}
+_REFUSED = _NAMES | (set(sys.stdlib_module_names) - _HARMLESS)
+#: Attributes of frames, tracebacks, generators and code.
+_INSIDE = ("f_", "tb_", "gi_", "cr_", "ag_", "co_")
+_COMMON = {"__init__", "__name__", "__doc__"}
+
+
+def is_plain(sources: Iterable[str]) -> bool:
+    """Whether every cell keeps to modules, names and attributes that do not reach what runs it."""
+    return not any(_reaches_further(source) for source in sources)
+
+
+def _reaches_further(source: str) -> bool:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # a magic command, or nothing that Python runs
+    return any(_refused(name) for name in _names(tree))
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    yield from _module(alias.name)
+            case ast.ImportFrom(module=module, names=names):
+                yield from _module(module or ".")
+                for alias in names:
+                    yield alias.name
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if not name.startswith("__"):
+                yield name.lstrip("_")
+            case ast.Attribute(attr=name):
+                yield name
+            case ast.Name(id=name):
+                yield name.lstrip("_") if not name.startswith("__") else name
+
+
+def _module(name: str) -> Iterator[str]:
+    first, *rest = name.split(".")
+    if first not in _MODULES:
+        yield "exec"  # as bad as any refused name
+    yield from rest
+
+
+def _refused(name: str) -> bool:
+    return name in _REFUSED or (name.startswith("_") and name not in _COMMON) or name.startswith(_INSIDE)

@@ -1,0 +1,45 @@
+"""Attacks on the grading engine: what a hostile student puts into a notebook, and how that ends."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+#: An honest, wrong answer to the warm-up: whatever an attack adds must not earn the point that this one loses.
+WRONG = "def nats_to_bits(x):\n    return x * 0.5\n"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack on the warm-up, as a submission.
+
+    Attributes
+    ----------
+    kind : str
+        What it belongs to.
+    name : str
+        What it does.
+    code : str
+        What the solution cell holds beside a wrong answer.
+    ends : str
+        How it ends: ``graded``, or a part of the reason that is given to the student.
+    answer : str
+        The answer that stands before the code.
+    quick : bool
+        Whether it is run with short limits, for time is what it takes.
+    """
+
+    kind: str
+    name: str
+    code: str
+    ends: str = "graded"
+    answer: str = WRONG
+    quick: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}"
+
+    @property
+    def cell(self) -> str:
+        """The text of the solution cell."""
+        return self.answer + "\n" + textwrap.dedent(self.code)

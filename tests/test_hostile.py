@@ -1,0 +1,503 @@
+"""A corpus of attacks. Each earns nothing that its honest code would not, reveals nothing, stops nobody, and leaves nothing.
+
+Each attack in the folder `attacks` is a submission of the warm-up whose answer is wrong. Attacks through the notebook's own format
+and through the tests of other sets stand at the end of this file.
+"""
+
+import copy
+import json
+import os
+import time
+
+import nbformat
+import pytest
+from attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
+
+from autograder.errors import SubmissionError
+from autograder.execution import SandboxExecutor
+from autograder.feedback import ConcealHiddenTests
+from autograder.grading import grade, read_submission
+from autograder.isolation import Limits
+from autograder.problem_set import answered, find_problem_sets, grade_id
+from autograder.release import instructor_version, student_version
+from autograder.sandbox import require_sandbox
+
+ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
+CANARY = "AUTOGRADER_CANARY"
+#: Numbers and words of the hidden test that nothing else contains.
+SECRETS = ["12345.678", "1e-20", "BEGIN HIDDEN", "HINT =", CANARY]
+HIDDEN = "nats_to_bits-hidden"
+
+
+@pytest.fixture(scope="module")
+def warmup(course):
+    return find_problem_sets(course, ["ps0-warmup"])[0]
+
+
+@pytest.fixture(scope="module")
+def source(warmup):
+    return instructor_version(warmup)
+
+
+@pytest.fixture(scope="module")
+def released(warmup):
+    return student_version(warmup)
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory):
+    """The engine with the usual limits and, where an attack takes all the time there is, with short ones."""
+    os.environ[CANARY] = CANARY
+    usual = Limits(cell_seconds=8, total_seconds=40)
+    short = Limits(cell_seconds=1, total_seconds=12, memory=512 << 20)
+    with SandboxExecutor(require_sandbox(), usual) as patient, SandboxExecutor(require_sandbox(), short) as hasty:
+        yield {False: patient, True: hasty}
+    del os.environ[CANARY]
+
+
+# ---- what is left of an attack
+
+
+def processes_below(engine):
+    """Return the process ids below an engine's workers."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as stat:
+                    fields = stat.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(name)] = int(fields[1])
+    found = {worker.process.pid for worker in engine._started if worker.process}
+    while more := {child for child, parent in parents.items() if parent in found and child not in found}:
+        found |= more
+    return found
+
+
+def traces(engine):
+    """Return what can be seen of an engine from outside: its processes, and the files in its sandbox."""
+    processes = processes_below(engine)
+    files = set()
+    for process in processes:
+        for folder in ("tmp", "scratch", "dev", "dev/shm", "var/tmp", "grader", ""):
+            try:
+                files |= {
+                    f"{folder}/{name}"
+                    for name in os.listdir(f"/proc/{process}/root/{folder}")
+                    if "left" in name or "seen" in name
+                }
+            except OSError:
+                continue
+    return len(processes), files
+
+
+def settle(engine, before):
+    """Return the traces once ended processes have gone."""
+    for _ in range(40):
+        now = traces(engine)
+        if now == before:
+            break
+        time.sleep(0.05)
+    return now
+
+
+def shown_to_the_student(graded):
+    """Return everything of a graded notebook that its student gets to see."""
+    texts = list(graded.notices)
+    for cell in graded.notebook.cells:
+        cell, _ = ConcealHiddenTests().preprocess_cell(copy.deepcopy(cell), {}, 0)
+        texts.append(json.dumps(cell.get("outputs", []), ensure_ascii=False))
+    return "\n".join(texts)
+
+
+def honest_submission_is_graded(source, warmup, released, engine):
+    return grade(source, answered(released, warmup.reference_answers), engine).score == 1.0
+
+
+@pytest.fixture(scope="module")
+def before(engines, source, warmup, released):
+    """The traces of each engine before any attack."""
+    counted = {}
+    for key, engine in engines.items():
+        assert honest_submission_is_graded(source, warmup, released, engine)
+        time.sleep(0.3)
+        counted[key] = traces(engine)
+    return counted
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_attack(attack: Attack, engines, before, source, warmup, released):
+    engine = engines[attack.quick]
+    submission = answered(released, {"nats_to_bits": attack.cell})
+    ends = attack.ends.split("|")
+    try:
+        graded = grade(source, submission, engine)
+    except SubmissionError as error:
+        reason = str(error)
+        assert any(end in reason for end in ends), reason
+        assert not [secret for secret in SECRETS if secret in reason]
+    else:
+        assert "graded" in ends, "it was graded, and should have failed"
+        assert graded.score == 0.0
+        errors = [
+            out.evalue
+            for cell in graded.notebook.cells
+            for out in cell.get("outputs", [])
+            if out.output_type == "error"
+        ]
+        assert not [text for text in errors if "BREACH" in text]
+        if attack.kind == "wiring":  # the attack itself did not stumble
+            assert not [
+                text
+                for cell in graded.notebook.cells
+                if grade_id(cell) == "nats_to_bits"
+                for text in map(str, cell.outputs)
+                if "Error" in text
+            ]
+        shown = shown_to_the_student(graded)
+        assert not [secret for secret in SECRETS if secret in shown]
+        nbformat.writes(graded.notebook).encode()  # it can be written to a file
+    assert honest_submission_is_graded(source, warmup, released, engine)
+    assert settle(engine, before[attack.quick]) == before[attack.quick]
+
+
+# ---- attacks through the notebook's format
+
+
+def set_metadata(cell, **values):
+    cell.metadata["nbgrader"] = {**cell.metadata.get("nbgrader", {}), **values}
+
+
+def hidden_cell(notebook):
+    return next(cell for cell in notebook.cells if grade_id(cell) == HIDDEN)
+
+
+def delete_tests(notebook):
+    notebook.cells = [cell for cell in notebook.cells if "test" not in cell.source.lower() or cell.cell_type != "code"]
+
+
+def duplicate_everything(notebook):
+    notebook.cells += [copy.deepcopy(cell) for cell in notebook.cells]
+
+
+def rename_the_test(notebook):
+    set_metadata(hidden_cell(notebook), grade_id="nats_to_bits-other")
+
+
+def worth_a_hundred(notebook):
+    set_metadata(hidden_cell(notebook), points=100, locked=False)
+
+
+def the_test_becomes_solution(notebook):
+    set_metadata(hidden_cell(notebook), solution=True, grade=False, locked=False, task=True)
+    hidden_cell(notebook).source = "pass"
+
+
+def the_test_becomes_prose(notebook):
+    cell = hidden_cell(notebook)
+    cell.cell_type = "markdown"
+    for key in ("outputs", "execution_count"):
+        cell.pop(key, None)
+
+
+def solution_becomes_test(notebook):
+    for cell in notebook.cells:
+        if grade_id(cell) == "nats_to_bits":
+            set_metadata(cell, grade=True, solution=False, points=50, checksum="0" * 32)
+
+
+def checks_of_its_own(notebook):
+    extra = nbformat.v4.new_code_cell("class Check: pass\nHINT = ''\nabs = lambda x: 0")
+    extra.metadata["nbgrader"] = {
+        "grade_id": "checks",
+        "locked": True,
+        "solution": False,
+        "grade": False,
+        "schema_version": 3,
+    }
+    notebook.cells.insert(0, extra)
+
+
+def an_old_schema(notebook):
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            set_metadata(
+                cell, schema_version=1, checksum=None, points="1e9", grade_id=grade_id(cell) and f"{grade_id(cell)}"
+            )
+
+
+def outputs_already_there(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "1.0"}, execution_count=1)] * 50
+
+
+def metadata_that_is_deep(notebook):
+    deep = value = {}
+    for _ in range(300):
+        value["a"] = value = {}
+    notebook.metadata["deep"] = deep
+    for cell in notebook.cells:
+        cell.metadata["deep"] = deep
+        set_metadata(cell, deep=deep)
+
+
+def metadata_that_is_large(notebook):
+    notebook.metadata["large"] = [{}] * 1_000_000
+
+
+def metadata_that_steers(notebook):
+    notebook.metadata["kernelspec"] = {"name": "../../evil", "display_name": "<script>", "language": "bash"}
+    notebook.metadata["language_info"] = {"name": "x", "pygments_lexer": "nothing", "codemirror_mode": {"name": "x"}}
+    notebook.metadata["title"] = "</title><script>alert(1)</script>"
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}, "x": "</script>"}}
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["remove_cell", "raises-exception", "skip-execution"]
+        cell.metadata["observe_arguments"] = False
+
+
+def raw_html(notebook):
+    cell = nbformat.v4.new_raw_cell("<script>alert(1)</script>", metadata={"raw_mimetype": "text/html"})
+    notebook.cells.insert(0, cell)
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("<script>alert(1)</script>![x](attachment:x.svg)"))
+    notebook.cells[0]["attachments"] = {
+        "x.svg": {"image/svg+xml": "<svg onload='alert(1)'/>"},
+        "y": {"text/html": "<script>"},
+    }
+
+
+def letters_that_no_file_can_hold(notebook):
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("\ud800"))
+    notebook.cells[1].metadata["x"] = "\udfff"
+    for cell in notebook.cells:
+        if grade_id(cell) == "nats_to_bits":
+            cell.source += "\n# \ud800"
+
+
+def one_long_line(notebook):
+    notebook.cells.append(nbformat.v4.new_code_cell("x = '" + "\u20ac" * 6_000_000 + "'"))
+
+
+def the_same_id_everywhere(notebook):
+    for cell in notebook.cells:
+        cell["id"] = "same"
+
+
+def many_cells(notebook):
+    notebook.cells += [nbformat.v4.new_code_cell("1") for _ in range(3000)]
+
+
+def magics(notebook):
+    notebook.cells.append(nbformat.v4.new_code_cell("%%bash\ncat /etc/shadow; env; sleep 0"))
+    notebook.cells.append(nbformat.v4.new_code_cell("!ls -la / /root /home /work"))
+    notebook.cells.append(nbformat.v4.new_code_cell("%run /etc/passwd\n%load_ext autoreload\n%autoreload 2"))
+    notebook.cells.append(nbformat.v4.new_code_cell("\x00\x0c"))
+
+
+FORMATS = [
+    delete_tests, duplicate_everything, rename_the_test, worth_a_hundred, the_test_becomes_solution, the_test_becomes_prose, solution_becomes_test,
+    checks_of_its_own, an_old_schema, outputs_already_there, metadata_that_is_deep, metadata_that_is_large, metadata_that_steers, raw_html,
+    letters_that_no_file_can_hold, the_same_id_everywhere, magics,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FORMATS, ids=lambda change: change.__name__)
+def test_attack_on_the_format(change, engines, source, warmup, released):
+    submission = answered(released, {"nats_to_bits": WRONG})
+    change(submission)
+    graded = grade(source, read_submission(json.dumps(submission)), engines[False])
+    assert graded.scores == {"nats_to_bits-values": 0.0, HIDDEN: 0.0}
+    text = nbformat.writes(graded.notebook).encode().decode()
+    assert "12345.678" in text  # the hidden test is there again, for the instructor
+    shown = shown_to_the_student(graded)
+    assert not [secret for secret in SECRETS if secret in shown]
+    assert len(nbformat.writes(graded.notebook)) < 30_000_000
+    assert honest_submission_is_graded(source, warmup, released, engines[False])
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda n: many_cells(n) or json.dumps(n), "more than 2000 cells"),
+        (lambda n: one_long_line(n) or json.dumps(n), "more than 500000 characters"),
+        (lambda n: json.dumps(n)[:-1] + ', "a": ' + "[" * 900 + "]" * 900 + "}", "not a"),
+        (lambda n: '{"nbformat": 4, "cells": ' + "[" * 500_000, "JSON"),
+        (lambda n: json.dumps(n).replace('"nbformat_minor": 5', '"nbformat_minor": ' + "9" * 5000), "JSON"),
+        (lambda n: json.dumps({**n, "cells": [{**n.cells[0], "metadata": {"a": float("nan")}, "id": 7}]}), "not a valid"),
+    ],
+    ids=["many cells", "a long line", "deep JSON", "JSON without an end", "a huge number", "an id that is a number"],
+)  # fmt: skip
+def test_a_file_that_is_no_reasonable_notebook_is_refused(released, make, says):
+    with pytest.raises(SubmissionError, match=says):
+        read_submission(make(copy.deepcopy(released)))
+
+
+# ---- attacks on tests as other sets have them
+
+
+def cell(text, name, **metadata):
+    nbgrader = {"locked": True, "solution": False, "grade": True, "points": 1, "grade_id": name, "schema_version": 3}
+    return nbformat.v4.new_code_cell(
+        text, metadata={"nbgrader": {**nbgrader, **metadata.pop("nbgrader", {})}, **metadata}
+    )
+
+
+def outcomes(engine, student, tests, support=""):
+    """Run test cells against a student's cell; return for each the name and the text of its error, or None."""
+    cells = [cell(support, "given", nbgrader={"grade": False})] if support else []
+    cells.append(nbformat.v4.new_code_cell(student))
+    cells += [cell(text, f"test-{i}", **more) for i, (text, more) in enumerate(tests)]
+    executed = engine(nbformat.v4.new_notebook(cells=cells)).notebook
+    found = []
+    for done in executed.cells:
+        if (grade_id(done) or "").startswith("test"):
+            errors = [
+                (out.ename, out.evalue, "".join(out.traceback)) for out in done.outputs if out.output_type == "error"
+            ]
+            found.append(errors[0] if errors else None)
+    return found
+
+
+HIJACK = wiring.HIJACK
+APPLY = "assert apply(lambda x: x + 1, 3.0) == 11.0"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        # Calls the given function for ever; with a reference to itself; gives it back; asks for one that was not given.
+        'while True: raw(connection, [{"callback": 1, "args": {"list": [1.0]}, "kwargs": {"dict": []}}, []]); connection.receive()',
+        'while True: raw(connection, [{"callback": 1, "args": {"list": [function]}, "kwargs": {"dict": []}}, []]); connection.receive()',
+        'raw(connection, [{"callback": 1, "args": {"list": ["x"]}, "kwargs": {"dict": [["x", 1]]}}, []])',
+        'raw(connection, [{"callback": 1, "args": 5, "kwargs": None}, []])',
+        'raw(connection, [{"callback": True, "args": {"list": [1]}, "kwargs": {"dict": []}}, []])',
+        'value(connection, request, {"yours": 1})',
+        'raw(connection, [{"callback": 2, "args": {"list": []}, "kwargs": {"dict": []}}, []])',
+        'time.sleep(60)',
+    ],
+)  # fmt: skip
+def test_attack_through_the_functions_of_a_test(engines, reply):
+    serve = f"def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        {reply}\n"
+    (found,) = outcomes(engines[True], HIJACK + serve, [(APPLY, {})])
+    assert found is not None
+
+
+def test_changed_arguments_never_move_the_memory_of_a_test(engines):
+    test = "import numpy as np\na = np.zeros(8)\nview = a[:4]\nspoil(a)\nassert a.shape == (8,) and view.sum() == 0"
+    serve = "def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        "
+    for array, size in (('"shape": [400000]', 3_200_000), ('"shape": [0]', 0), ('"shape": [1, 1]', 8)):
+        sent = f'value(connection, request, None, [bytes({size})], arguments={{"list": [{{"array": "<f8", {array}, "buffer": 0}}]}})'
+        (found,) = outcomes(engines[False], HIJACK + serve + sent, [(test, {"observe_arguments": True})])
+        assert found[0] == "TypeError", found
+
+
+def test_what_a_test_is_given_is_not_changed_for_the_next(engines):
+    tests = [("spoil(table)", {"observe_arguments": True}), ("assert table == [1, 2]", {})]
+    student = "def spoil(a): a[:] = [0, 0]"
+    assert outcomes(engines[False], student, tests, support="table = [1, 2]")[1] is None
+
+
+def test_hidden_arguments_leave_in_no_name_and_no_text_of_an_error(engines):
+    hidden = "### BEGIN HIDDEN TESTS\nresult = f(424242)\nassert result + 1.0 == 3\n### END HIDDEN TESTS"
+    for student in (
+        "def f(x): raise type(f'Leak{x}', (AssertionError,), {})(f'leak {x}')",
+        "def f(x): raise AssertionError(f'leak {x}')",
+        "def f(x): return type(f'Leak{x}', (), {})()",
+        "import warnings\ndef f(x): print(x); warnings.warn(str(x)); return float(x)",
+        "def f(x): return f(x) if x < 0 else {}[x]",
+    ):
+        cells = [nbformat.v4.new_code_cell(student), cell(hidden, "test-a-hidden")]
+        executed = engines[False](nbformat.v4.new_notebook(cells=cells)).notebook
+        concealed, _ = ConcealHiddenTests().preprocess_cell(executed.cells[-1], {}, 0)
+        assert concealed.outputs[0].output_type == "error"
+        assert "424242" not in json.dumps(concealed), student
+
+
+LOOP = "import sys\ndef f(x):\n    BEFORE\n    total = 0.0\n    for value in x: total += value\n    AFTER\n    return total\n"
+COUNTED = """
+import numpy as np
+check = Check(f, "f", "loops", "chapter Vectorization")
+check.steps_do_not_grow((np.ones(10),), (np.ones(5000),))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("pass", "pass"),
+        ("hook = sys.gettrace(); sys.settrace(None)", "sys.settrace(hook)"),
+        ("pass", "sys.gettrace().__closure__[1].cell_contents = 3"),
+        ("frame = sys._getframe(); frame.f_trace_lines = False; frame.f_trace = None", "pass"),
+        ("f.__code__ = f.__code__.replace(co_firstlineno=1)", "pass"),
+        ("import ctypes; ctypes.pythonapi.PyEval_SetTrace(None, None)", "pass"),
+        ("exec('import sys; sys._getframe(1).f_trace_lines = False')", "pass"),
+        ("(i for i in x).gi_frame.f_trace_lines = False", "pass"),
+        ("FORGED", "pass"),
+    ],
+)
+def test_attack_on_the_counting_of_steps(engines, course, before, after):
+    support = (course / "solutions" / "checks.py").read_text()
+    student = LOOP.replace("BEFORE", before).replace("AFTER", after)
+    if before == "FORGED":
+        forged = "    if request['op'] == 'get': value(connection, request, function)\n    else: value(connection, request, {'tuple': [5.0, 5]})\n"
+        student = HIJACK + "def reply(request, connection):\n" + forged
+    (found,) = outcomes(engines[False], student, [(COUNTED, {})], support=support)
+    assert found is not None
+    assert "steps cannot be counted" in found[1] or "lines and calls" in found[1]
+
+
+def test_plain_code_is_counted(engines, course):
+    support = (course / "solutions" / "checks.py").read_text()
+    student = """
+import numpy as np
+import matplotlib.pyplot as plt
+class Model:
+    def __init__(self, n):
+        self._weights = np.random.default_rng(0).normal(size=n)
+    def __len__(self):
+        return self._weights.shape[0]
+def _helper(x, axis=-1):
+    return np.trace(np.outer(x[:3], x[:3])) + x.copy().sum(axis=axis)
+def f(x):
+    _, kept = 0, np.select([x > 0], [x])
+    return np.where(kept > 0, kept, 0.0).sum() + 0 * _helper(x) + 0 * len(Model(3))
+fig, ax = plt.subplots(); ax.plot([1]); plt.show()
+"""
+    assert outcomes(engines[False], student, [(COUNTED, {})], support=support) == [None]
+
+
+def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engines, course, tmp_path):
+    secret = tmp_path / "gradebook.db"
+    secret.write_text("0 points")
+    os.chmod(secret, 0o666)
+    student = f"""
+import os
+for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/examiner.py", "/etc/passwd", {str(tmp_path)!r}):
+    assert not os.path.exists(path), "BREACH " + path
+for path in ({str(secret)!r},):
+    try:
+        open(path, "w").write("100 points")
+    except OSError:
+        continue
+    raise SystemError("BREACH")
+"""
+    executed = engines[False](nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(student)])).notebook
+    assert not [out for out in executed.cells[0].outputs if out.output_type == "error"]
+    assert secret.read_text() == "0 points"
+
+
+def test_a_submission_that_ends_its_worker_fails_alone(engines, source, warmup, released):
+    """Whatever ends a worker (a machine short of memory, say), the next submission gets a new one."""
+    engine = engines[False]
+    assert honest_submission_is_graded(source, warmup, released, engine)
+    for worker in engine._started:
+        os.kill(worker.process.pid, 9)
+        worker.process.wait()
+    assert honest_submission_is_graded(source, warmup, released, engine)
+    below = processes_below(engine) - {worker.process.pid for worker in engine._started}
+    for process in below:  # bubblewrap, and the warm process in it
+        os.kill(process, 9)
+    time.sleep(0.5)
+    assert honest_submission_is_graded(source, warmup, released, engine)

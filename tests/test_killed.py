@@ -1,0 +1,76 @@
+"""Grading that is killed at any moment, and started again, comes to the same gradebook as grading that was not."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.__main__ import main
+from autograder.class_directory import ClassDirectory
+
+#: Kills; more of them: KILLS=20 .venv/bin/python -m pytest tests/test_killed.py
+KILLS = int(os.environ.get("KILLS", "4"))
+
+
+def contents(root):
+    """Return what a gradebook and the outcomes of a class say, but for ids and times."""
+    directory = ClassDirectory(root)
+    rows = []
+    with Gradebook(directory.database_url) as gradebook:
+        for submission in gradebook.assignment_submissions("ps0-warmup"):
+            for notebook in submission.notebooks:
+                for grade in notebook.grades:
+                    rows.append(
+                        (submission.student.id, grade.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade)
+                    )
+                for comment in notebook.comments:
+                    rows.append((submission.student.id, comment.name, comment.auto_comment, comment.manual_comment))
+    outcomes = {str(s): (o.outcome, o.reason, o.notices, o.diagnoses) for s, o in directory.outcomes(["ps0-warmup"]).items()}
+    return sorted(map(repr, rows)), outcomes
+
+
+def graded_texts(root):
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in (root / "autograded").rglob("*.ipynb")
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ungraded(tmp_path_factory):
+    root = tmp_path_factory.mktemp("killed") / "class"
+    assert main(["sample-class", "ps0-warmup", "--class", str(root), "--students", "8"]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(ungraded, tmp_path_factory):
+    root = tmp_path_factory.mktemp("whole") / "class"
+    shutil.copytree(ungraded, root)
+    start = time.monotonic()
+    assert main(["grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]) == 0
+    return root, time.monotonic() - start
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, uninterrupted, tmp_path, number):
+    whole, seconds = uninterrupted
+    root = tmp_path / "class"
+    shutil.copytree(ungraded, root)
+    moments = random.Random(number)
+    # Twice, for a run that goes on after a kill may be killed too.
+    for _ in range(2):
+        command = [sys.executable, "-m", "autograder", "grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(0.2, seconds + 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert main(["grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]) == 0
+    assert contents(root) == contents(whole)
+    assert graded_texts(root) == graded_texts(whole)
