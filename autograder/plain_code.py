@@ -7,6 +7,7 @@ there; but code that uses only what is listed here has no way to the hook, nor t
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -64,9 +65,15 @@ def is_plain(sources: Iterable[str]) -> bool:
     return not any(_reaches_further(source) for source in sources)
 
 
+#: Magic commands that measure or set up a figure, as people use them to try a function out; what they run is looked at.
+_MAGIC = re.compile(
+    r"^([ \t]*)%{1,2}(?:timeit|time|matplotlib|precision)\b(?:[ \t]+-[a-z]\w*(?:[ \t]+\d+)?)*[ \t]*(.*)$", re.MULTILINE
+)
+
+
 def _reaches_further(source: str) -> bool:
     try:
-        tree = ast.parse(source)
+        tree = ast.parse(_MAGIC.sub(r"\1\2", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # a magic command, or nothing that Python runs
     return any(_refused(name) for name in _names(tree))

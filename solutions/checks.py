@@ -30,6 +30,8 @@ def _check_show(value, limit=60):
             array = None
         if array is None:
             text = repr(value)
+        elif array.size <= 12 and np.asarray(value).dtype.kind == "b":
+            text = repr(np.asarray(value).tolist())
         elif array.size > 12:
             text = f"an array of shape {array.shape}"
         else:
@@ -281,7 +283,11 @@ class Check:
         """
         counted = [self._count_steps(args) for args in (few, many)]
         if -1 in counted:
-            self._fail(f"{self.name} works where its steps cannot be counted", "plain NumPy, in this thread")
+            self._fail(
+                f"The steps of {self.name} could not be counted",
+                "a notebook that keeps to NumPy, matplotlib and the modules of mathematics of Python: where other packages, "
+                "programs or hooks of Python are at work, a count proves nothing",
+            )
         if counted[1] > counted[0] + most:
             shapes = " and ".join(self._call_text(args, {}) for args in (few, many))
             self._fail(

@@ -445,7 +445,7 @@ def test_attack_on_the_counting_of_steps(engines, course, before, after):
         student = HIJACK + "def reply(request, connection):\n" + forged
     (found,) = outcomes(engines[False], student, [(COUNTED, {})], support=support)
     assert found is not None
-    assert "steps cannot be counted" in found[1] or "lines and calls" in found[1]
+    assert "could not be counted" in found[1] or "lines and calls" in found[1]
 
 
 def test_plain_code_is_counted(engines, course):

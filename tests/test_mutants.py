@@ -38,17 +38,23 @@ def test_mutants_change_what_they_say():
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_nearly_every_mutant_loses_points_and_each_survivor_has_a_reason(course, name):
+def test_every_mutant_was_tried_and_each_survivor_has_a_reason(course, name):
     (problem_set,) = find_problem_sets(course, [name])
     known, current = known_results(problem_set), fingerprints(problem_set)
     stale = [item for item in current if known.get(item, {}).get("of") != current[item]]
     assert not stale, f"{name}: {', '.join(stale)} changed; run: autograder mutants {name}"
     assert set(known) == set(current)
-    made = sum(result["mutants"] for result in known.values())
-    survivors = [(item, change) for item, result in known.items() for change in result["survivors"]]
-    assert made - len(survivors) >= LEAST_KILLED * made, f"{name}: {len(survivors)} of {made} mutants survive"
-    for item, change in survivors:
-        assert known[item]["survivors"][change], f"{name}, {item}: why is `{change}` no fault?"
+    for item, result in known.items():
+        for change, reason in result["survivors"].items():
+            assert reason, f"{name}, {item}: why is `{change}` no fault?"
+
+
+def test_nearly_every_mutant_loses_points(course):
+    results = [result for s in find_problem_sets(course, SETS) for result in known_results(s).values()]
+    made = sum(result["mutants"] for result in results)
+    survivors = sum(len(result["survivors"]) for result in results)
+    assert made > 1_000
+    assert made - survivors >= LEAST_KILLED * made, f"{survivors} of {made} mutants survive"
 
 
 @pytest.mark.parametrize("name", SETS)
