@@ -1,5 +1,6 @@
 """The table of what each item of the released problem sets was proven with: `{proof-table}`, and `{mutant-survivors}`."""
 
+import html
 from pathlib import Path
 
 from docutils import nodes
@@ -42,27 +43,46 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], numbers_from: int
     return table
 
 
+def _folded(title: str, table: nodes.table) -> list[nodes.Node]:
+    """Put a long table behind its title."""
+    begin = nodes.raw("", f"<details><summary>{html.escape(title)}</summary>", format="html")
+    return [begin, table, nodes.raw("", "</details>", format="html")]
+
+
 class ProofTableDirective(SphinxDirective):
-    """A row for each item, and one of sums."""
+    """A row for each set and one of sums; behind them, folded, a row for each item."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the table."""
-        rows = table_rows(proof for problem_set in _sets(self) for proof in item_proofs(problem_set))
-        return [_table(HEAD, rows, 2)] if rows else []
+        """Return the tables."""
+        sets = {problem_set.name: item_proofs(problem_set) for problem_set in _sets(self)}
+        if not sets:
+            return []
+        sums = [(name, *table_rows(proofs)[-1][1:]) for name, proofs in sets.items()]
+        sums.append(table_rows(proof for proofs in sets.values() for proof in proofs)[-1])
+        sums = [(row[0], row[1].split()[0], *row[2:]) for row in sums]
+        shown: list[nodes.Node] = [_table(("set", "items", *HEAD[2:]), sums, 1)]
+        for name, proofs in sets.items():
+            rows = [row[1:] for row in table_rows(proofs)[:-1]]
+            shown += _folded(f"The items of {name}", _table(HEAD[1:], rows, 1))
+        return shown
 
 
 class MutantSurvivorsDirective(SphinxDirective):
-    """A row for each mutant that keeps its points, with the reason why it is no fault."""
+    """For each set, folded, a row for each mutant that keeps its points, with the reason why it is no fault."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the table."""
-        rows = [
-            (problem_set.name, item, change, reason)
-            for problem_set in _sets(self)
-            for item, result in known_results(problem_set).items()
-            for change, reason in result["survivors"].items()
-        ]
-        return [_table(("set", "item", "change", "why it is no fault"), rows, 2)] if rows else []
+        """Return the tables."""
+        shown: list[nodes.Node] = []
+        for problem_set in _sets(self):
+            rows = [
+                (item, change, reason)
+                for item, result in known_results(problem_set).items()
+                for change, reason in result["survivors"].items()
+            ]
+            if rows:
+                head = ("item", "change", "why it is no fault")
+                shown += _folded(f"{len(rows)} of {problem_set.name}", _table(head, rows, 1))
+        return shown
 
 
 def setup(app: Sphinx) -> dict:
