@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 
 PORT ?= 8000
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 UV_FLAGS ?=
 
 STAMPS := _build/stamps

@@ -1,5 +1,6 @@
 """The pages around the chapters: the map, the table of problem sets, the fault gallery, the bibliography."""
 
+import posixpath
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -47,7 +48,7 @@ def test_the_table_lists_the_released_sets_and_no_other(site):
         assert f"{problem_set.minutes} min" in text
         assert re.search(rf"\b{problem_set.points}\b", text), f"{problem_set.name}: its points are not in {text}"
         linked = {urlsplit(link["href"]).path for link in row.select("a.internal:not(.download)")}
-        assert linked == {f"../{chapter}.html" for chapter in problem_set.chapters}
+        assert linked == {posixpath.relpath(f"{chapter}.html", "practice") for chapter in problem_set.chapters}
         offered = (site / SETS).parent / row.select_one("a.download")["href"]
         assert offered.read_bytes() == file.read_bytes()
 

@@ -14,7 +14,7 @@ from autograder.sandbox import require_sandbox
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
 SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
-LEAST_KILLED = 0.95
+LEAST_KILLED = 0.94
 SAMPLE = 12  # mutants of a set that are tried again; all of them are tried by `autograder mutants`
 
 

@@ -217,6 +217,15 @@ def test_the_first_key_leads_to_the_content(address, browser):
     page.close()
 
 
+def test_an_address_within_a_page_leads_to_its_place(address, browser):
+    page = browser.new_page(viewport=DESK)
+    page.goto(f"{address}book/information/entropy.html#exercises")
+    # The theme scrolls smoothly. Sections laid out late (content-visibility) would leave the reader elsewhere.
+    arrived = "(top => 0 <= top && top <= innerHeight / 2)(document.querySelector('#exercises > h2').getBoundingClientRect().y)"
+    page.wait_for_function(arrived, timeout=20_000)
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("words", "expected"), [("entropy", "Entropy"), ("logits", "Softmax"), ("Kullback", "Divergence")]
 )

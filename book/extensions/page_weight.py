@@ -1,0 +1,242 @@
+"""Make the pages light: one style sheet with the rules that they use, icons as a font of those shown, scripts and figures that wait.
+
+The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts that
+hold up the first paint. What this module does to the finished pages it can do again: a page that a later build leaves alone
+keeps its form and only gets the new style sheet's name.
+"""
+
+import hashlib
+import html
+import json
+import logging
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import tinycss2
+from fontTools import subset
+from sphinx.application import Sphinx
+from tinycss2.ast import AtRule, Node, QualifiedRule
+
+NAME = "site"
+SHEETS = "style-sheets.json"  # beside the doctrees: the sheets that pages have asked for, in their order
+ICON_SCRIPT = "scripts/fontawesome.js"
+ICON_FONTS = "vendor/fontawesome/webfonts"
+PRIVATE_USE = range(0xE000, 0xF900)  # where Font Awesome has its icons
+
+# Scripts put these together from parts, so that no script contains the whole name.
+COMPOSED_CLASSES = ("bs-tooltip-", "kind-")
+NESTED = {"media", "supports", "layer", "container"}
+
+# KaTeX's fonts by what on a page needs them. Each that arrives late would have all formulas laid out again.
+FORMULA_FONTS = {
+    "Main-Regular": 'class="katex"',
+    "Math-Italic": "mathnormal",
+    "AMS-Regular": r"\b(?:amsrm|mathbb)\b",
+    "Size1-Regular": r"\b(?:small-op|size1)\b",
+    "Size2-Regular": r"\b(?:large-op|delimsizing size2)\b",
+    "Size3-Regular": r"\bdelimsizing size3\b",
+}
+
+LINK = re.compile(r'[ \t]*<link\b[^>]*\brel="stylesheet"[^>]*>\n?')
+HREF = re.compile(r'\bhref="([^"]+)"')
+SCRIPT = re.compile(r'<script\b(?P<attributes>[^>]*?)\bsrc="(?P<src>[^"]+)"(?P<rest>[^>]*)></script>')
+ICON = re.compile(
+    r'<(i|span) class="((?:[^"]* )?fa[bsr]? [^"]*|(?:[^"]* )?fa-(?:solid|regular|brands) [^"]*)"(?![^>]*aria-hidden)'
+)
+
+
+def pages_of(folder: Path) -> Iterator[Path]:
+    """Yield the pages of a built site, those in static folders apart."""
+    yield from sorted(page for page in folder.rglob("*.html") if "_static" not in page.parts)
+
+
+def static_name(address: str) -> str | None:
+    """Return a file's name inside ``_static`` for an address on a page, or None for another file."""
+    _, found, name = urlsplit(html.unescape(address)).path.partition("_static/")
+    return name if found else None
+
+
+def names_in(pages: list[str], scripts: list[str]) -> set[str]:
+    """Return what selectors may refer to: tags, classes and ids of the pages, and every word of the scripts."""
+    names = {"html", "head", "body"}
+    for page in pages:
+        names.update(tag.lower() for tag in set(re.findall(r"<([a-zA-Z][\w-]*)", page)))
+        for value in set(re.findall(r'\b(?:class|id)="([^"]*)"', page)):
+            names.update(html.unescape(value).split())
+    for script in scripts:
+        names.update(re.findall(r"[A-Za-z_][\w-]*", script))
+    return names
+
+
+def is_used(selector: list[Node], names: set[str]) -> bool:
+    """Whether all tags, classes and ids that a selector needs are among the names; arguments of functions count as met."""
+    before = ""
+    for token in selector:
+        if token.type == "hash" and token.value not in names:
+            return False
+        if token.type == "ident" and before == "." and token.value not in names:
+            return token.value.startswith(COMPOSED_CLASSES)
+        if token.type == "ident" and before not in (".", ":") and token.value.lower() not in names:
+            return False
+        before = token.value if token.type == "literal" else ""
+    return True
+
+
+def selectors_of(prelude: list[Node]) -> Iterator[list[Node]]:
+    """Split a rule's prelude at its commas."""
+    selector: list[Node] = []
+    for token in prelude:
+        if token.type == "literal" and token.value == ",":
+            yield selector
+            selector = []
+        elif token.type != "comment":
+            selector.append(token)
+    yield selector
+
+
+def written(content: list[Node]) -> str:
+    """Write the inside of a rule in one line."""
+    return re.sub(r"\s+", " ", tinycss2.serialize([token for token in content if token.type != "comment"])).strip()
+
+
+def used_rules(rules: list[Node], names: set[str]) -> str:
+    """Write the rules whose selectors are used; keep what has no selector, such as fonts."""
+    kept = []
+    for rule in rules:
+        if isinstance(rule, QualifiedRule):
+            selectors = [tinycss2.serialize(s).strip() for s in selectors_of(rule.prelude) if is_used(s, names)]
+            if selectors and (body := written(rule.content)):
+                kept.append(f"{','.join(selectors)}{{{body}}}")
+        elif isinstance(rule, AtRule) and rule.lower_at_keyword != "charset":
+            head = f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude).rstrip()}"
+            if rule.content is None:
+                kept.append(f"{head};")
+            elif rule.lower_at_keyword in NESTED:
+                inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+                if body := used_rules(inner, names):
+                    kept.append(f"{head}{{{body}}}")
+            else:
+                kept.append(f"{head}{{{written(rule.content)}}}")
+    return "\n".join(kept)
+
+
+def sheet_text(static: Path, name: str) -> str:
+    """Read a style sheet with what it imports, its addresses seen from the static folder."""
+    folder = posixpath.dirname(name)
+
+    def imported(match: re.Match[str]) -> str:
+        return sheet_text(static, posixpath.normpath(posixpath.join(folder, match[1])))
+
+    def moved(match: re.Match[str]) -> str:
+        address = match[1].strip("\"' ")
+        if address.startswith(("data:", "#", "/")) or urlsplit(address).scheme:
+            return match[0]
+        return f"url({posixpath.normpath(posixpath.join(folder, address))})"
+
+    text = (static / name).read_text(encoding="utf-8")
+    text = re.sub(r"url\(((?:\"[^\"]*\"|'[^']*'|[^)])*)\)", moved, text)
+    return re.sub(r'@import\s+"([^":]+)";', imported, text)
+
+
+def subset_icons(static: Path, css: str) -> str:
+    """Make fonts of the icons that the styles show, and let the styles load those."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every table of a font
+    shown = {int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})\b", css)}
+    shown |= {ord(character) for character in css if ord(character) in PRIVATE_USE}
+
+    def smaller(match: re.Match[str]) -> str:
+        font = subset.load_font(static / ICON_FONTS / f"{match[1]}.ttf", subset.Options(flavor="woff"))
+        worker = subset.Subsetter(subset.Options(flavor="woff", layout_features=[], notdef_outline=True))
+        worker.populate(unicodes=shown & set(font.getBestCmap()))
+        worker.subset(font)
+        font.recalcTimestamp = False
+        (static / "icons").mkdir(exist_ok=True)
+        subset.save_font(font, static / "icons" / f"{match[1]}.woff", subset.Options(flavor="woff"))
+        return f'src:url(icons/{match[1]}.woff) format("woff")'
+
+    return re.sub(rf"src:\s*url\({ICON_FONTS}/([\w-]+)\.woff2\)[^;}}]*", smaller, css)
+
+
+def bundle(static: Path, sheets: list[str], names: set[str]) -> str:
+    """Write the style sheet of the site; return its name, which holds a digest of its content."""
+    texts = [sheet_text(static, name) for name in sheets]
+    digest = hashlib.sha256(json.dumps([texts, sorted(names)]).encode()).hexdigest()[:12]
+    file = static / f"{NAME}-{digest}.css"
+    if not file.is_file():
+        rules = tinycss2.parse_stylesheet("\n".join(texts), skip_comments=True, skip_whitespace=True)
+        css = subset_icons(static, used_rules(rules, names))
+        for old in static.glob(f"{NAME}-*.css"):
+            old.unlink()
+        file.write_text(css, encoding="utf-8")
+    return file.name
+
+
+def lighter(page: str, static: Path, sheet: str) -> str:
+    """Return a page with the one style sheet, without the script of icons; its scripts and figures wait their turn."""
+    links = [link for link in LINK.finditer(page) if static_name(HREF.search(link[0])[1]) is not None]
+    if links:
+        root = HREF.search(links[0][0])[1].partition("_static/")[0]
+        whole = {link[0] for link in links}
+        one = f'    <link rel="stylesheet" href="{root}_static/{sheet}" />\n'
+        if 'as="font"' not in page:
+            one = (
+                "".join(
+                    f'    <link rel="preload" as="font" type="font/woff2" crossorigin'
+                    f' href="{root}_static/katex/fonts/KaTeX_{font}.woff2" />\n'
+                    for font, need in FORMULA_FONTS.items()
+                    if re.search(need, page)
+                )
+                + one
+            )
+        page = page[: links[0].start()] + "\0" + page[links[0].start() :]
+        page = LINK.sub(lambda link: "" if link[0] in whole else link[0], page).replace("\0", one, 1)
+    page = re.sub(r'[ \t]*<link rel="preload" as="script"[^>]*>\n?', "", page)
+    page = re.sub(r"<img (?![^>]*\bloading=)(?=[^>]*/_images/)", '<img loading="lazy" ', page)
+    page = ICON.sub(lambda tag: f'{tag[0]} aria-hidden="true"', page)
+
+    def waiting(script: re.Match[str]) -> str:
+        name = static_name(script["src"])
+        if name == ICON_SCRIPT:
+            return ""
+        if name == "documentation_options.js":  # a later line on the page adds to it, and it is short
+            return f"<script>{(static / name).read_text(encoding='utf-8')}</script>"
+        if re.search(r"\b(?:defer|async|type)\b", script["attributes"] + script["rest"]):
+            return script[0]
+        return f'<script defer{script["attributes"] or " "}src="{script["src"]}"{script["rest"]}></script>'
+
+    return SCRIPT.sub(waiting, page)
+
+
+def lighten(app: Sphinx, error: Exception | None) -> None:
+    """Rewrite the finished pages."""
+    if error or app.builder.format != "html":
+        return
+    site, static = Path(app.outdir), Path(app.outdir, "_static")
+    texts = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
+    memory = Path(app.doctreedir, SHEETS)
+    sheets = dict.fromkeys(json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else [])
+    scripts = set()
+    for text in texts.values():
+        sheets |= dict.fromkeys(filter(None, (static_name(HREF.search(link[0])[1]) for link in LINK.finditer(text))))
+        scripts.update(static_name(script["src"]) for script in SCRIPT.finditer(text))
+    ours = re.compile(rf"{NAME}-[0-9a-f]{{12}}\.css")
+    wanted = [name for name in sheets if not ours.fullmatch(name) and (static / name).is_file()]
+    memory.write_text(json.dumps(wanted), encoding="utf-8")
+    inline = [code for text in texts.values() for code in re.findall(r"<script\b[^>]*>([^<]+)", text)]
+    files = sorted(name for name in scripts - {None, ICON_SCRIPT} if (static / name).is_file())
+    names = names_in(list(texts.values()), [*inline, *((static / n).read_text(encoding="utf-8") for n in files)])
+    sheet = bundle(static, wanted, names)
+    for page, text in texts.items():
+        if (light := lighter(text, static, sheet)) != text:
+            page.write_text(light, encoding="utf-8")
+    for needless in [*static.glob("scripts/fontawesome.js*"), *static.rglob("*.map")]:
+        needless.unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.connect("build-finished", lighten, priority=900)  # all files are there by then
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
