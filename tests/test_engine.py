@@ -375,8 +375,7 @@ def test_builtins_and_given_data_do_not_come_from_the_student(executor):
 def test_hidden_arguments_reach_no_output(executor):
     """What a hidden test shows to a function cannot be printed by a later cell, nor shown by a later visible test."""
     student = (
-        "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('/tmp/seen', 'a').write(str(x))\n"
-        "    return open('/tmp/seen').read()"
+        "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('seen', 'a').write(str(x))\n    return open('seen').read()"
     )
     hidden = "### BEGIN HIDDEN TESTS\n_ = f(424242)\n### END HIDDEN TESTS"
     notebook = nbformat.v4.new_notebook()
@@ -384,7 +383,7 @@ def test_hidden_arguments_reach_no_output(executor):
     notebook.cells = [
         nbformat.v4.new_code_cell(student),
         nbformat.v4.new_code_cell(hidden, metadata={"nbgrader": {**locked, "grade_id": "a"}}),
-        nbformat.v4.new_code_cell("print(seen, os.path.exists('/tmp/seen') and open('/tmp/seen').read())"),
+        nbformat.v4.new_code_cell("print(seen, os.path.exists('seen') and open('seen').read())"),
         nbformat.v4.new_code_cell("print(f(1))", metadata={"nbgrader": {**locked, "grade_id": "b"}}),
     ]
     executed = executor(notebook).notebook

@@ -20,7 +20,7 @@ SAMPLE = 12  # mutants of a set that are tried again; all of them are tried by `
 
 @pytest.fixture(scope="module")
 def quick():
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=8, total_seconds=90)) as engine:
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=20, total_seconds=300)) as engine:
         yield engine
 
 
