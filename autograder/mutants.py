@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from autograder.cell_rules import foreign_names
 from autograder.errors import AutograderError, SubmissionError
 from autograder.execution import Executor
 from autograder.grading import grade
@@ -270,7 +271,7 @@ def surviving(
         return [mutant for mutant in mix if not lost & problem_set.items[mutant.item].tests.keys()]
 
     with ThreadPoolExecutor(jobs) as pool:
-        mixes = mix_mutants(mutants)
+        mixes = mix_mutants(mutants, _leaning(problem_set))
         survivors, alone = [], []
         for mix, result in zip(mixes, pool.map(kept, mixes), strict=True):
             if result is None:
@@ -283,12 +284,25 @@ def surviving(
     return survivors
 
 
-def mix_mutants(mutants: list[Mutant]) -> list[list[Mutant]]:
-    """Deal mutants out to notebooks, one of each item in a notebook."""
+def mix_mutants(mutants: list[Mutant], alone: set[str] = frozenset()) -> list[list[Mutant]]:
+    """Deal mutants out to notebooks, one of each item in a notebook; those of the items `alone` get one each."""
     by_item: dict[str, list[Mutant]] = {}
     for mutant in mutants:
-        by_item.setdefault(mutant.item, []).append(mutant)
-    return [[mutant for mutant in mix if mutant] for mix in zip_longest(*by_item.values())]
+        if mutant.item not in alone:
+            by_item.setdefault(mutant.item, []).append(mutant)
+    mixes = [[mutant for mutant in mix if mutant] for mix in zip_longest(*by_item.values())]
+    return mixes + [[mutant] for mutant in mutants if mutant.item in alone]
+
+
+def _leaning(problem_set: ProblemSet) -> set[str]:
+    """Return the items whose answer or tests use another item: a mutant of that one would cost them points too."""
+    cells = {grade_id(cell): cell.source for cell in problem_set.notebook.cells if grade_id(cell)}
+    return {
+        item.name
+        for item in problem_set.items.values()
+        for text in [problem_set.reference_answers[item.name], *(cells[test] for test in item.tests)]
+        if not item.by_hand and foreign_names(text) & (problem_set.items.keys() - {item.name})
+    }
 
 
 def known_results(problem_set: ProblemSet) -> dict[str, dict]:
@@ -313,7 +327,8 @@ def _changed(problem_set: ProblemSet) -> dict[str, list[Mutant]]:
 
 def notebooks_to_try(problem_set: ProblemSet) -> int:
     """Return how many notebooks `update_results` runs at least."""
-    return len(mix_mutants([mutant for mutants in _changed(problem_set).values() for mutant in mutants]))
+    mutants = [mutant for mutants in _changed(problem_set).values() for mutant in mutants]
+    return len(mix_mutants(mutants, _leaning(problem_set)))
 
 
 def update_results(

@@ -4,9 +4,9 @@ Each attack in the folder `attacks` is a submission of the warm-up whose answer 
 and through the tests of other sets stand at the end of this file.
 """
 
+import contextlib
 import copy
 import json
-import contextlib
 import os
 import time
 
