@@ -29,7 +29,7 @@ def _fingerprint(problem_set: ProblemSet) -> str:
 
 
 def record_behaviour(problem_set: ProblemSet, behaviour: Iterable[tuple[BankEntry, dict[str, str]]]) -> None:
-    """Keep what the misconceptions of a set answered in the tests of their items.
+    """Keep what the misconceptions of a set answered in the tests of their items, unless that is known already.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ def record_behaviour(problem_set: ProblemSet, behaviour: Iterable[tuple[BankEntr
     behaviour : iterable of tuple of (BankEntry, dict of str to str)
         From its proof.
     """
+    if known_behaviour(problem_set):
+        return  # an answer that draws without a seed has another digest each time; the file changes only with the set
     kept: dict[str, dict[str, dict[str, str]]] = {}
     for entry, digests in behaviour:
         if entry.replaces in problem_set.items:
