@@ -18,7 +18,7 @@ from distributed import Client, KilledWorker
 from nbformat import NotebookNode
 
 from autograder.errors import AutograderError, SubmissionError
-from autograder.execution import ENGINE, Executed, SandboxExecutor
+from autograder.execution import ENGINE, Executed, SandboxExecutor, engine_name, executed_from
 from autograder.isolation import Limits
 from autograder.sandbox import require_sandbox
 
@@ -78,7 +78,7 @@ class ClusterExecutor:
     def __init__(self, address: str, limits: Limits | None = None, seed: int = 0):
         self.limits, self.seed = limits or Limits(), seed
         # The same record as in a sandbox on this machine: where a submission ran does not change its grade.
-        self.name = f"engine {ENGINE}, bubblewrap, {self.limits}, seed {seed}"
+        self.name = engine_name("bubblewrap", self.limits, seed)
         if not is_private(address):
             print(
                 f"autograder: warning: tasks to {address} are not encrypted, and they hold hidden tests; use tls://.",
@@ -103,11 +103,7 @@ class ClusterExecutor:
             answer = json.loads(future.result())
         except KilledWorker:
             raise SubmissionError("Every worker that took this submission died; hand it to your instructor.") from None
-        if "failed" in answer:
-            raise SubmissionError(answer["failed"])
-        if "broken" in answer:
-            raise AutograderError(f"The cluster cannot grade: {answer['broken']}.")
-        return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"], answer["behaviour"])
+        return executed_from(answer, "The cluster cannot grade")
 
     def close(self) -> None:
         """Leave the cluster."""

@@ -484,7 +484,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], service: Servic
                     outputs.append(nbformat.v4.new_output("execute_result", data=data, execution_count=None))
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm rings until it is heard; it was
-            outputs.append(_error_output(error, filename, "### BEGIN HIDDEN TESTS" in source))
+            outputs.append(_error_output(error, filename, _is_hidden(source)))
     return outputs
 
 
@@ -589,7 +589,7 @@ def examine(
     behaviour = {}
     for hidden in (False, True):
         for cell, number, defined in plan:
-            if _is_hidden(cell) == hidden:
+            if _is_hidden(cell.source) == hidden:
                 cell.outputs = _judge(cell, defined, services[number], limits, end)
                 behaviour[grade_id(cell)] = digest(services[number].behaviour)
     return notebook, notices, behaviour
@@ -636,8 +636,8 @@ def _judge(cell: NotebookNode, known: dict, service: Service, limits: Limits, en
         signal.signal(signal.SIGALRM, before)
 
 
-def _is_hidden(cell: NotebookNode) -> bool:
-    return "### BEGIN HIDDEN TESTS" in cell.source
+def _is_hidden(source: str) -> bool:
+    return "### BEGIN HIDDEN TESTS" in source
 
 
 def _where(cell: NotebookNode, count: int) -> str:

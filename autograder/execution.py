@@ -36,7 +36,8 @@ from autograder.wire import MAX_TRUSTED_BYTES, Connection, WireError
 
 #: The modules that decide how a submission is executed and judged.
 _ENGINE_MODULES = """
-    behaviour cell_rules examiner execution grading isolation sandbox student_process sympy_expressions wire worker
+    behaviour cell_rules examiner execution grading isolation plain_code sandbox student_process sympy_expressions wire
+    worker
 """.split()  # noqa: SIM905
 
 
@@ -71,6 +72,34 @@ class Executed(NamedTuple):
     notebook: NotebookNode
     notices: list[str]
     behaviour: dict[str, str]
+
+
+def executed_from(answer: dict, trouble: str) -> Executed:
+    """Turn what a worker answered into what an executor returns.
+
+    Parameters
+    ----------
+    answer : dict
+        ``notebook``, ``notices`` and ``behaviour``; or ``failed``, a reason for the student; or ``broken``, one for the
+        instructor.
+    trouble : str
+        How a sentence about what is broken begins.
+
+    Raises
+    ------
+    SubmissionError, AutograderError
+        The answer is ``failed``, or ``broken``.
+    """
+    if "failed" in answer:
+        raise SubmissionError(answer["failed"])
+    if "broken" in answer:
+        raise AutograderError(f"{trouble}: {answer['broken']}.")
+    return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"], answer["behaviour"])
+
+
+def engine_name(sandbox: str, limits: Limits, seed: int) -> str:
+    """Write how submissions are executed, for the record of each that is graded."""
+    return f"engine {ENGINE}, {sandbox}, {limits}, seed {seed}"
 
 
 class Executor(Protocol):
@@ -150,7 +179,7 @@ class SandboxExecutor:
 
     def __init__(self, sandbox: Sandbox, limits: Limits | None = None, seed: int = 0):
         self.sandbox, self.limits, self.seed = sandbox, limits or Limits(), seed
-        self.name = f"engine {ENGINE}, {sandbox.name}, {self.limits}, seed {seed}"
+        self.name = engine_name(sandbox.name, self.limits, seed)
         self._idle: queue.SimpleQueue[_WorkerProcess] = queue.SimpleQueue()
         self._started: list[_WorkerProcess] = []
         self._lock = threading.Lock()
@@ -167,11 +196,7 @@ class SandboxExecutor:
             answer = worker.run({"notebook": notebook, "limits": asdict(self.limits), "seed": self.seed})
         finally:
             self._idle.put(worker)
-        if "failed" in answer:
-            raise SubmissionError(answer["failed"])
-        if "broken" in answer:
-            raise AutograderError(f"The grading engine does not work here: {answer['broken']}.")
-        return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"], answer["behaviour"])
+        return executed_from(answer, "The grading engine does not work here")
 
     def close(self) -> None:
         """End all workers."""

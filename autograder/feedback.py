@@ -13,12 +13,12 @@ import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import determine_grade
 
 from autograder.class_directory import ClassDirectory, Outcome
 from autograder.diagnosis import sentence
 from autograder.export import number
 from autograder.gradebook import read_comments, read_grades, read_penalties
+from autograder.grading import cell_score
 from autograder.problem_set import ProblemSet, grade_id, is_prose, is_solution, is_test, points
 from autograder.whole_files import write_text
 
@@ -209,11 +209,6 @@ def _parts(
 
 def _test(cell: NotebookNode) -> _Part:
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else grade_id(cell)
-    judged = nbformat.from_dict({**cell, "outputs": [o for o in cell.outputs if o.get("name") != "stderr"]})
-    try:
-        earned = determine_grade(judged)[0]
-    except (ValueError, KeyError):
-        earned = 0.0
     errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
     kinds = [output.ename for output in cell.outputs if output.output_type == "error"]
     message = "" if not errors else errors[-1] if kinds[-1] == "AssertionError" else f"{kinds[-1]}: {errors[-1]}"
@@ -223,7 +218,7 @@ def _test(cell: NotebookNode) -> _Part:
         grade_id(cell),
         "" if "# (hidden tests)" in cell.source else cell.source,
         title=first,
-        points=earned,
+        points=cell_score(cell),
         full=points(cell),
         message=message[:MAX_TEXT],
         printed=printed[:MAX_TEXT],

@@ -256,7 +256,7 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
         if is_solution(cell) and cell.metadata.nbgrader["checksum"] == compute_checksum(cell):
             not_attempted.append(name)
         if is_graded(cell):
-            scores[name] = _score(cell)
+            scores[name] = cell_score(cell)
             if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
                 notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
     order = [grade_id(cell) for cell in source.cells]
@@ -269,7 +269,8 @@ def _is_stderr(output: NotebookNode) -> bool:
     return output.output_type == "stream" and output.name == "stderr"
 
 
-def _score(cell: NotebookNode) -> float | None:
+def cell_score(cell: NotebookNode) -> float | None:
+    """Return the points of a graded cell that was run; None where a person gives them."""
     judged = copy.deepcopy(cell)
     if judged.cell_type == "code":
         judged.outputs = [output for output in judged.outputs if not _is_stderr(output)]

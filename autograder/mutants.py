@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from autograder.cell_rules import foreign_names
@@ -23,6 +22,7 @@ from autograder.errors import AutograderError, SubmissionError
 from autograder.execution import Executor
 from autograder.grading import grade
 from autograder.problem_set import ProblemSet, answered, grade_id
+from autograder.proof import deal_out
 from autograder.release import instructor_version, without_hidden_tests
 from autograder.whole_files import write_text
 
@@ -274,11 +274,9 @@ def surviving(
         mixes = mix_mutants(mutants, _leaning(problem_set))
         survivors, alone = [], []
         for mix, result in zip(mixes, pool.map(kept, mixes), strict=True):
-            if result is None:
-                alone += mix  # one of them ends the process, or all of them take too long: each on its own
-            else:
-                # Another mutant of the notebook may have broken or hidden this one: a survivor has to survive alone.
-                alone += result
+            # Each on its own: all of a notebook that one of them ended, or that took too long together; and those that
+            # kept their points, for another mutant of the notebook may have hidden what they do.
+            alone += mix if result is None else result
         for mutant, result in zip(alone, pool.map(lambda mutant: kept([mutant]), alone), strict=True):
             survivors += [mutant] if result else []
     return survivors
@@ -286,11 +284,7 @@ def surviving(
 
 def mix_mutants(mutants: list[Mutant], alone: set[str] = frozenset()) -> list[list[Mutant]]:
     """Deal mutants out to notebooks, one of each item in a notebook; those of the items `alone` get one each."""
-    by_item: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        if mutant.item not in alone:
-            by_item.setdefault(mutant.item, []).append(mutant)
-    mixes = [[mutant for mutant in mix if mutant] for mix in zip_longest(*by_item.values())]
+    mixes = deal_out([mutant for mutant in mutants if mutant.item not in alone], lambda mutant: mutant.item)
     return mixes + [[mutant] for mutant in mutants if mutant.item in alone]
 
 

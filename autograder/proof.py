@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import TypeVar
 
 from autograder.cell_rules import faults_of_test_cells
 from autograder.errors import SubmissionError
@@ -17,6 +18,8 @@ from autograder.execution import Executor
 from autograder.grading import Graded, grade
 from autograder.problem_set import BankEntry, ProblemSet, answered, grade_id
 from autograder.release import instructor_version, without_hidden_tests
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -118,10 +121,15 @@ def notebooks_to_prove(problem_set: ProblemSet) -> int:
 
 def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
     """Deal the entries of a bank out, one per cell, to as few notebooks as hold them all."""
-    by_cell: dict[str, list[BankEntry]] = {}
-    for entry in bank:
-        by_cell.setdefault(entry.replaces, []).append(entry)
-    return [[entry for entry in mix if entry] for mix in zip_longest(*by_cell.values())]
+    return deal_out(bank, lambda entry: entry.replaces)
+
+
+def deal_out(answers: Iterable[Answer], cell_of: Callable[[Answer], str]) -> list[list[Answer]]:
+    """Deal answers out to as few notebooks as hold them all, at most one to a cell in each."""
+    by_cell: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_cell.setdefault(cell_of(answer), []).append(answer)
+    return [[answer for answer in mix if answer] for mix in zip_longest(*by_cell.values())]
 
 
 def _keeps_promise(problem_set: ProblemSet, mix: list[BankEntry], outcome: Graded | SubmissionError) -> bool:

@@ -26,7 +26,7 @@ from autograder.errors import SubmissionError
 from autograder.examiner import examine, test_groups, warm_up
 from autograder.isolation import Limits
 from autograder.sandbox import USER_IDS, Sandbox
-from autograder.wire import MAX_TRUSTED_BYTES, Connection, ConnectionEndedError, DeadlineError, WireError
+from autograder.wire import MAX_TRUSTED_BYTES, Connection, WireError
 
 #: Seconds in which a warm process must be up; it imports NumPy, SymPy and matplotlib, maybe from a cold disk.
 START = 120.0
@@ -217,7 +217,7 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
                 result = {"notebook": graded, "notices": notices, "behaviour": behaviour}
         except SubmissionError as error:
             result = {"failed": str(error)}
-        except (ConnectionEndedError, DeadlineError, WireError):
+        except WireError:
             result = {"broken": "the process in the sandbox did not start"}
         with os.fdopen(writing, "wb") as out:
             # A lone surrogate is a valid Python string, and nothing that a file can hold.

@@ -166,7 +166,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", default="ps1-information", help="the problem set (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 1000], help="students (default: 50 200 1000)")
-    parser.add_argument("--stock", type=int, default=50, help="students for nbgrader's own way; 0 for none (default: 50)")
+    parser.add_argument(
+        "--stock", type=int, default=50, help="students for nbgrader's own way; 0 for none (default: 50)"
+    )
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2], help="jobs of this engine (default: 1 2)")
     options = parser.parse_args()
     rows = []
@@ -194,7 +196,9 @@ def main() -> None:
         stock = [row for row in rows if row[1].startswith("nbgrader")]
         for students, way, wall, _, _ in rows:
             if stock and students == stock[0][0] and not way.startswith("nbgrader"):
-                print(f"{way}: {stock[0][2] / wall:.1f} times the throughput of nbgrader, start and pre-flight included")
+                print(
+                    f"{way}: {stock[0][2] / wall:.1f} times the throughput of nbgrader, start and pre-flight included"
+                )
         alone, through = own_code(Path(folder) / f"class-{options.sizes[0]}", options.set, 30)
         print(f"own code {1000 * alone:.0f} ms, through the engine {1000 * through:.0f} ms: "
               f"{1000 * (through - alone):.0f} ms beyond it (medians of 30)")  # fmt: skip

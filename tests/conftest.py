@@ -6,12 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from autograder.__main__ import main
 from autograder.execution import SandboxExecutor
 from autograder.isolation import Limits
+from autograder.problem_set import ProblemSet, find_problem_sets
+from autograder.release import instructor_version
 from autograder.sandbox import require_sandbox
+
+# The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
+hypothesis.settings.register_profile("course", derandomize=not os.environ.get("EXPLORE"), deadline=None)
+hypothesis.settings.load_profile("course")
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
@@ -38,6 +45,18 @@ def site() -> Path:
 def course() -> Path:
     """The course's root."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def warmup(course) -> ProblemSet:
+    """The smallest problem set: one item, one point."""
+    return find_problem_sets(course, ["ps0-warmup"])[0]
+
+
+@pytest.fixture(scope="session")
+def source(warmup):
+    """The warm-up as submissions are graded against it."""
+    return instructor_version(warmup)
 
 
 @pytest.fixture(scope="session")

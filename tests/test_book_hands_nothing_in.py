@@ -4,19 +4,16 @@ import ast
 import contextlib
 import io
 import warnings
-from pathlib import Path
 
 import jupytext
 import matplotlib as mpl
 import pytest
+from known_sets import SETS
 
 from autograder.cell_rules import definitions, is_support
 from autograder.examiner import run_test_cell
 from autograder.problem_set import find_problem_sets, grade_id, is_test
 from autograder.release import instructor_version
-
-SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
-SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
 
 
 def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:

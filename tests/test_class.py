@@ -227,11 +227,6 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
 
 
 @pytest.fixture(scope="session")
-def warmup(course):
-    return find_problem_sets(course, NAMES)[0]
-
-
-@pytest.fixture(scope="session")
 def broken_class(tmp_path_factory, warmup):
     """A class in which nearly everything that can go wrong has gone wrong."""
     root = tmp_path_factory.mktemp("broken class")

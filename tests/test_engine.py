@@ -9,7 +9,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -18,6 +17,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from known_sets import SETS
 
 from autograder.cell_rules import faults_of_test_cells, foreign_names
 from autograder.execution import KernelExecutor, prepare_environment
@@ -27,10 +27,6 @@ from autograder.proof import bank_mixes, promised_losses
 from autograder.release import instructor_version, student_version
 from autograder.sympy_expressions import parse
 from autograder.wire import Connection, ConnectionEndedError, DeadlineError, Decoder, EncodeError, Encoder, WireError
-
-SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
-SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
-
 
 # ---- the wire
 
@@ -374,9 +370,7 @@ def test_builtins_and_given_data_do_not_come_from_the_student(executor):
 
 def test_hidden_arguments_reach_no_output(executor):
     """What a hidden test shows to a function cannot be printed by a later cell, nor shown by a later visible test."""
-    student = (
-        "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('seen', 'a').write(str(x))\n    return open('seen').read()"
-    )
+    student = "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('seen', 'a').write(str(x))\n    return open('seen').read()"
     hidden = "### BEGIN HIDDEN TESTS\n_ = f(424242)\n### END HIDDEN TESTS"
     notebook = nbformat.v4.new_notebook()
     locked = {"locked": True, "solution": False, "grade": True, "points": 1}

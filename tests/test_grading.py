@@ -8,20 +8,10 @@ import pytest
 
 from autograder.errors import SubmissionError
 from autograder.grading import grade, read_submission, restore
-from autograder.problem_set import answered, find_problem_sets, grade_id
-from autograder.release import instructor_version, student_version
+from autograder.problem_set import answered, grade_id
+from autograder.release import student_version
 
 HIDDEN = "nats_to_bits-hidden"
-
-
-@pytest.fixture(scope="module")
-def warmup(course):
-    return find_problem_sets(course, ["ps0-warmup"])[0]
-
-
-@pytest.fixture(scope="module")
-def source(warmup):
-    return instructor_version(warmup)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from autograder.execution import SandboxExecutor
 from autograder.feedback import ConcealHiddenTests
 from autograder.grading import grade, read_submission
 from autograder.isolation import Limits
-from autograder.problem_set import answered, find_problem_sets, grade_id
-from autograder.release import instructor_version, student_version
+from autograder.problem_set import answered, grade_id
+from autograder.release import student_version
 from autograder.sandbox import require_sandbox
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
@@ -28,16 +28,6 @@ CANARY = "AUTOGRADER_CANARY"
 #: Numbers and words of the hidden test that nothing else contains.
 SECRETS = ["12345.678", "1e-20", "BEGIN HIDDEN", "HINT =", CANARY]
 HIDDEN = "nats_to_bits-hidden"
-
-
-@pytest.fixture(scope="module")
-def warmup(course):
-    return find_problem_sets(course, ["ps0-warmup"])[0]
-
-
-@pytest.fixture(scope="module")
-def source(warmup):
-    return instructor_version(warmup)
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,19 @@ def contents(root):
             for notebook in submission.notebooks:
                 for grade in notebook.grades:
                     rows.append(
-                        (submission.student.id, grade.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade)
+                        (
+                            submission.student.id,
+                            grade.name,
+                            grade.auto_score,
+                            grade.manual_score,
+                            grade.needs_manual_grade,
+                        )
                     )
                 for comment in notebook.comments:
                     rows.append((submission.student.id, comment.name, comment.auto_comment, comment.manual_comment))
-    outcomes = {str(s): (o.outcome, o.reason, o.notices, o.diagnoses) for s, o in directory.outcomes(["ps0-warmup"]).items()}
+    outcomes = {
+        str(s): (o.outcome, o.reason, o.notices, o.diagnoses) for s, o in directory.outcomes(["ps0-warmup"]).items()
+    }
     return sorted(map(repr, rows)), outcomes
 
 

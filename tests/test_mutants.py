@@ -1,9 +1,9 @@
 """Small changes of the reference solutions lose points; those that do not are listed, each with the reason why."""
 
 import random
-from pathlib import Path
 
 import pytest
+from known_sets import SETS
 
 from autograder.execution import SandboxExecutor
 from autograder.isolation import Limits
@@ -12,8 +12,6 @@ from autograder.problem_set import find_problem_sets
 from autograder.proof_table import item_proofs, table_rows
 from autograder.sandbox import require_sandbox
 
-SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
-SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
 LEAST_KILLED = 0.94
 SAMPLE = 12  # mutants of a set that are tried again; all of them are tried by `autograder mutants`
 

@@ -16,11 +16,6 @@ from autograder.whole_files import write_notebook
 SETS = ["ps0-warmup", "ps1-information"]
 
 
-@pytest.fixture
-def warmup(course) -> ProblemSet:
-    return find_problem_sets(course, ["ps0-warmup"])[0]
-
-
 @pytest.mark.parametrize("name", SETS)
 def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     problem_set = find_problem_sets(course, [name])[0]

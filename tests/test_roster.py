@@ -12,7 +12,6 @@ from autograder.due_dates import DueDates, apply_due_dates, moment, read_due_dat
 from autograder.errors import AutograderError
 from autograder.export import canvas_table, class_grades, moodle_table
 from autograder.gradebook import open_gradebook, read_grades
-from autograder.problem_set import find_problem_sets
 from autograder.roster import name_key, read_roster
 
 ROSTER = '''student_id,first_name,last_name,email,login,canvas_id,canvas_sis_id,canvas_login,moodle_username,hobby
@@ -146,11 +145,6 @@ def graded(tmp_path_factory):
 @pytest.fixture
 def room(graded, tmp_path):
     return shutil.copytree(graded, tmp_path / "class")
-
-
-@pytest.fixture(scope="session")
-def warmup(course):
-    return find_problem_sets(course, ["ps0-warmup"])[0]
 
 
 def test_the_roster_is_remembered_and_the_missing_are_named(room, capsys):
