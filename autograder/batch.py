@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+import os
+import stat
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +17,10 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.utils import parse_utc
 
+from autograder.archives import printable
 from autograder.class_directory import ClassDirectory, Outcome, Submission
 from autograder.diagnosis import diagnose, known_behaviour
-from autograder.due_dates import DueDates, apply_due_dates
+from autograder.due_dates import DueDates, LatePenalties
 from autograder.errors import AutograderError, SubmissionError
 from autograder.execution import Executor
 from autograder.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
@@ -24,10 +28,13 @@ from autograder.grading import Graded, grade, read_submission
 from autograder.problem_set import ProblemSet, answered, grade_id
 from autograder.release import instructor_version, without_hidden_tests
 from autograder.roster import Roster
+from autograder.submitted_files import read_regular_file, require_no_links, walk
 from autograder.whole_files import write_notebook
 
 #: Larger files are not read: a notebook with its figures has a few hundred kilobytes.
 MAX_SUBMISSION_BYTES = 20_000_000
+#: Among more notebooks than these, none is looked for: each takes time to read.
+MAX_NOTEBOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -96,8 +103,9 @@ def grade_class(
     due: list[tuple[Submission, str]] = []
     outcomes: dict[Submission, Outcome] = {}
     sources = {problem_set.name: instructor_version(problem_set) for problem_set in problem_sets}
+    ways = {name: f"{execute.name}\n{nbformat.writes(source)}" for name, source in sources.items()}
     for submission in submissions:
-        fingerprint = _fingerprint(directory, submission, sources[submission.problem_set], execute)
+        fingerprint = _fingerprint(directory, submission, ways[submission.problem_set])
         earlier = directory.outcome(submission)
         if earlier and earlier.fingerprint == fingerprint:
             outcomes[submission] = earlier
@@ -106,22 +114,30 @@ def grade_class(
 
     known = {problem_set.name: (problem_set, known_behaviour(problem_set)) for problem_set in problem_sets}
     graded_sets = {submission.problem_set for submission, _ in due}
-    for problem_set in problem_sets:
-        write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
-        if problem_set.name in graded_sets:
-            _require_full_marks(problem_set, sources[problem_set.name], execute)
-            record_source(directory, problem_set.name, sources[problem_set.name])
-
-    started(len(due))
-    with open_gradebook(directory) as gradebook, ThreadPoolExecutor(jobs) as pool:
+    if due:
+        execute.start(min(jobs, len(due)))
+    # Both take their seconds, so they go side by side: making a new gradebook, and the first reference solution.
+    with (
+        ThreadPoolExecutor(jobs) as pool,
+        _checks(pool, problem_sets, sources, graded_sets, execute) as checks,
+        open_gradebook(directory) as gradebook,
+    ):
+        for problem_set in problem_sets:
+            write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
+            if problem_set.name in checks:
+                checks[problem_set.name].result()
+                record_source(directory, problem_set.name, sources[problem_set.name])
+        started(len(due))
         if roster is not None:
             record_students(gradebook, roster)
+        penalties = LatePenalties(directory, gradebook, due_dates)
         waiting: dict[Future, tuple[Submission, str]] = {}
         queue = iter(due)
         try:
             while True:
-                # Only as many as run at once are handed over, so that an interrupt ends after these.
-                while len(waiting) < jobs and (task := next(queue, None)):
+                # One more than run at once is handed over, so that no worker waits while results are recorded; an
+                # interrupt ends after those that run.
+                while len(waiting) <= jobs and (task := next(queue, None)):
                     submission, _ = task
                     source = sources[submission.problem_set]
                     waiting[pool.submit(_grade_files, directory, submission, source, execute)] = task
@@ -133,23 +149,53 @@ def grade_class(
                     outcome = _record(directory, gradebook, submission, future, fingerprint)
                     if future.exception() is None:
                         outcome.diagnoses = diagnose(problem_set, future.result(), behaviour)
+                        # With the grade, for this run may be killed before its end; a plugin that fails stops it there.
+                        with contextlib.suppress(AutograderError):
+                            penalties.apply(submission.problem_set, submission.student)
                     directory.record_outcome(submission, outcome)
                     outcomes[submission] = outcome
                     finished(submission, outcome)
         finally:
             for future in waiting:
                 future.cancel()
-        apply_due_dates(directory, gradebook, names, due_dates)
+        # Those of submissions that were not graded anew: dates, the plugin and grades given by hand may have changed.
+        for name in names:
+            penalties.apply(name)
     return Batch(dict(sorted(outcomes.items())), len(due))
 
 
-def _fingerprint(directory: ClassDirectory, submission: Submission, source: NotebookNode, execute: Executor) -> str:
-    """Hash what a result follows from."""
-    hashed = hashlib.sha256(f"{execute.name}\n{nbformat.writes(source)}".encode())
-    for path in sorted(directory.submission_folder(submission).rglob("*")):
-        if path.is_file() and path.stat().st_size <= MAX_SUBMISSION_BYTES:
-            hashed.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-            hashed.update(path.read_bytes())
+@contextlib.contextmanager
+def _checks(
+    pool: ThreadPoolExecutor,
+    problem_sets: list[ProblemSet],
+    sources: dict[str, NotebookNode],
+    names: set[str],
+    execute: Executor,
+) -> Iterator[dict[str, Future]]:
+    """Start to grade the reference solutions of the sets with these names."""
+    checks = {
+        problem_set.name: pool.submit(_require_full_marks, problem_set, sources[problem_set.name], execute)
+        for problem_set in problem_sets
+        if problem_set.name in names
+    }
+    try:
+        yield checks
+    finally:
+        for check in checks.values():
+            check.cancel()
+
+
+def _fingerprint(directory: ClassDirectory, submission: Submission, way: str) -> str:
+    """Hash what a result follows from: the way of execution with the set's source, and what was handed in."""
+    hashed = hashlib.sha256(way.encode())
+    folder = directory.submission_folder(submission)
+    for path, status in [] if folder.is_symlink() or folder.parent.is_symlink() else walk(folder):
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        hashed.update(os.fsencode(path.name) + f"\0{status.st_size}\0{stat.S_IFMT(status.st_mode)}\0".encode())
+        if status.st_size <= MAX_SUBMISSION_BYTES:
+            with contextlib.suppress(OSError):
+                hashed.update(read_regular_file(path, MAX_SUBMISSION_BYTES))
     return hashed.hexdigest()
 
 
@@ -181,6 +227,7 @@ def _find_notebook(
 ) -> tuple[NotebookNode, list[str]]:
     """Read the notebook a student handed in, whatever its file is called."""
     folder, name = directory.submission_folder(submission), submission.problem_set
+    require_no_links(folder)
     expected = folder / f"{name}.ipynb"
     if expected.is_file():
         return _read_file(expected), []
@@ -190,10 +237,12 @@ def _find_notebook(
     if not others:
         raise SubmissionError(f"No notebook was handed in: the folder holds no {name}.ipynb.")
     if len(others) == 1:
-        return _read_file(others[0]), [f"The file is called {others[0].name}; it was graded as {name}.ipynb."]
+        return _read_file(others[0]), [
+            f"The file is called {printable(others[0].name)}; it was graded as {name}.ipynb."
+        ]
     known = {grade_id(cell) for cell in source.cells} - {None}
     matching = []
-    for path in others:
+    for path in others if len(others) <= MAX_NOTEBOOKS else []:
         try:
             notebook = _read_file(path)
         except SubmissionError:
@@ -201,26 +250,27 @@ def _find_notebook(
         if known & {grade_id(cell) for cell in notebook.cells}:
             matching.append((path, notebook))
     if len(matching) != 1:
-        listed = ", ".join(path.name for path, _ in matching) or ", ".join(path.name for path in others)
+        listed = ", ".join(printable(path.name) for path in ([path for path, _ in matching] or others)[:10])
         raise SubmissionError(
             f"Several notebooks were handed in and none is called {name}.ipynb ({listed}); hand in one."
         )
     path, notebook = matching[0]
-    return notebook, [f"Of several notebooks, {path.name} was graded as {name}.ipynb."]
+    return notebook, [f"Of several notebooks, {printable(path.name)} was graded as {name}.ipynb."]
 
 
 def _read_file(path: Path) -> NotebookNode:
+    name = printable(path.name)
     try:
-        if path.stat().st_size > MAX_SUBMISSION_BYTES:
+        content = read_regular_file(path, MAX_SUBMISSION_BYTES)
+        if len(content) > MAX_SUBMISSION_BYTES:
             raise SubmissionError(
-                f"{path.name} has more than {MAX_SUBMISSION_BYTES // 1_000_000} MB; clear its outputs and hand it in "
-                "again."
+                f"{name} has more than {MAX_SUBMISSION_BYTES // 1_000_000} MB; clear its outputs and hand it in again."
             )
-        return read_submission(path.read_text(encoding="utf-8"))
+        return read_submission(content.decode("utf-8"))
     except UnicodeDecodeError:
-        raise SubmissionError(f"{path.name} is not a notebook: it is not UTF-8 text.") from None
+        raise SubmissionError(f"{name} is not a notebook: it is not UTF-8 text.") from None
     except OSError as error:
-        raise SubmissionError(f"{path.name} cannot be read: {error.strerror}.") from None
+        raise SubmissionError(f"{name} cannot be read: {error.strerror}.") from None
 
 
 def _record(
@@ -250,6 +300,7 @@ def _record(
 def _timestamp(directory: ClassDirectory, submission: Submission) -> datetime | None:
     """Read when a submission was handed in from nbgrader's timestamp.txt."""
     try:
-        return parse_utc((directory.submission_folder(submission) / "timestamp.txt").read_text().strip())
+        text = read_regular_file(directory.submission_folder(submission) / "timestamp.txt", 100).decode()
+        return parse_utc(text.strip())
     except (OSError, ValueError, OverflowError):
         return None

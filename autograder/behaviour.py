@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+#: What is recorded; another text here, and what was kept of earlier releases no longer counts.
+RECORDED = (
+    "values that calls gave, errors that they raised; of counted steps the value alone, dictionaries in any order"
+)
 #: Elements of an array that are compared one by one; a longer one is compared by its sums.
 MAX_ELEMENTS = 2_000
 #: Characters of one answer.
@@ -44,7 +48,7 @@ def _write(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_write, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{_write(k)}:{_write(v)}' for k, v in value.items())}}}"
+        return f"{{{','.join(sorted(f'{_write(k)}:{_write(v)}' for k, v in value.items()))}}}"
     if isinstance(value, set | frozenset):
         return f"set{sorted(map(_write, value))}"
     if type(value).__module__.startswith("sympy"):

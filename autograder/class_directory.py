@@ -18,9 +18,14 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from autograder.archives import printable
 from autograder.errors import AutograderError
 from autograder.whole_files import write_text
 
+#: nbgrader's gradebook holds names and ids of this length.
+MAX_LENGTH = 128
+#: nbgrader's formgrader writes names into its pages as they are, into text, attributes and scripts.
+MARKUP = set('<>"')
 #: The file that says where the gradebook is, if it is not in the class directory.
 DATABASE = "database.url"
 
@@ -51,8 +56,26 @@ c.GenerateFeedback.preprocessors = [
     "autograder.feedback.ConcealHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+# The formgrader shows submissions without their scripts: they would act with your rights.
+c.HTMLExporter.preprocessors = ["autograder.formgrader.DisarmMarkup"]
+c.HTMLExporter.filters = {"strip_files_prefix": "autograder.formgrader.without_scripts"}
 c.OverwriteCells.add_missing_cells = True
 '''
+
+
+def folder_problem(name: str) -> str:
+    """Say why a text cannot be the name of a student's folder; nothing where it can."""
+    if not name or name != name.strip():
+        return "is empty, or begins or ends with a space"
+    if name.startswith("."):
+        return "begins with a dot"
+    if any(character in "/\\" or not character.isprintable() for character in name):
+        return "holds a slash or a control character"
+    if MARKUP & set(name):
+        return f"holds one of {' '.join(sorted(MARKUP))}, which nbgrader's formgrader takes for markup"
+    if len(name) > MAX_LENGTH or len(name.encode()) > 255:
+        return f"is longer than {MAX_LENGTH} characters"
+    return ""
 
 
 @dataclass(frozen=True, order=True)
@@ -188,15 +211,27 @@ class ClassDirectory:
 
     def submissions(self, problem_sets: list[str]) -> list[Submission]:
         """Return what was handed in for these sets, sorted by student and set."""
-        if not self.submitted.is_dir():
-            return []
         return sorted(
             Submission(student.name, name)
-            for student in self.submitted.iterdir()
-            if student.is_dir() and not student.name.startswith(".")
+            for student in self._students()
+            if not folder_problem(student.name)
             for name in problem_sets
-            if (student / name).is_dir()
+            # A link that leads nowhere was handed in too: it is refused with a sentence.
+            if (student / name).is_dir() or (student / name).is_symlink()
         )
+
+    def misnamed(self) -> dict[str, str]:
+        """Return the folders in `submitted/` whose names no student can have: as they can be shown, and what is wrong."""
+        return {
+            printable(os.fsencode(student.name).decode(errors="backslashreplace")): problem
+            for student in self._students()
+            if (problem := folder_problem(student.name))
+        }
+
+    def _students(self) -> list[Path]:
+        if not self.submitted.is_dir():
+            return []
+        return [path for path in self.submitted.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
     def submission_folder(self, submission: Submission) -> Path:
         """Return the folder a student's files for a set lie in."""

@@ -21,6 +21,7 @@ from autograder.archives import Member, members, printable
 from autograder.class_directory import ClassDirectory, Submission
 from autograder.problem_set import ProblemSet, grade_id
 from autograder.roster import Roster, folder_problem, name_key
+from autograder.submitted_files import MAX_VALUES, holds_too_much
 from autograder.whole_files import write_bytes, write_text
 
 #: A platform that writes the time of packing into a zip packs a class within minutes; students take longer.
@@ -264,7 +265,10 @@ class _Identifier:
 
     def _problem_set(self, member: Member) -> str:
         try:
-            content = json.loads(member.data)
+            text = member.data.decode("utf-8-sig")
+            if holds_too_much(text):
+                raise _UnplacedError(f"it holds more than {MAX_VALUES} values; its outputs should be cleared")
+            content = json.loads(text)
         except (ValueError, RecursionError):
             raise _UnplacedError("it is not a notebook: its content is not valid JSON") from None
         cells = content.get("cells") if isinstance(content, dict) else None

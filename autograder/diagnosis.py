@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograder.behaviour import RECORDED
 from autograder.grading import Graded
 from autograder.problem_set import BankEntry, ProblemSet, grade_id
 from autograder.whole_files import write_text
@@ -25,7 +26,7 @@ def behaviour_path(problem_set: ProblemSet) -> Path:
 def _fingerprint(problem_set: ProblemSet) -> str:
     cells = [f"{grade_id(cell)}\n{cell.source}" for cell in problem_set.notebook.cells if grade_id(cell)]
     entries = [f"{entry}\n{entry.code}" for entry in problem_set.bank]
-    return hashlib.sha256("\0".join(cells + entries).encode()).hexdigest()
+    return hashlib.sha256("\0".join([RECORDED, *cells, *entries]).encode()).hexdigest()
 
 
 def record_behaviour(problem_set: ProblemSet, behaviour: Iterable[tuple[BankEntry, dict[str, str]]]) -> None:
@@ -95,5 +96,7 @@ def sentence(problem_set: ProblemSet, item: str, name: str) -> str:
     """Word a diagnosis for the student."""
     for entry in problem_set.bank:
         if (entry.replaces, entry.name) == (item, name):
-            return f"Your {item} behaves as one that {entry.diagnosis.rstrip('.')}. Look again at {entry.revisit}."
+            idea, _, place = entry.revisit.partition(": ")
+            where = f" ({place})" if place else ""
+            return f"Your {item} behaves as one that {entry.diagnosis.rstrip('.')}. The idea to revisit: {idea}{where}."
     return ""

@@ -183,13 +183,67 @@ def load_penalties(directory: ClassDirectory) -> AssignLatePenalties:
     return step
 
 
+class LatePenalties:
+    """Writes due dates, extensions and late penalties to the gradebook, and only what differs.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    gradebook : Gradebook
+        Open for writing.
+    due : DueDates or None
+        For the sets that it names, it decides; for others the dates in the gradebook stay.
+    """
+
+    def __init__(self, directory: ClassDirectory, gradebook: Gradebook, due: DueDates | None):
+        self.directory, self.gradebook, self.due = directory, gradebook, due
+        self._step: AssignLatePenalties | None = None
+
+    def apply(self, name: str, student: str | None = None) -> None:
+        """Write those of a set.
+
+        Parameters
+        ----------
+        name : str
+            The set.
+        student : str, optional
+            Only this student's; all by default.
+
+        Raises
+        ------
+        AutograderError
+            The class's plugin fails.
+        """
+        try:
+            assignment = self.gradebook.find_assignment(name)
+            submissions = assignment.submissions if student is None else [self.gradebook.find_submission(name, student)]
+        except MissingEntry:
+            return
+        listed = self.due is not None and name in self.due.sets
+        if listed and assignment.duedate != self.due.sets[name]:
+            assignment.duedate = self.due.sets[name]
+        if assignment.duedate is None:
+            return
+        self._step = self._step or load_penalties(self.directory)
+        for submission in submissions:
+            if listed and submission.extension != self.due.extension(name, submission.student.id):
+                submission.extension = self.due.extension(name, submission.student.id)
+            late = submission.total_seconds_late
+            for notebook in submission.notebooks:
+                penalty = _penalty(self._step, submission.student.id, notebook.score, late) if late > 0 else None
+                if notebook.late_submission_penalty != penalty:
+                    notebook.late_submission_penalty = penalty
+        self.gradebook.db.commit()
+
+
 def apply_due_dates(
     directory: ClassDirectory, gradebook: Gradebook, names: Iterable[str], due: DueDates | None
 ) -> None:
     """Write due dates, extensions and late penalties of these sets to the gradebook.
 
-    It writes only what differs, and looks at every submission, not only at those graded anew: dates, the plugin and grades
-    given by hand may have changed since.
+    It looks at every submission, not only at those graded anew: dates, the plugin and grades given by hand may have
+    changed since.
 
     Parameters
     ----------
@@ -200,35 +254,16 @@ def apply_due_dates(
     names : iterable of str
         The sets.
     due : DueDates or None
-        For the sets that it names, it decides; for others the dates in the gradebook stay.
+        As in `LatePenalties`.
 
     Raises
     ------
     AutograderError
         The class's plugin fails.
     """
-    step: AssignLatePenalties | None = None
+    penalties = LatePenalties(directory, gradebook, due)
     for name in names:
-        try:
-            assignment = gradebook.find_assignment(name)
-        except MissingEntry:
-            continue
-        listed = due is not None and name in due.sets
-        if listed and assignment.duedate != due.sets[name]:
-            assignment.duedate = due.sets[name]
-        if assignment.duedate is None:
-            continue
-        step = step or load_penalties(directory)
-        for submission in assignment.submissions:
-            student = submission.student.id
-            if listed and submission.extension != due.extension(name, student):
-                submission.extension = due.extension(name, student)
-            late = submission.total_seconds_late
-            for notebook in submission.notebooks:
-                penalty = _penalty(step, student, notebook.score, late) if late > 0 else None
-                if notebook.late_submission_penalty != penalty:
-                    notebook.late_submission_penalty = penalty
-        gradebook.db.commit()
+        penalties.apply(name)
 
 
 def _penalty(step: AssignLatePenalties, student: str, score: float, seconds: float) -> float | None:

@@ -108,6 +108,9 @@ class Executor(Protocol):
     #: Goes into the record of each graded submission, so that another way of executing means grading anew.
     name: str
 
+    def start(self, jobs: int) -> None:
+        """Prepare to run this many notebooks at once, without waiting; calling it is not necessary."""
+
     def __call__(self, notebook: NotebookNode) -> Executed:
         """Return a copy of the notebook with the outputs of its cells, and notices for the student.
 
@@ -132,6 +135,9 @@ class KernelExecutor:
     def __init__(self, cell_timeout: int = CELL_TIMEOUT):
         self.cell_timeout = cell_timeout
         self.name = f"kernel, {cell_timeout} s a cell"
+
+    def start(self, jobs: int) -> None:
+        """Do nothing: each notebook has a kernel of its own."""
 
     def __call__(self, notebook: NotebookNode) -> Executed:
         """Run the notebook in an empty directory of its own."""
@@ -184,14 +190,30 @@ class SandboxExecutor:
         self._started: list[_WorkerProcess] = []
         self._lock = threading.Lock()
 
+    def start(self, jobs: int) -> None:
+        """Start this many workers, and do not wait for them: a worker takes some seconds to come up.
+
+        Parameters
+        ----------
+        jobs : int
+            How many notebooks will run at once.
+        """
+        for _ in range(jobs - len(self._started)):
+            worker = self._new_worker()
+            worker.start()
+            self._idle.put(worker)
+
+    def _new_worker(self) -> _WorkerProcess:
+        with self._lock:
+            self._started.append(_WorkerProcess(self.sandbox, len(self._started)))
+            return self._started[-1]
+
     def __call__(self, notebook: NotebookNode) -> Executed:
         """Run the notebook in a worker that is idle, or in a new one."""
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:
-            with self._lock:
-                worker = _WorkerProcess(self.sandbox, len(self._started))
-                self._started.append(worker)
+            worker = self._new_worker()
         try:
             answer = worker.run({"notebook": notebook, "limits": asdict(self.limits), "seed": self.seed})
         finally:
@@ -216,17 +238,21 @@ class _WorkerProcess:
     def __init__(self, sandbox: Sandbox, number: int):
         self.sandbox, self.number = sandbox, number
         self.process: subprocess.Popen | None = None
+        self.up = False
 
     def run(self, request: dict) -> dict:
         try:
-            self._start()
+            self.start()
+            if not self.up:
+                self.connection.receive()
+                self.up = True
             self.connection.send(request)
             return self.connection.receive()[0]
         except WireError:
             self.stop()
             return {"failed": "The submission could not be judged: the grading worker ended meanwhile."}
 
-    def _start(self) -> None:
+    def start(self) -> None:
         if self.process is not None and self.process.poll() is None:
             return
         mine, theirs = socket.socketpair()
@@ -239,8 +265,7 @@ class _WorkerProcess:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self.connection = Connection(mine, MAX_TRUSTED_BYTES)
-        self.connection.receive()
+        self.connection, self.up = Connection(mine, MAX_TRUSTED_BYTES), False
 
     def stop(self) -> None:
         if self.process is not None:

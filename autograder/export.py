@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from autograder.gradebook import read_grades, read_penalties
 from autograder.problem_set import ProblemSet
 from autograder.roster import Roster, Student
 from autograder.whole_files import write_text
+
+#: Where a spreadsheet would begin to read a formula.
+_FORMULA = re.compile(r"((?:^|[;\t\r\n])\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 FORMATS = {"plain": "grades.csv", "canvas": "grades-canvas.csv", "moodle": "grades-moodle.csv"}
 
@@ -166,8 +170,9 @@ def write_grades(
 
 
 def _safe(cell: str) -> str:
-    # A student's name such as "=1+1" would be run as a formula by a spreadsheet.
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell else cell
+    # A student's name such as "=1+1" would be run as a formula by a spreadsheet. Where the list separator is a semicolon,
+    # a spreadsheet begins a new cell there, whatever separator the file has.
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def summary_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:

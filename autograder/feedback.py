@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from autograder.whole_files import write_text
 HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
 #: Characters of one text output; a page is read on a phone.
 MAX_TEXT = 4_000
+#: Characters of one answer, and of all that a page shows of a submission's text: an honest one has some fifty thousand.
+MAX_ANSWER, MAX_SHOWN = 20_000, 150_000
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -150,7 +153,7 @@ def write_feedback(
                     awaiting=[name for name, value in items.items() if value is None],
                     notices=outcome.notices,
                     items=_items(problem_set, items, outcome),
-                    parts=list(_parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}))),
+                    parts=_cut(_parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}))),
                 )
             write_text(page, directory.feedback_page(submission))
             finished()
@@ -207,6 +210,32 @@ def _parts(
                 yield _Part("other", outputs=outputs)
 
 
+def _cut(parts: Iterator[_Part]) -> list[_Part]:
+    """Shorten what a submission shows, so that every page opens on a phone; the notebook itself holds it all."""
+    left, kept = MAX_SHOWN, []
+
+    def fitting(text: str, most: int) -> str:
+        nonlocal left
+        text = _short(text, most)
+        size = len(html.escape(text))
+        if size > left:
+            text = _short(text, len(text) * left // size)
+        left = max(0, left - size)
+        return text
+
+    for part in parts:
+        part.text = fitting(part.text, MAX_ANSWER) if part.kind == "answer" else part.text
+        part.printed = fitting(part.printed, MAX_TEXT)
+        for output in part.outputs:
+            if output["kind"] == "text":
+                output["text"] = fitting(output["text"], MAX_TEXT)
+        if left == 0:  # of thousands of outputs, nothing remains but that they were cut: once for a cell
+            texts = [output for output in part.outputs if output.get("text") == _CUT]
+            part.outputs = [o for o in part.outputs if o.get("text") != _CUT] + texts[:1]
+        kept.append(part)
+    return kept
+
+
 def _test(cell: NotebookNode) -> _Part:
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else grade_id(cell)
     errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
@@ -245,6 +274,12 @@ def _outputs(cell: NotebookNode) -> list[dict[str, str]]:
     return shown
 
 
-def _short(text: str) -> str:
+#: What stands where text was left out.
+_CUT = "… (cut)"
+
+
+def _short(text: str, most: int = MAX_TEXT) -> str:
     text = _COLOURS.sub("", text)
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n… (cut)"
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}\n{_CUT}" if most else _CUT

@@ -1,24 +1,80 @@
 """nbgrader's own buttons, sent through this package's engine.
 
 The class's nbgrader_config.py names `ExecuteInSandbox` among nbgrader's preprocessors, so that the formgrader's Autograde
-button and `nbgrader autograde` execute a submission as `autograder grade` does.
+button and `nbgrader autograde` execute a submission as `autograder grade` does. `DisarmMarkup` and `without_scripts`
+stand there among nbconvert's, for the pages on which the formgrader shows a submission: its scripts would act with the
+rights of whoever looks at them.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
+import html
 from pathlib import Path
 
+import bleach
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.errors import SubmissionError
 from autograder.execution import SandboxExecutor
-from autograder.grading import clear_outputs
-from autograder.problem_set import grade_id, is_graded
+from autograder.grading import clear_outputs, restore
+from autograder.problem_set import is_graded
+from autograder.release import from_source
 from autograder.sandbox import require_sandbox
+from autograder.submitted_files import require_no_links
+
+#: What Markdown makes, and the tables of pandas. Neither forms and scripts, nor identifiers and classes, by which a
+#: submission could pass for a part of the page.
+_TAGS = set(
+    """
+    a b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p
+    pre s span strong sub summary sup table tbody td tfoot th thead tr u ul
+    """.split()  # noqa: SIM905
+)
+#: Kinds of output that nbconvert escapes or shows as an image, and HTML, which is cleaned here.
+_SHOWN = {"text/plain", "text/latex", "text/html", "image/png", "image/jpeg", "image/svg+xml"}
+
+
+def _may_stay(tag: str, name: str, value: str) -> bool:
+    """Whether an attribute is harmless: a picture is in the page itself, a link leads to a page."""
+    if tag == "a":
+        return name == "title" or (name == "href" and not value.lower().startswith("data:"))
+    if tag == "img":
+        return name in ("alt", "title", "width", "height") or (name == "src" and value.startswith("data:image/"))
+    return tag in ("td", "th") and name in ("colspan", "rowspan", "align")
+
+
+def without_scripts(text: str) -> str:
+    """Return HTML with nothing left that acts, loads or passes for a part of the page; the rest is shown as text.
+
+    Parameters
+    ----------
+    text : str
+        What nbconvert made of a Markdown cell, or the output of a cell.
+    """
+    return bleach.clean(text, tags=_TAGS, attributes=_may_stay, protocols={"http", "https", "mailto", "data"})
+
+
+class DisarmMarkup(Preprocessor):
+    """Takes from a notebook what nbconvert would write into a page as it is: HTML that a cell shows, and raw cells."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Disarm one cell."""
+        if cell.cell_type == "raw":
+            cell.source = f"<pre>{html.escape(cell.source)}</pre>"
+        for output in cell.get("outputs", ()):
+            if "data" in output:
+                output.data = NotebookNode({kind: data for kind, data in output.data.items() if kind in _SHOWN})
+                if isinstance(output.data.get("text/html"), str):
+                    output.data["text/html"] = without_scripts(output.data["text/html"])
+        return cell, resources
 
 
 @functools.cache
@@ -26,6 +82,12 @@ def _executor() -> SandboxExecutor:
     executor = SandboxExecutor(require_sandbox())
     atexit.register(executor.close)
     return executor
+
+
+@functools.lru_cache(maxsize=1)
+def _source(path: Path, changed: int) -> NotebookNode:
+    """Return what submissions are judged by; a class is graded set by set."""
+    return from_source(nbformat.read(path, as_version=4))
 
 
 class ExecuteInSandbox(NbGraderPreprocessor):
@@ -40,14 +102,13 @@ class ExecuteInSandbox(NbGraderPreprocessor):
             It could not be run to its end; nbgrader then reports that it failed.
         """
         folder = Path(resources["metadata"]["path"])
-        source = folder.parents[2] / "source" / folder.name / f"{folder.name}.ipynb"
-        if source.is_file():
-            known = {grade_id(cell): cell.metadata for cell in nbformat.read(source, as_version=4).cells}
-            for cell in nb.cells:
-                # What a test may observe is the set's to say; nbgrader restores only its own part of the metadata.
-                cell.metadata.pop("observe_arguments", None)
-                if known.get(grade_id(cell), {}).get("observe_arguments"):
-                    cell.metadata["observe_arguments"] = True
+        root = folder.parents[2]
+        require_no_links(root / "submitted" / folder.parent.name / folder.name)
+        path = root / "source" / folder.name / f"{folder.name}.ipynb"
+        if not path.is_file():
+            raise SubmissionError(f"There is no {path} to judge by; run autograder grade in this class first.")
+        # nbgrader restores texts and points. What else decides what runs where, as the order of the cells, does restore.
+        nb, _ = restore(_source(path, path.stat().st_mtime_ns), nb)
         clear_outputs(nb)
         executed = _executor()(nb).notebook
         for cell in executed.cells:

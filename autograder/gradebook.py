@@ -13,8 +13,9 @@ from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry, Student
+from nbgrader.api import BaseCell, Gradebook, MissingEntry, Student
 from nbgrader.preprocessors import SaveCells
+from sqlalchemy import select
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from autograder.class_directory import ClassDirectory, Submission
@@ -134,17 +135,22 @@ def record_grades(
     gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
     notebook = gradebook.find_submission_notebook(name, name, submission.student)
     kept = _read_work_by_hand(by_hand)
-    for grade in notebook.grades:
-        score = graded.scores[grade.cell.name]
-        for field, value in kept["grades"].get(grade.cell.name, {}).items():
-            if getattr(grade, field) is None:
-                setattr(grade, field, value)
-        grade.auto_score = score
-        grade.needs_manual_grade = score is None or grade.manual_score is not None
-    for comment in notebook.comments:
-        comment.auto_comment = "Not attempted." if comment.cell.name in graded.not_attempted else None
-        if comment.manual_comment is None:
-            comment.manual_comment = kept["comments"].get(comment.cell.name)
+    # One query names all cells, and one statement writes all grades: asked for its cell, each grade would make two.
+    cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == notebook.notebook_id)
+    names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}
+    with gradebook.db.no_autoflush:
+        for grade in notebook.grades:
+            cell = names[grade.cell_id]
+            for field, value in kept["grades"].get(cell, {}).items():
+                if getattr(grade, field) is None:
+                    setattr(grade, field, value)
+            grade.auto_score = score = graded.scores[cell]
+            grade.needs_manual_grade = score is None or grade.manual_score is not None
+        for comment in notebook.comments:
+            cell = names[comment.cell_id]
+            comment.auto_comment = "Not attempted." if cell in graded.not_attempted else None
+            if comment.manual_comment is None:
+                comment.manual_comment = kept["comments"].get(cell)
     gradebook.db.commit()
     if by_hand is not None:
         by_hand.unlink(missing_ok=True)

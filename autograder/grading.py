@@ -11,10 +11,12 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, determine_grade
 
+from autograder.archives import printable
 from autograder.errors import SubmissionError
 from autograder.execution import Executor
 from autograder.problem_set import grade_id, is_graded, is_prose, is_solution
 from autograder.release import released_texts
+from autograder.submitted_files import MAX_VALUES, holds_too_much
 
 #: A set has a hundred cells at most; each cell that is run takes a message, and may take its time.
 MAX_CELLS = 2_000
@@ -69,6 +71,10 @@ def read_submission(text: str) -> NotebookNode:
     SubmissionError
         It is not a notebook, or one without cells.
     """
+    if holds_too_much(text):
+        raise SubmissionError(
+            f"The notebook holds more than {MAX_VALUES} values; clear its outputs and hand it in again."
+        )
     try:
         # A lone surrogate is valid in JSON, and nothing that a file can hold.
         content = json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
@@ -94,7 +100,7 @@ def read_submission(text: str) -> NotebookNode:
         raise
     except Exception as error:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SubmissionError(f"The file is not a valid Jupyter notebook ({reason[:200]}).") from None
+        raise SubmissionError(f"The file is not a valid Jupyter notebook ({printable(reason[:200])}).") from None
     if not notebook.cells:
         raise SubmissionError("The notebook has no cells.")
     return notebook
@@ -142,8 +148,8 @@ def _flat(metadata: dict, *names: str) -> dict:
 def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """Return the submission with every cell the set locks as it was released, hidden tests included.
 
-    A deleted test cell comes back where it stood, of a cell that occurs twice the first counts and the others do
-    not run, and cells the set does not know lose their nbgrader metadata.
+    A deleted test cell comes back where it stood, cells that changed places go back to the set's order, of a cell that
+    occurs twice the first counts and the others do not run, and cells the set does not know lose their nbgrader metadata.
 
     Parameters
     ----------
@@ -172,7 +178,8 @@ def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode
         if name not in known:
             cell.metadata.pop("nbgrader", None)
         elif name in seen:
-            notices.append(f"The cell {name!r} occurs more than once; the first counts, the others were not run.")
+            notice = f"The cell {name!r} occurs more than once; the first counts, the others were not run."
+            notices += [notice] if notice not in notices else []
             notebook.cells[index] = nbformat.v4.new_raw_cell(cell.source, id=cell.id)
         else:
             seen[name] = index
@@ -185,6 +192,14 @@ def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode
             f"None of the notebook's cells belongs to {source.metadata['autograder']['problem_set']}. "
             "Hand in the notebook you received, with your answers in it."
         )
+    # A test uses what the locked cells before it define, and asks the student's process for everything else: a locked cell
+    # that a student has moved behind a test would leave its names, the checks themselves, for the student to define.
+    places, order = sorted(seen.values()), [name for name in known if name in seen]
+    if [seen[name] for name in order] != places:
+        own = [notebook.cells[seen[name]] for name in order]
+        for place, cell in zip(places, own, strict=True):
+            notebook.cells[place] = cell
+        notices.append("Cells of the problem set had changed places; they were put back into its order.")
     missing = [name for name in known if name not in seen]
     for name in missing:
         _insert(notebook, name, list(known), copy.deepcopy(known[name]))

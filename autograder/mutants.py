@@ -3,6 +3,12 @@
 Beside the misconceptions, which people thought of, these are made by rule: an operator, a constant, a comparison, an axis
 or a statement of a reference answer is changed, one at a time. A mutant that keeps all points either shows a hole in the
 tests or computes the same; the ones that do are listed with their reason in `mutants.json` beside the bank.
+
+Three changes are never made, because what they change cannot be an answer's value, whatever the tests are:
+
+- a warning is no longer silenced, and no test of the item asks for silence: warnings cost no points;
+- a SymPy symbol has other assumptions: expressions are compared by the names of their symbols;
+- an argument is left out whose value is NumPy's own default.
 """
 
 from __future__ import annotations
@@ -10,12 +16,15 @@ from __future__ import annotations
 import ast
 import copy
 import hashlib
+import inspect
 import json
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from autograder.cell_rules import foreign_names
 from autograder.errors import AutograderError, SubmissionError
@@ -26,8 +35,8 @@ from autograder.proof import deal_out
 from autograder.release import instructor_version, without_hidden_tests
 from autograder.whole_files import write_text
 
-#: Mutants of one answer. A long answer has more; a seeded sample of them is tried.
-MOST = 60
+#: Most mutants of one answer: all that the answers here have. Of a longer one, a seeded sample is tried.
+MOST = 150
 
 _OPERATORS = {
     ast.Add: ast.Sub,
@@ -98,7 +107,7 @@ class Mutant:
     code: str
 
 
-def make_mutants(item: str, answer: str) -> list[Mutant]:
+def make_mutants(item: str, answer: str, *, silence: bool = False) -> list[Mutant]:
     """Make the mutants of an answer.
 
     Parameters
@@ -107,6 +116,8 @@ def make_mutants(item: str, answer: str) -> list[Mutant]:
         grade_id of the answer.
     answer : str
         Its text.
+    silence : bool, default False
+        Whether a test asks that the answer gives no warning.
 
     Returns
     -------
@@ -116,7 +127,7 @@ def make_mutants(item: str, answer: str) -> list[Mutant]:
     tree = _without_docstrings(ast.parse(answer))
     plain = ast.unparse(tree)
     found: dict[str, Mutant] = {}
-    for change, mutated in _mutations(tree):
+    for change, mutated in _mutations(tree, silence):
         try:
             code = ast.unparse(ast.fix_missing_locations(mutated))
             compile(code, "<mutant>", "exec")
@@ -141,11 +152,21 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _mutations(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
+def _mutations(tree: ast.Module, silence: bool) -> Iterator[tuple[str, ast.Module]]:
     """Yield a description and a changed copy of the tree for each possible change."""
     nodes = list(ast.walk(tree))
+    assumptions = {
+        id(inner)
+        for node in nodes
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if _is_assumption(node)
+        for inner in ast.walk(keyword)
+    }
     for index, node in enumerate(nodes):
-        for what, change in _changes(node):
+        if id(node) in assumptions:
+            continue
+        for what, change in _changes(node, silence):
             mutated = copy.deepcopy(tree)
             change(list(ast.walk(mutated))[index])
             yield f"line {getattr(node, 'lineno', 0)}: {what}", mutated
@@ -163,7 +184,28 @@ def _mutations(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
                 yield f"line {statement.lineno}: without `{text[:60]}`", mutated
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
+def _is_assumption(call: ast.Call) -> bool:
+    """Whether the keywords of a call are assumptions on SymPy symbols: `sp.symbols("p", positive=True)`."""
+    return ast.unparse(call.func) in ("sp.symbols", "sp.Symbol")
+
+
+def _matters(call: ast.Call, keyword: ast.keyword, silence: bool) -> bool:
+    """Whether the value of an answer can depend on an argument by name being there."""
+    if keyword.arg is None or _is_assumption(call):
+        return False
+    function = ast.unparse(call.func)
+    if function == "np.errstate":
+        return silence or ast.unparse(keyword.value) != "'ignore'"
+    if not function.startswith("np."):
+        return True
+    try:
+        default = inspect.signature(getattr(np, function.removeprefix("np."))).parameters[keyword.arg].default
+        return ast.literal_eval(keyword.value) != default
+    except (AttributeError, KeyError, TypeError, ValueError):  # a method, no signature, or no plain value
+        return True
+
+
+def _changes(node: ast.AST, silence: bool) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
     """Yield what can be changed in one node, and a function that changes it in a copy."""
 
     def assign(**fields: object) -> Callable[[ast.AST], None]:
@@ -206,7 +248,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
         yield f"{node.id} becomes {_NAMES[node.id]}", assign(id=_NAMES[node.id])
     elif isinstance(node, ast.Call):
         for position, keyword in enumerate(node.keywords):
-            if keyword.arg:
+            if _matters(node, keyword, silence):
                 rest = [k for i, k in enumerate(node.keywords) if i != position]
                 yield f"without {keyword.arg}", assign(keywords=rest)
 
@@ -217,6 +259,13 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
 def mutants_path(problem_set: ProblemSet) -> Path:
     """Return where the results of a set are kept."""
     return problem_set.folder / "mutants.json"
+
+
+def mutants_of(problem_set: ProblemSet, item: str) -> list[Mutant]:
+    """Make the mutants of an item's reference answer."""
+    tests = problem_set.items[item].tests
+    silence = any("gives_silently" in cell.source for cell in problem_set.notebook.cells if grade_id(cell) in tests)
+    return make_mutants(item, problem_set.reference_answers[item], silence=silence)
 
 
 def fingerprints(problem_set: ProblemSet) -> dict[str, str]:
@@ -313,7 +362,7 @@ def _changed(problem_set: ProblemSet) -> dict[str, list[Mutant]]:
     """Return the mutants of those items whose results are not known."""
     known = known_results(problem_set)
     return {
-        item: make_mutants(item, problem_set.reference_answers[item])
+        item: mutants_of(problem_set, item)
         for item, fingerprint in fingerprints(problem_set).items()
         if known.get(item, {}).get("of") != fingerprint
     }

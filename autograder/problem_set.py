@@ -265,6 +265,21 @@ def _read_myst(path: Path) -> NotebookNode:
         raise AutograderError(f"{path} is not a MyST notebook: {error}") from error
 
 
+def problem_set_names(course: Path) -> list[str]:
+    """Return the names of a course's problem sets, sorted, without reading them.
+
+    Raises
+    ------
+    AutograderError
+        The course has none.
+    """
+    solutions = course / "solutions"
+    known = sorted(path.parent.name for path in solutions.glob("*/*.md") if path.stem == path.parent.name)
+    if not known:
+        raise AutograderError(f"{solutions} holds no problem sets; name the course's folder with --course.")
+    return known
+
+
 def find_problem_sets(course: Path, names: list[str] | None = None) -> list[ProblemSet]:
     """Read the problem sets of a course.
 
@@ -282,11 +297,8 @@ def find_problem_sets(course: Path, names: list[str] | None = None) -> list[Prob
     AutograderError
         The course has no problem sets, or one of them is malformed.
     """
-    solutions = course / "solutions"
-    known = sorted(path.parent.name for path in solutions.glob("*/*.md") if path.stem == path.parent.name)
-    if not known:
-        raise AutograderError(f"{solutions} holds no problem sets; name the course's folder with --course.")
+    known = problem_set_names(course)
     for name in names or ():
         if name not in known:
             raise UsageError(f"There is no problem set {name!r}; there are {', '.join(known)}.")
-    return [ProblemSet(solutions / name) for name in known if not names or name in names]
+    return [ProblemSet(course / "solutions" / name) for name in known if not names or name in names]

@@ -31,9 +31,12 @@ def instructor_version(problem_set: ProblemSet) -> NotebookNode:
 
     It is what nbgrader stores in its gradebook as the source cells of an assignment.
     """
-    return _preprocess(
-        problem_set.notebook, LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums
-    )
+    return from_source(problem_set.notebook)
+
+
+def from_source(notebook: NotebookNode) -> NotebookNode:
+    """Return the instructor's version of a source notebook, as one that a class keeps in `source/`."""
+    return _preprocess(notebook, LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums)
 
 
 def student_version(problem_set: ProblemSet) -> NotebookNode:
@@ -43,8 +46,11 @@ def student_version(problem_set: ProblemSet) -> NotebookNode:
 
 def released_texts(notebook: NotebookNode) -> dict[str, str]:
     """Return the text of each cell that has a grade_id, as an instructor's version shows it to students."""
-    shown = _preprocess(notebook, ClearHiddenTests, ClearMarkScheme)
-    return {grade_id(cell): cell.source for cell in shown.cells if grade_id(cell)}
+    named = [cell for cell in notebook.cells if grade_id(cell)]
+    # Only cells with a mark of nbgrader's are shown otherwise than they stand.
+    marked = NotebookNode(cells=[cell for cell in named if "### BEGIN" in cell.source], metadata=notebook.metadata)
+    shown = _preprocess(marked, ClearHiddenTests, ClearMarkScheme)
+    return {grade_id(cell): cell.source for cell in [*named, *shown.cells]}
 
 
 def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:

@@ -28,15 +28,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.class_directory import ClassDirectory, Outcome, Submission
+from autograder.class_directory import MAX_LENGTH, ClassDirectory, Outcome, Submission, folder_problem
 from autograder.errors import AutograderError
 from autograder.whole_files import write_text
 
 #: Columns that hold one value each, which no two students may share.
 UNIQUE = ("student_id", "email", "login", "canvas_id", "canvas_sis_id", "canvas_login", "moodle_username")
 COLUMNS = (*UNIQUE, "first_name", "last_name", "names", "moodle_id")
-#: nbgrader's gradebook holds names and ids of this length.
-MAX_LENGTH = 128
 #: Bytes of the largest table that is read; a roster of ten thousand students has about one million.
 MAX_TABLE_BYTES = 20_000_000
 
@@ -85,19 +83,6 @@ def name_key(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return "".join(character for character in folded if character.isalnum())
-
-
-def folder_problem(name: str) -> str:
-    """Say why a text cannot be the name of a student's folder; nothing where it can."""
-    if not name or name != name.strip():
-        return "is empty, or begins or ends with a space"
-    if name.startswith("."):
-        return "begins with a dot"
-    if any(character in "/\\" or not character.isprintable() for character in name):
-        return "holds a slash or a control character"
-    if len(name) > MAX_LENGTH or len(name.encode()) > 255:
-        return f"is longer than {MAX_LENGTH} characters"
-    return ""
 
 
 @dataclass
@@ -238,6 +223,10 @@ def read_roster(path: Path) -> Roster:
         for name in COLUMNS:
             if name != "names" and len(row[name]) > MAX_LENGTH and name != "moodle_id":
                 raise AutograderError(f"{path}, line {line}: {name} is longer than {MAX_LENGTH} characters.")
+            if name in ("first_name", "last_name", "email") and {"<", ">"} & set(row[name]):
+                raise AutograderError(
+                    f"{path}, line {line}: {name} holds < or >, which nbgrader's formgrader takes for markup."
+                )
         numbers = row["moodle_id"].replace(";", " ").split()
         values = [(name, row[name].casefold()) for name in UNIQUE] + [("moodle_id", number) for number in numbers]
         for key in values:

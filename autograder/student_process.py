@@ -84,6 +84,7 @@ def _warm_shell():
         displayhook_class = Type(_display_hook_class())
 
     shell = Shell.instance(config=config)
+    import contourpy  # noqa: F401 (matplotlib imports it with the first contour)
     import matplotlib.pyplot as plt
     import numpy  # noqa: F401
     import sympy as sp

@@ -31,6 +31,8 @@ MAX_DEPTH = 40
 MAX_DIGITS = 4_000
 
 _HEADER = struct.Struct("!QQ")
+#: Bytes that are sent, and asked for, in one call: most frames are shorter.
+_TOGETHER = 1 << 16
 #: Kinds of array that are numbers or text: boolean, integer, unsigned, float, complex, text, bytes, times.
 _KINDS = "biufcUSmM"
 
@@ -68,6 +70,7 @@ class Connection:
 
     def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES):
         self.socket, self.most = end, most
+        self._received = bytearray()  # what came with an earlier part of a frame
 
     def send(self, message: Any, buffers: list = (), deadline: float | None = None) -> None:
         """Send one frame.
@@ -87,10 +90,12 @@ class Connection:
             The other end is gone or does not read.
         """
         document = json.dumps([message, [len(part) for part in buffers]], separators=(",", ":")).encode()
-        self._deadline(deadline)
+        size = sum(len(part) for part in buffers)
+        parts = [_HEADER.pack(len(document), size) + document, *buffers]
+        if size <= _TOGETHER:
+            parts = [b"".join(parts)]
         try:
-            self.socket.sendall(_HEADER.pack(len(document), sum(len(part) for part in buffers)) + document)
-            for part in buffers:
+            for part in parts:
                 self._deadline(deadline)
                 self.socket.sendall(part)
         except TimeoutError:
@@ -142,12 +147,12 @@ class Connection:
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))
 
     def _exactly(self, count: int, deadline: float | None) -> bytearray:
-        received = bytearray()
+        received = self._received
         while len(received) < count:
             self._deadline(deadline)
             try:
                 # The buffer grows with what arrives: a header that lies about its length takes no memory.
-                part = self.socket.recv(min(count - len(received), 1 << 20))
+                part = self.socket.recv(min(max(count - len(received), _TOGETHER), 1 << 20))
             except TimeoutError:
                 raise DeadlineError("no answer in time") from None
             except OSError:
@@ -157,6 +162,10 @@ class Connection:
             received += part
             if deadline is not None and time.monotonic() > deadline:
                 raise DeadlineError("no answer in time")
+        if len(received) > count:
+            received, self._received = received[:count], received[count:]
+        else:
+            self._received = bytearray()
         return received
 
 

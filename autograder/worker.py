@@ -6,7 +6,9 @@ trusted; everything hostile is on the far side of the sandbox.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -53,15 +55,10 @@ class WarmProcess:
         self.uid = USER_IDS[(16 * os.getppid() + number) % len(USER_IDS)] if os.geteuid() == 0 else None
         self.process: subprocess.Popen | None = None
         self.requests: socket.socket | None = None
+        self.up = False
 
     def start(self) -> None:
-        """Start it, unless it runs.
-
-        Raises
-        ------
-        RuntimeError
-            It does not come up.
-        """
+        """Start it, unless it runs; it takes a second or two to come up."""
         if self.process is not None and self.process.poll() is None:
             return
         mine, theirs = socket.socketpair()
@@ -75,17 +72,30 @@ class WarmProcess:
             stderr=subprocess.PIPE,
         )
         theirs.close()
-        mine.settimeout(START)
+        self.requests, self.up = mine, False
+
+    def wait(self) -> None:
+        """Wait until it is up.
+
+        Raises
+        ------
+        RuntimeError
+            It does not come up.
+        """
+        self.start()
+        if self.up:
+            return
+        self.requests.settimeout(START)
         try:
-            ready = mine.recv(5)
+            ready = self.requests.recv(5)
         except OSError:
             ready = b""
         if ready != b"ready":
             self.process.kill()
             text = self.process.stderr.read(4000).decode(errors="replace").strip()
             raise RuntimeError(f"the sandbox did not start: {text.splitlines()[-1] if text else 'no reason given'}")
-        mine.settimeout(None)
-        self.requests = mine
+        self.requests.settimeout(None)
+        self.up = True
 
     def stop(self) -> None:
         """End it, and with it everything in the sandbox."""
@@ -118,7 +128,7 @@ class WarmProcess:
         tuple of (socket.socket, list of Connection)
             The control socket, whose closing ends the submission, and the connections to its processes.
         """
-        self.start()
+        self.wait()
         pairs = [socket.socketpair() for _ in range(count + 2)]
         task = {"limits": asdict(limits), "seed": seed, "uid": self.uid, "directory": directory}
         socket.send_fds(self.requests, [json.dumps(task).encode()], [theirs.fileno() for _, theirs in pairs])
@@ -181,6 +191,7 @@ class Worker:
             result = {
                 "failed": "The submission could not be judged: what it answered kept the examiner busy for too long."
             }
+        _import(result.pop("imported", []))
         if "failed" in result and report.get("reason") == "memory":
             result["failed"] = f"The notebook used more than {limits.memory >> 20} MB of memory."
         if report.get("reason") == "isolation":
@@ -213,8 +224,10 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
             if first != {"ready": True}:
                 result = {"broken": f"a submission could not be shut in: {str(first)[:300]}"}
             else:
+                loaded = set(sys.modules)
                 graded, notices, behaviour = examine(notebook, connections, limits)
                 result = {"notebook": graded, "notices": notices, "behaviour": behaviour}
+                result["imported"] = sorted(set(sys.modules) - loaded)
         except SubmissionError as error:
             result = {"failed": str(error)}
         except WireError:
@@ -228,6 +241,15 @@ def _be_examiner(notebook: nbformat.NotebookNode, connections: list[Connection],
         os.write(writing, json.dumps({"failed": reason}).encode())
     finally:
         os._exit(0)
+
+
+def _import(names: list[str]) -> None:
+    """Import what a set's tests made an examiner import, so that the next ones find it."""
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if names:
+        gc.freeze()
 
 
 def _read(reading: int, deadline: float) -> dict | None:
@@ -253,11 +275,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when work ends
     parent = Connection(socket.socket(fileno=int(sys.argv[1])), MAX_TRUSTED_BYTES)
     worker = Worker(WarmProcess(Sandbox(sys.argv[3] or None), int(sys.argv[2])))
-    worker.warm.start()
-    # What test cells import is imported once, here, and inherited by each examiner.
+    worker.warm.start()  # and while it imports what students use,
+    # what test cells import is imported once, here, and inherited by each examiner.
     import sympy as sp
 
     sp.N(sp.log(sp.Rational(1, 3)), 40)
+    nbformat.v4.new_output("stream")  # compiles the schema of outputs
     gc.collect()
     gc.freeze()
     parent.send({"up": True})

@@ -48,7 +48,11 @@ def markdown_of(site: Path, page: str) -> str:
 @pytest.mark.parametrize("page", chapters())
 def test_a_chapter_offers_its_notebook_below_its_title_and_in_the_menu(site, page):
     html = html_of(site, page)
-    links = [link for link in html.select("a[href$='.ipynb']") if not link.find_parent(class_="problem-sets")]
+    links = [
+        link
+        for link in html.select("a[href$='.ipynb']:not(.in-browser)")
+        if not link.find_parent(class_="problem-sets")
+    ]
     assert len(links) == 2, f"{page}: offers {[link['href'] for link in links]}"
     for link in links:
         assert (site / page).parent.joinpath(link["href"]) == file_of(site, page)

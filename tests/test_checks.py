@@ -1,5 +1,6 @@
 """The functions by which test cells judge: every right form passes, every wrong one is told why, hidden ones tell nothing."""
 
+import sys
 import warnings
 from fractions import Fraction
 from types import SimpleNamespace
@@ -164,6 +165,283 @@ def test_a_changed_argument_is_noticed_and_spoils_no_other_check(check):
     check(lambda x: 2 * x).keeps_arguments(given)
 
 
+# ---- each way of judging: right answers in every accepted form, and each kind of wrong one with its message
+
+EXPECTED = {"w": [1.0, 2.0], "b": 3.0}
+SHAPES = {"w": (2,), "b": ()}
+
+#: A way of judging, and what it asks for: what follows holds of all of them.
+WAYS = {
+    "gives": 2.0,
+    "gives_exactly": 2.0,
+    "gives_no_minus_zero": 2.0,
+    "gives_integers": 2,
+    "gives_silently": 2.0,
+    "gives_soon": 2.0,
+    "gives_bool": True,
+    "gives_parts": EXPECTED,
+    "gives_entries": EXPECTED,
+    "gives_entries_of_shape": SHAPES,
+}
+SAYS_FIRST = "Look again at what doubling means (chapter Doubling)."
+
+
+@pytest.mark.parametrize(("way", "expected"), WAYS.items())
+def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(check, way, expected):
+    def stub(x):
+        raise NotImplementedError
+
+    def broken(x):
+        raise KeyError("x")
+
+    def judged(function, **options):
+        return message(getattr(check(function, **options), way), expected, 1)
+
+    assert judged(stub) == "double: not attempted."
+    assert judged(lambda x: None) == "double returned None: is a return statement missing?"
+    wanted = "True" if way == "gives_bool" else "a result: this input is valid"
+    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{SAYS_FIRST}"
+    assert "(type str)" in judged(lambda x: "text")
+    assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
+
+
+@pytest.mark.parametrize("answer", [True, np.True_, np.array([1, 2]).any()])
+def test_a_truth_value_passes_in_every_form(check, answer):
+    check(lambda x: answer).gives_bool(True, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "received", "expected"),
+    [
+        (False, "double(0) returned False", "True"),
+        (np.False_, "double(0) returned False", "True"),
+        (1, "double(0) returned 1 (type int)", "True or False"),
+        ("True", "double(0) returned 'True' (type str)", "True or False"),
+        ([True], "double(0) returned [True] (type list)", "True or False"),
+    ],
+)
+def test_what_is_not_the_truth_value_is_told(check, answer, received, expected):
+    text = message(check(lambda x: answer).gives_bool, True, 0)
+    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+def test_a_warning_matters_only_where_silence_is_asked_for(check, capsys):
+    def loud(x):
+        warnings.warn("careful", RuntimeWarning, stacklevel=1)
+        return 2 * x
+
+    assert "double(1) gave RuntimeWarning: careful.\nExpected: no warning." in message(check(loud).gives_silently, 2, 1)
+    check(loud).gives(2, 1)
+    check(lambda x: 2 * x).gives_silently([2, 4], np.array([1, 2]))
+    assert "returned 2.\nExpected: 3." in message(check(lambda x: 2 * x).gives_silently, 3, 1)
+    assert "careful" not in message(check(loud, hidden=True).gives_silently, 2, 1)
+
+
+@pytest.mark.parametrize("whole", [tuple, list])
+@pytest.mark.parametrize("w", [[1, 2], (1.0, 2.0), np.array([1.0, 2.0 + 1e-10]), [Fraction(1), Fraction(2)]])
+@pytest.mark.parametrize("b", [3, np.float64(3), np.array(3.0)])
+def test_right_parts_pass_in_every_form(check, whole, w, b):
+    check(lambda x: whole([w, b])).gives_parts(EXPECTED, 0)
+
+
+def test_a_part_that_is_not_asked_for_may_be_anything(check):
+    check(lambda x: ([1, 2], object())).gives_parts({"w": [1, 2], "cache": None}, 0)
+    assert "double(0): w is 2 at index 0" in message(
+        check(lambda x: ([2, 2], object())).gives_parts, {"w": [1, 2], "cache": None}, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "received", "expected"),
+    [
+        (np.array([1.0, 2.0]), "double(0) returned [1, 2] (type ndarray of float64)", "2 parts, (w, b)"),
+        (([1, 2],), "double(0) returned 1 parts", "2 parts, (w, b)"),
+        (([1, 2], 3, 4), "double(0) returned 3 parts", "2 parts, (w, b)"),
+        (("one", 3), "double(0): w is 'one' (type str)", "a real number, or an array of real numbers"),
+        (([1, 2], None), "double(0): b is None (type NoneType)", "a real number, or an array of real numbers"),
+        (([[1, 2]], 3), "double(0): w is an array of shape (1, 2)", "an array of shape (2,)"),
+        (([1, 2], [3]), "double(0): b is an array of shape (1,)", "a single number"),
+        ((3, [1, 2]), "double(0): w is a single number", "an array of shape (2,)"),
+        (([1, 2.5], 3), "double(0): w is 2.5 at index 1", "2 there"),
+        (([1, np.nan], 3), "double(0): w is nan at index 1", "2 there"),
+        (([1, 2], np.float32(3.3)), "double(0): b is 3.3 (computed in float32; use float64)", "3"),
+    ],
+)
+def test_what_is_wrong_with_the_parts_is_told(check, answer, received, expected):
+    text = message(check(lambda x: answer).gives_parts, EXPECTED, 0)
+    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+@pytest.mark.parametrize("w", [[1, 2], (1.0, 2.0), np.array([1.0, 2.0 + 1e-10]), [Fraction(1), Fraction(2)]])
+@pytest.mark.parametrize("more", [{}, {"unasked": "anything"}])
+def test_right_entries_pass_in_every_form(check, w, more):
+    check(lambda x: {"b": 3, "w": w} | more).gives_entries(EXPECTED, 0)
+    check(lambda x: {"b": 3, "w": w} | more).gives_entries_of_shape(SHAPES, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "received", "expected"),
+    [
+        ([1, 2], "double(0) returned [1, 2] (type list)", "a dict with the keys 'w', 'b'"),
+        ({"w": [1, 2], "db": 3}, "double(0) returned a dict with 'w', 'db'", "the keys 'w', 'b'"),
+        ({}, "double(0) returned a dict with no keys", "the keys 'w', 'b'"),
+        ({"w": "one", "b": 3}, "double(0)['w'] is 'one' (type str)", "a real number, or an array of real numbers"),
+        ({"w": [1, 2], "b": True}, "double(0)['b'] is True (type bool)", "a real number, or an array of real numbers"),
+        ({"w": [[1], [2]], "b": 3}, "double(0)['w'] is an array of shape (2, 1)", "an array of shape (2,)"),
+        ({"w": [1, 2], "b": [3]}, "double(0)['b'] is an array of shape (1,)", "a single number"),
+        ({"w": [1, 2], "b": 3.5}, "double(0)['b'] is 3.5", "3"),
+        ({"w": [1, np.nan], "b": 3}, "double(0)['w'] is nan at index 1", "2 there"),
+    ],
+)
+def test_what_is_wrong_with_the_entries_is_told(check, answer, received, expected):
+    text = message(check(lambda x: answer).gives_entries, EXPECTED, 0)
+    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+def test_entries_are_compared_with_the_tolerances_of_the_contract(check):
+    check(lambda x: {"w": [1 + 9e-10, 2], "b": 3}).gives_entries(EXPECTED, 0)
+    assert "1.000000003" in message(check(lambda x: {"w": [1 + 3e-9, 2], "b": 3}).gives_entries, EXPECTED, 0)
+
+
+def test_entries_of_a_shape_come_back_as_arrays_of_floats(check):
+    arrays = check(lambda x: {"w": [1, 2], "b": Fraction(3), "more": "words"}).gives_entries_of_shape(
+        {"w": (2,), "b": None}, 0
+    )
+    assert list(arrays) == ["w", "b"]
+    assert arrays["w"].dtype == arrays["b"].dtype == float
+    assert arrays["w"].tolist() == [1.0, 2.0]
+    assert check(lambda x: {"w": np.ones((4, 5))}).gives_entries_of_shape({"w": None}, 0)["w"].shape == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "received", "expected"),
+    [
+        ([1, 2], "double(0) returned [1, 2] (type list)", "a dict with the keys 'w', 'b'"),
+        ({"w": [1, 2]}, "double(0) returned {'w': [1, 2]} (type dict)", "a dict with the keys 'w', 'b'"),
+        ({"w": "one", "b": 3}, "double(0)['w'] is 'one' (type str)", "a finite number, or an array of finite numbers"),
+        (
+            {"w": [1, 2], "b": np.inf},
+            "double(0)['b'] is inf (type float)",
+            "a finite number, or an array of finite numbers",
+        ),
+        ({"w": [1, 2, 3], "b": 3}, "double(0)['w'] is an array of shape (3,)", "an array of shape (2,)"),
+        ({"w": [1, 2], "b": [3]}, "double(0)['b'] is an array of shape (1,)", "a single number"),
+    ],
+)
+def test_what_is_wrong_with_the_shapes_of_entries_is_told(check, answer, received, expected):
+    text = message(check(lambda x: answer).gives_entries_of_shape, SHAPES, 0)
+    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+@pytest.mark.parametrize(
+    ("way", "expected", "answer"),
+    [
+        ("gives_parts", EXPECTED, ([1, 2], 3)),
+        ("gives_entries", EXPECTED, {"w": [1, 2], "b": 3}),
+        ("gives_entries_of_shape", SHAPES, {"w": [1, 2], "b": 3}),
+    ],
+)
+def test_a_warning_beside_right_parts_and_entries_is_reported(check, capsys, way, expected, answer):
+    def loud(x):
+        warnings.warn("careful", RuntimeWarning, stacklevel=1)
+        return answer
+
+    getattr(check(loud), way)(expected, 0)
+    assert capsys.readouterr().out == "Note (no points lost): double(0) gave RuntimeWarning: careful.\n"
+    getattr(check(loud, hidden=True), way)(expected, 31337)
+    assert capsys.readouterr().out == "Note (no points lost): double gave a warning in a hidden test.\n"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still but for what a test adds to it, so that no verdict depends on the machine."""
+    now = SimpleNamespace(seconds=1000.0)
+    monkeypatch.setattr("time.perf_counter", lambda: now.seconds)
+    return now
+
+
+def test_a_result_is_soon_within_the_bound_and_late_beyond_it(check, clock):
+    def taking(seconds):
+        def function(x):
+            clock.seconds += seconds
+            return 2 * x
+
+        return function
+
+    many = np.ones(1000)
+    check(taking(19)).gives_soon(2 * many, many)
+    text = message(check(taking(21)).gives_soon, 2 * many, many)
+    assert text.startswith("double(an array of shape (1000,)) took more than 20 s.\nExpected: a result in a small part")
+    assert "shape" not in message(check(taking(21), hidden=True).gives_soon, 2 * many, many)
+
+
+def test_a_slow_machine_makes_the_bound_wider(check, clock):
+    class Heavy(list):
+        """An argument over which a pass of NumPy takes a second."""
+
+        def __array__(self, dtype=None, copy=None):
+            clock.seconds += 1
+            return np.array([1.0, 2.0])
+
+    def function(x):
+        clock.seconds += 60
+        return [2.0, 4.0]
+
+    check(function).gives_soon([2.0, 4.0], Heavy([1.0, 2.0]))
+    assert "took more than 20 s" in message(check(function).gives_soon, [2.0, 4.0], [1.0, 2.0])
+
+
+def test_a_wrong_result_is_wrong_however_soon_it_comes(check, clock):
+    assert "returned 3 at index 0.\nExpected: 2 there" in message(
+        check(lambda x: 3 * x).gives_soon, [2, 4], np.array([1, 2])
+    )
+    assert "an array of shape (1,)" in message(check(lambda x: [2.0]).gives_soon, 2.0, 1)
+
+
+def test_a_loop_over_samples_is_found_by_its_steps(check):
+    def looped(x):
+        return np.array([2 * value for value in x])
+
+    few, many = (np.ones(10),), (np.ones(1000),)
+    check(lambda x: 2 * x).steps_do_not_grow(few, many)
+    text = message(check(looped).steps_do_not_grow, few, many)
+    assert text.startswith("double([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) and double(an array of shape (1000,)) took ")
+    assert "let NumPy loop over the samples" in text
+    message(check(looped).steps_do_not_grow, few, (np.ones(40),))
+
+    def wasteful(x):
+        for _ in range(5000 if len(x) == 10 else 0):
+            pass
+        return looped(x)
+
+    assert "let NumPy loop over the samples" in message(check(wasteful).steps_do_not_grow, few, many)
+    check(lambda x: 2 * x).steps_do_not_grow(few, many, 2 * np.ones(1000))
+    assert "double(" in message(check(lambda x: 0 * x).steps_do_not_grow, few, many, 2 * np.ones(1000))
+    assert "1000" not in message(check(looped, hidden=True).steps_do_not_grow, few, many)
+
+
+def test_steps_are_counted_of_a_function_that_gives_a_result(check):
+    def stub(x):
+        raise NotImplementedError
+
+    assert message(check(stub).steps_do_not_grow, (1,), (2,)) == "double: not attempted."
+    assert "double(1) raised ZeroDivisionError" in message(check(lambda x: x / 0).steps_do_not_grow, (1,), (2,))
+
+    def untraced(x):
+        sys.settrace(None)
+        return 2 * x
+
+    assert "could not be counted" in message(check(untraced).steps_do_not_grow, (1,), (2,))
+
+
+def test_long_texts_are_cut(check):
+    def wordy(x):
+        raise RuntimeError("x" * 200)
+
+    assert "RuntimeError: " + "x" * 159 + "….\n" in message(check(wordy).gives, 1, 0)
+    assert "returned '" + "x" * 58 + "… (type str)" in message(check(lambda x: "x" * 200).gives, 1, 0)
+
+
 # ---- hidden checks give the idea and nothing else
 
 
@@ -230,6 +508,36 @@ def test_every_equivalent_form_is_right(judge, answer):
     judge(answer)
 
 
+@pytest.mark.parametrize("answer", [2, sp.Integer(2), Fraction(4, 2), sp.Symbol("p") - sp.Symbol("p") + 2])
+def test_a_right_number_is_an_expression_too(checks, answer):
+    checks.check_expression(lambda: answer, "top", sp.Integer(2), [{"p": 1}], "the top", "chapter Entropy")
+
+
+def test_values_at_the_points_may_stand_for_the_right_expression(checks):
+    points = [{"p": sp.Rational(1, 4)}, {"p": sp.Rational(1, 2)}]
+
+    def judged(answer):
+        return checks.check_expression(
+            lambda: answer, "slope", ["0.1", sp.Rational(1, 5)], points, "the slope", "chapter Entropy"
+        )
+
+    assert judged(2 * P / 5) == [sp.N("0.1", 40), sp.N(sp.Rational(1, 5), 40)]
+    assert "At p = 1/2, slope is 0.100000000.\nExpected: 0.200000000." in message(judged, sp.Rational(1, 10))
+
+
+def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(checks):
+    def judged(answer, **options):
+        checks.check_expression(lambda: answer, "top", sp.Rational(1, 3), [{}], "the top", "chapter Entropy", **options)
+
+    judged(1 / 3, exact=False)
+    judged(sp.Float("0.3333333331"), exact=False)
+    assert "top is 0.333333335" in message(judged, sp.Float("0.333333335"), exact=False)
+    assert "top is 0.333333333, a float" in message(judged, 1 / 3)
+    assert "contains the float" in message(judged, sp.Float("0.3333333333"))
+    assert "top is 0.333333333" in message(judged, sp.Rational(1, 3) + sp.Rational(1, 10**29))
+    judged(sp.Rational(1, 3) + sp.Rational(1, 10**31))
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -244,6 +552,8 @@ def test_every_equivalent_form_is_right(judge, answer):
         (sp.Symbol("q") + RIGHT, "contains the symbol q"),
         ("log2((1-p)/p)", "SymPy expression"),
         ([RIGHT], "Take the element"),
+        (RIGHT / (P - P), "has no numerical value"),
+        (sp.Integral(sp.Function("f")(P), P), "has no numerical value"),
     ],
 )
 def test_a_wrong_expression_is_told_why(judge, answer, says):

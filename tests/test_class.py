@@ -382,6 +382,9 @@ def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, w
     class Broken:
         name = "broken"
 
+        def start(self, jobs):
+            pass
+
         def __call__(self, notebook):
             executed = executor(notebook)
             for cell in executed.notebook.cells:

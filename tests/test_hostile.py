@@ -20,7 +20,7 @@ from autograder.feedback import ConcealHiddenTests
 from autograder.grading import grade, read_submission
 from autograder.isolation import Limits
 from autograder.problem_set import answered, grade_id
-from autograder.release import student_version
+from autograder.release import from_source, student_version, without_hidden_tests
 from autograder.sandbox import require_sandbox
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
@@ -236,7 +236,7 @@ def metadata_that_is_deep(notebook):
 
 
 def metadata_that_is_large(notebook):
-    notebook.metadata["large"] = [{}] * 1_000_000
+    notebook.metadata["large"] = [{}] * 100_000
 
 
 def metadata_that_steers(notebook):
@@ -314,15 +314,21 @@ def test_attack_on_the_format(change, engines, source, warmup, released):
         (lambda n: many_cells(n) or json.dumps(n), "more than 2000 cells"),
         (lambda n: one_long_line(n) or json.dumps(n), "more than 500000 characters"),
         (lambda n: json.dumps(n)[:-1] + ', "a": ' + "[" * 900 + "]" * 900 + "}", "not a"),
-        (lambda n: '{"nbformat": 4, "cells": ' + "[" * 500_000, "JSON"),
+        (lambda n: '{"nbformat": 4, "cells": ' + "[" * 200_000, "JSON"),
         (lambda n: json.dumps(n).replace('"nbformat_minor": 5', '"nbformat_minor": ' + "9" * 5000), "JSON"),
         (lambda n: json.dumps({**n, "cells": [{**n.cells[0], "metadata": {"a": float("nan")}, "id": 7}]}), "not a valid"),
+        (lambda n: json.dumps({**n, "nbformat": 3, "worksheets": [{"cells": [{}] * 400_000}]}), "more than 300000 values"),
+        (lambda n: json.dumps({**n, "cells": [{"source": [""] * 400_000}]}), "more than 300000 values"),
+        (lambda n: json.dumps({**n, "metadata": {"a": "," * 400_000 + '"[{'}, "cells": []}), "no cells"),
+        (lambda n: json.dumps({**n, "\x1b[2J": 1}), r"unexpected\)|was unexpected"),
     ],
-    ids=["many cells", "a long line", "deep JSON", "JSON without an end", "a huge number", "an id that is a number"],
+    ids=["many cells", "a long line", "deep JSON", "JSON without an end", "a huge number", "an id that is a number",
+         "many empty cells", "many empty lines", "commas in a text", "a key that moves the cursor"],
 )  # fmt: skip
 def test_a_file_that_is_no_reasonable_notebook_is_refused(released, make, says):
-    with pytest.raises(SubmissionError, match=says):
+    with pytest.raises(SubmissionError, match=says) as refused:
         read_submission(make(copy.deepcopy(released)))
+    assert str(refused.value).isprintable()
 
 
 # ---- attacks on tests as other sets have them
@@ -349,6 +355,69 @@ def outcomes(engine, student, tests, support=""):
             ]
             found.append(errors[0] if errors else None)
     return found
+
+
+def small_set():
+    """Return a set whose test judges by a function of a locked cell, as most sets do; and a released copy of it."""
+    support, hidden = {"grade": False}, "### BEGIN HIDDEN TESTS\njudge(twice(3), 6)\n### END HIDDEN TESTS"
+    solution = {"grade": False, "solution": True, "locked": False}
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            cell("def judge(value, right):\n    assert value == right, 'wrong'", "checks", nbgrader=support),
+            cell("### BEGIN SOLUTION\ndef twice(x): return 2 * x\n### END SOLUTION", "twice", nbgrader=solution),
+            cell("judge(twice(2), 4)", "twice-values"),
+            cell(f"# other values\n{hidden}", "twice-hidden"),
+        ],
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "autograder": {"problem_set": "small"},
+        },
+    )
+    source = from_source(notebook)
+    return source, without_hidden_tests(source)
+
+
+def moved(notebook, name, place):
+    """Move a cell of the notebook."""
+    found = next(cell for cell in notebook.cells if grade_id(cell) == name)
+    notebook.cells.remove(found)
+    notebook.cells.insert(place, found)
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [[("checks", 4)], [("checks", 3)], [("twice-hidden", 0), ("twice-values", 0)], [("checks", 4), ("twice", 4)]],
+    ids=str,
+)
+def test_attack_by_moving_cells(engines, moves):
+    """Behind the tests that use it, a locked cell leaves its names for the submission to define: its own judge."""
+    source, notebook = small_set()
+    for name, place in moves:
+        moved(notebook, name, place)
+    forged = "def judge(value, right): return None\ndef twice(x): return 0"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(forged))
+    graded = grade(source, read_submission(json.dumps(notebook)), engines[False])
+    assert graded.scores == {"twice-values": 0.0, "twice-hidden": 0.0}
+    assert "changed places" in " ".join(graded.notices)
+    honest = answered(small_set()[1], {"twice": "def twice(x): return x + x"})
+    for name, place in moves:
+        moved(honest, name, place)
+    assert grade(source, read_submission(json.dumps(honest)), engines[False]).score == 2.0
+
+
+def test_a_students_test_learns_nothing_from_the_name_of_a_candidate(engines):
+    test = (
+        "def right(x): return x\ndef wrong(x): return -x\n"
+        "assert judge(right) is True and judge(wrong) is False"
+    )  # fmt: skip
+    by_name = (
+        "def judge(candidate):\n"
+        "    told = [candidate.__name__, candidate.__qualname__, repr(candidate), str(getattr(candidate, '__dict__', ''))]\n"
+        "    return not any('wrong' in text for text in told)"
+    )
+    (found,) = outcomes(engines[False], by_name, [(test, {})])
+    assert found is not None
+    assert outcomes(engines[False], "def judge(candidate): return candidate(1) == 1", [(test, {})]) == [None]
 
 
 HIJACK = wiring.HIJACK
@@ -439,6 +508,50 @@ def test_attack_on_the_counting_of_steps(engines, course, before, after):
     assert "could not be counted" in found[1] or "lines and calls" in found[1]
 
 
+HUSH = (
+    "[setattr(c, 'cell_contents', 3) for c in __import__('sys').gettrace().__closure__ if type(c.cell_contents) is int]"
+)
+SET = "for c in cells:\n        if type(c.cell_contents) is int: c.cell_contents = 3"
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        ("import numpy as np", f'np.testing.runstring("{HUSH}", {{}})'),
+        ("import numpy as np", f'np.testing.measure("{HUSH}")'),
+        ("from numpy.testing import *", f'measure("{HUSH}")'),
+        (f'import typing\nclass A: x: "{HUSH} and int"', "typing.get_type_hints(A)"),
+        ("import functools\n@functools.singledispatch\ndef g(x): pass", f'\n    @g.register\n    def _(x: "{HUSH} and int"): pass'),
+        (
+            "import string, numpy as np\nF, t = string.Formatter(), np.testing.assert_allclose\n"
+            "S = F.get_field('0.__globals__[sys]', (t,), {})[0]",
+            f"cells = F.get_field('0.__closure__', (S.gettrace(),), {{}})[0]\n    {SET}",
+        ),
+        (
+            "import functools, numpy as np\ngot = []\nclass C:\n    def __setattr__(self, name, value): got.append(value)\n"
+            "functools.update_wrapper(C(), np.testing.assert_allclose, assigned=('__globals__',), updated=())\nS = got[0]['sys']",
+            "functools.update_wrapper(C(), S.gettrace(), assigned=('__closure__',), updated=())\n    cells = got[-2]\n    "
+            + SET,
+        ),
+        (
+            "import numpy as np\nmatch np.testing.assert_allclose:\n    case object(__globals__=g): S = g['sys']",
+            f"match S.gettrace():\n        case object(__closure__=cells): pass\n    {SET}",
+        ),
+        # Ways to what lies below: attributes that texts name, memory at an address, a file that Python imports.
+        ("import copy\nclass P:\n    def __reduce_ex__(self, p): return (lambda: P, (), (None, {'x': 5}))\ncopy.copy(P())", "pass"),
+        ("import numpy as np\nX = type('X', (), {'__array_interface__': {}})", "pass"),
+        ("class X:\n    @property\n    def __array_interface__(self): return {}", "pass"),
+        ("import numpy as np\nnp.savetxt('../evil.py', ['x = 1'], fmt='%s')", "pass"),
+    ],
+)  # fmt: skip
+def test_attack_on_the_counting_through_the_modules_that_may_be_used(engines, course, head, after):
+    support = (course / "solutions" / "checks.py").read_text()
+    loop = LOOP.removeprefix("import sys\n").replace("BEFORE", "pass").replace("AFTER", after)
+    (found,) = outcomes(engines[False], f"{head}\n{loop}", [(COUNTED, {})], support=support)
+    assert found is not None
+    assert "could not be counted" in found[1]
+
+
 def test_plain_code_is_counted(engines, course):
     support = (course / "solutions" / "checks.py").read_text()
     student = """
@@ -449,6 +562,9 @@ class Model:
         self._weights = np.random.default_rng(0).normal(size=n)
     def __len__(self):
         return self._weights.shape[0]
+    def __radd__(self, other):
+        return other if type(other) is Model else self
+def measure(string): return string
 def _helper(x, axis=-1):
     return np.trace(np.outer(x[:3], x[:3])) + x.copy().sum(axis=axis)
 def f(x):

@@ -82,3 +82,30 @@ def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, unint
     assert main(["grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]) == 0
     assert contents(root) == contents(whole)
     assert graded_texts(root) == graded_texts(whole)
+
+
+def test_a_killed_run_has_taken_late_points_from_all_that_it_graded(ungraded, tmp_path):
+    """What was graded before the kill may be exported as it is: with its penalty."""
+    root = tmp_path / "class"
+    shutil.copytree(ungraded, root)
+    directory = ClassDirectory(root)
+    directory.prepare()
+    with open(root / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.write("c.LateSubmissionPlugin.penalty_method = 'zero'\n")
+    (root / "due.csv").write_text("assignment,due\nps0-warmup,2026-10-12T09:00Z\n", encoding="utf-8")
+    for folder in (root / "submitted").glob("*/ps0-warmup"):
+        (folder / "timestamp.txt").write_text("2026-10-12 10:00:00 UTC\n", encoding="utf-8")
+    command = [sys.executable, "-m", "autograder", "grade", "ps0-warmup", "--class", str(root), "--jobs", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and not list((root / "autograded").glob("*/*/outcome.json")):
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    graded = directory.outcomes(["ps0-warmup"])
+    assert graded
+    with Gradebook(directory.database_url) as gradebook:
+        for submission in graded:
+            found = gradebook.find_submission("ps0-warmup", submission.student)
+            assert found.late_submission_penalty == found.score, submission

@@ -6,6 +6,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from problem_sets import released
 SETS = "book/practice/problem-sets"
 PHONE = {"width": 360, "height": 800}
 DESK = {"width": 1280, "height": 900}
+PATIENCE = 120_000  # milliseconds that a busy machine may take to show a page
 CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
 
 
@@ -31,9 +34,9 @@ def whole_site(site: Path) -> list[str]:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files without a word, under a path of its own as a project's site on GitHub has it."""
+    """Serves files without a word, two folders below the server's root: a site may lie anywhere."""
 
-    PREFIX = "/course/"
+    PREFIX = "/a/b/"
 
     def translate_path(self, path: str) -> str:
         if not path.startswith(self.PREFIX):
@@ -67,6 +70,23 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
+def opened(address, browser):
+    """Open a page of the site in a window of its own."""
+    contexts = []
+
+    def open_page(name: str, viewport: dict = DESK, **options):
+        contexts.append(browser.new_context(viewport=viewport, **options))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
+        page.goto(f"{address}{name}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
 class Visit:
     """A page in a browser, with what it asked for and what it complained of."""
 
@@ -76,6 +96,7 @@ class Visit:
         self.complaints: list[str] = []
         page.on("request", lambda request: self.requested.append(request.url))
         page.on("response", self._note_answer)
+        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url} ({request.failure})"))
         page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
         page.on("console", self._note_message)
         page.goto(f"{address}{name}.html")
@@ -97,11 +118,14 @@ def findings(site, address, browser) -> dict[str, dict]:
 
     found = {}
     light = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
+    light.set_default_timeout(PATIENCE)
+    kinds: set[str] = set()  # of elements that a keyboard has reached on an earlier page
     for name in whole_site(site):
         page = light.new_page()
         visit = Visit(page, address, name)
         one = found[name] = {}
         one["coloured formulas"] = page.locator(".katex-html [style*='color']").count()
+        one["pictures without a picture"] = blank_pictures(page)
         page.set_viewport_size(PHONE)
         one["wider than a phone"] = page.evaluate(WIDER)
         page.set_viewport_size(DESK)
@@ -114,6 +138,8 @@ def findings(site, address, browser) -> dict[str, dict]:
         page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
         colours = {**options, "runOnly": ["color-contrast", "link-in-text-block"]}
         one["dark"] = violations(Axe().run(page, options=colours))
+        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+        one["keyboard"] = keyboard_faults(page, kinds)
         one["elsewhere"] = [url for url in visit.requested if not url.startswith((address, "data:"))]
         one["complaints"] = visit.complaints
         page.close()
@@ -121,12 +147,26 @@ def findings(site, address, browser) -> dict[str, dict]:
     return found
 
 
-# The elements that make a page wider than its window, outermost first.
+def blank_pictures(page) -> list[str]:
+    """The pictures that cannot be shown, those further down included, which wait until a reader comes near."""
+    page.evaluate("[...document.images].forEach(picture => { picture.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every(picture => picture.complete)", polling=50)
+    return page.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(picture => picture.src)")
+
+
+# What reaches beyond the window with everything unfolded, and not in a box of its own that scrolls; copies of formulas for
+# assistive technology and the strokes of roots, which are drawn long and shown short, apart.
 WIDER = """() => {
+    document.querySelectorAll("main details").forEach(fold => { fold.open = true; });
+    document.querySelectorAll("main .toggle-hidden").forEach(fold => { fold.classList.remove("toggle-hidden"); });
     const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    return [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > width + 1)
-        .slice(0, 5).map(e => e.outerHTML.slice(0, 120));
+    const scrolls = e => e !== document.body && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    const beyond = [...document.querySelectorAll("main *")].filter(e => {
+        const box = e.getBoundingClientRect();
+        return box.width && box.right > width + 1 && !e.closest(".katex-mathml, .katex svg") && !scrolls(e);
+    });
+    const wide = document.documentElement.scrollWidth > width ? [`the page is ${document.documentElement.scrollWidth} wide`] : [];
+    return [...wide, ...beyond.slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
 }"""
 
 
@@ -151,6 +191,31 @@ def test_no_page_complains_on_the_console(findings):
     assert not all_of(findings, "complaints")
 
 
+def test_every_picture_is_there(findings):
+    assert not all_of(findings, "pictures without a picture")
+
+
+def test_the_plain_server_of_python_is_enough(site, browser):
+    """`make serve`, or a folder that a reader has downloaded."""
+    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(site), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = re.search(r"port (\d+)", server.stdout.readline())[1]
+            page = browser.new_page(viewport=DESK)
+            page.set_default_timeout(PATIENCE)
+            visit = Visit(page, f"http://127.0.0.1:{port}/", "index")
+            page.wait_for_url("**/book/index.html")
+            assert not blank_pictures(page)
+            page.locator(".next-page-link, a.right-next").first.click()
+            page.wait_for_url("**/surprisal.html")
+            page.goto(f"http://127.0.0.1:{port}/search.html?q=entropy")
+            page.locator("#search-results li a").first.wait_for()
+            assert not visit.complaints
+            page.close()
+        finally:
+            server.terminate()
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_axe_finds_nothing(findings, mode):
     assert not all_of(findings, mode)
@@ -172,6 +237,16 @@ def test_every_formula_is_there_for_assistive_technology(site):
             assert formula.select_one(".katex-html")["aria-hidden"] == "true"
 
 
+def test_assistive_technology_is_told_of_every_formula_in_view(opened):
+    page = opened("book/information/entropy.html")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    told = sum(node["role"]["value"] == "MathMLMath" for node in tree if not node["ignored"])
+    unfolded = page.locator(".katex math").evaluate_all(
+        "all => all.filter(one => one.checkVisibility({visibilityProperty: true})).length"
+    )
+    assert told == unfolded > 50
+
+
 def test_headings_are_in_order(site):
     for name in pages():
         headings = html_of(site, name).select(
@@ -184,89 +259,158 @@ def test_headings_are_in_order(site):
             assert after <= before + 1, f"{name}: a heading of level {after} follows one of level {before}"
 
 
-@pytest.mark.parametrize("name", [SETS, "book/information/entropy"])
-def test_the_keyboard_reaches_everything(address, browser, name):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}{name}.html")
-    page.wait_for_load_state("networkidle")
-    page.evaluate("""() => { let n = 0; for (const e of document.querySelectorAll("a[href], button, summary, input"))
-        if (e.checkVisibility({visibilityProperty: true}) && !e.closest("dialog") && !e.closest("[inert]")) e.dataset.wanted = n++; }""")
-    wanted = page.locator("[data-wanted]").count()
-    reached = set()
-    for _ in range(2 * wanted):
+# What a keyboard has to reach: its kind (tag, classes, and the part of the page) and its looks without the focus.
+REACHABLE = """() => {
+    const part = e => ["dialog", "nav", "header", "footer", "aside", "article", "main"].find(tag => e.closest(tag)) || "";
+    window.reachable = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [tabindex='0']")].filter(e =>
+        e.checkVisibility({visibilityProperty: true}) && !e.disabled && !e.closest("dialog:not([open]), [inert]"));
+    window.looks = e => { const s = getComputedStyle(e); return [s.outlineStyle === "none" ? "" : s.outlineWidth + s.outlineColor,
+        s.boxShadow, s.backgroundColor, s.borderColor, s.textDecorationLine + s.textDecorationThickness, s.opacity].join(); };
+    return reachable.map(e => ({
+        kind: [e.localName, ...[...e.classList].sort(), "in", part(e)].join(" "),
+        text: e.outerHTML.slice(0, 120), order: e.tabIndex, looks: looks(e),
+    }));
+}"""
+
+
+def keyboard_faults(page, kinds: set[str]) -> list[str]:
+    """What a reader with only a keyboard cannot reach, or cannot see that it was reached.
+
+    Each element has to be in the natural order. The first of each kind is reached by the Tab key from the one before it,
+    and left again.
+    """
+    found = page.evaluate(REACHABLE)
+    assert len(found) >= 5, "this looks at nothing"
+    faults = [f"not in the natural order: {one['text']}" for one in found if one["order"] != 0]
+    for place, one in enumerate(found):
+        if one["kind"] in kinds or place == 0:
+            continue
+        kinds.add(one["kind"])
+        page.evaluate("place => reachable[place - 1].focus()", place)
         page.keyboard.press("Tab")
-        if (number := page.evaluate("document.activeElement.dataset.wanted")) is not None:
-            reached.add(number)
-        elif len(reached) > 5 and page.evaluate("document.activeElement === document.body"):
-            break
-    missed = [
-        page.locator(f'[data-wanted="{number}"]').evaluate("e => e.outerHTML.slice(0, 120)")
-        for number in range(wanted)
-        if str(number) not in reached
-    ]
-    page.close()
-    assert not missed
+        now = page.evaluate(
+            "place => { const e = reachable[place]; return {reached: document.activeElement === e, looks: looks(e),"
+            " shown: [...e.getClientRects()].some(box => box.width && box.height) && getComputedStyle(e).opacity !== '0'}; }",
+            place,
+        )
+        if not now["reached"]:
+            faults.append(f"not reached from {found[place - 1]['text']}: {one['text']}")
+        elif not now["shown"]:
+            faults.append(f"has the focus and is not shown: {one['text']}")
+        elif now["looks"] == one["looks"]:
+            faults.append(f"looks the same with the focus: {one['text']}")
+        page.keyboard.press("Tab")
+        if now["reached"] and page.evaluate("place => document.activeElement === reachable[place]", place):
+            faults.append(f"keeps the focus: {one['text']}")
+    return faults
 
 
-def test_the_first_key_leads_to_the_content(address, browser):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}book/information/entropy.html")
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(findings):
+    assert not all_of(findings, "keyboard")
+
+
+def test_the_search_opens_and_closes_by_key(opened):
+    page = opened("book/information/entropy.html")
+    page.wait_for_load_state("load")
+    dialog = page.locator("#pst-search-dialog")
+    page.keyboard.press("Control+k")
+    assert dialog.get_attribute("open") is not None
+    assert page.evaluate("document.activeElement.matches('#pst-search-dialog input')")
+    page.keyboard.press("Escape")
+    assert dialog.get_attribute("open") is None
+    page.keyboard.press("Tab")
+    assert not page.evaluate("!!document.activeElement.closest('dialog')")
+
+
+def test_folds_and_buttons_answer_to_keys(opened):
+    page = opened("book/information/entropy.html", permissions=["clipboard-read", "clipboard-write"])
+    page.wait_for_load_state("networkidle")
+    solution = page.locator(".solution.dropdown").first
+    fold = solution.locator("summary, button").first
+    body = solution.locator("p:not(.admonition-title):not(summary p)").last
+    assert not body.is_visible()
+    fold.focus()
+    page.keyboard.press("Enter")
+    body.wait_for(state="visible")
+    copy = page.locator("main button.copybtn").first
+    copy.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('main button.copybtn').classList.contains('success')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == page.locator("main .highlight pre").first.inner_text().strip()
+    switch = page.locator(".theme-switch-button:visible").first
+    before = page.evaluate("document.documentElement.dataset.mode")
+    switch.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.documentElement.dataset.mode") != before
+
+
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_side_bars_on_a_phone_answer_to_keys(opened, side):
+    page = opened("book/information/entropy.html", PHONE)
+    page.wait_for_load_state("networkidle")
+    button, dialog = page.locator(f".{side}-toggle:visible").first, page.locator(f"#pst-{side}-sidebar-modal")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert dialog.get_attribute("open") is not None
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.closest('dialog') && document.activeElement.href"))
+    links = dialog.locator("a[href]:visible").evaluate_all("links => links.map(link => link.href)")
+    assert len(links) > 4
+    assert set(links) <= reached
+    page.keyboard.press("Escape")
+    assert dialog.get_attribute("open") is None
+
+
+def test_the_first_key_leads_to_the_content(opened):
+    page = opened("book/information/entropy.html")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert urlsplit(page.url).fragment == "main-content"
-    page.close()
 
 
-def test_an_address_within_a_page_leads_to_its_place(address, browser):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}book/information/entropy.html#exercises")
+def test_an_address_within_a_page_leads_to_its_place(opened):
+    page = opened("book/information/entropy.html#exercises")
     # The theme scrolls smoothly. Sections laid out late (content-visibility) would leave the reader elsewhere.
     arrived = "(top => 0 <= top && top <= innerHeight / 2)(document.querySelector('#exercises > h2').getBoundingClientRect().y)"
-    page.wait_for_function(arrived, timeout=20_000)
-    page.close()
+    page.wait_for_function(arrived)
 
 
 @pytest.mark.parametrize(
     ("words", "expected"), [("entropy", "Entropy"), ("logits", "Softmax"), ("Kullback", "Divergence")]
 )
-def test_the_search_finds_terms(address, browser, words, expected):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}search.html?q={words}")
+def test_the_search_finds_terms(opened, words, expected):
+    page = opened(f"search.html?q={words}")
     page.locator("#search-results li a").first.wait_for()
-    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('.')", timeout=20_000)
+    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('.')")
     titles = page.locator("#search-results li > a").all_inner_texts()
     assert any(expected.lower() in title.lower() for title in titles), titles
     page.locator("#search-results li > a").first.click()
     page.wait_for_load_state("load")
     assert page.locator("article h1").count() == 1, f"the first result of {words} leads to {page.url}"
-    page.close()
 
 
-def test_the_search_opens_from_a_page_by_its_button(address, browser):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}book/index.html")
+def test_the_search_opens_from_a_page_by_its_button(opened):
+    page = opened("book/index.html")
     page.locator(".search-button__button:visible").first.click()
     page.keyboard.type("gradient")
     page.keyboard.press("Enter")
     page.locator("#search-results li a").first.wait_for()
-    page.close()
 
 
-def test_the_icons_are_drawn(address, browser):
-    page = browser.new_page(viewport=DESK)
-    page.goto(f"{address}book/information/entropy.html")
+def test_the_icons_are_drawn(opened):
+    page = opened("book/information/entropy.html")
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.fonts.check('900 16px \"Font Awesome 6 Free\"', '\\uf002')")
     for selector in (".search-button__button", ".theme-switch-button", ".primary-toggle", ".btn-fullscreen-button"):
         icon = page.locator(f"{selector}:visible :is(.fa-solid, .fas)").locator("visible=true").first
         assert icon.bounding_box()["width"] > 8, f"{selector} has no icon"
-    page.close()
 
 
-def test_the_colours_can_be_switched_and_stay(address, browser):
-    context = browser.new_context(viewport=DESK, color_scheme="light")
-    page = context.new_page()
-    page.goto(f"{address}book/index.html")
+def test_the_colours_can_be_switched_and_stay(opened):
+    page = opened("book/index.html", color_scheme="light")
     seen = set()
     for _ in range(3):
         page.locator(".theme-switch-button:visible").first.click()
@@ -275,7 +419,16 @@ def test_the_colours_can_be_switched_and_stay(address, browser):
             page.reload()
             assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert seen == {"light", "dark", "auto"}
-    context.close()
+
+
+def test_the_mode_is_settled_before_any_script_arrives(opened):
+    """Otherwise a reader in the dark sees a white page first, and a phone styles every page twice."""
+    page = opened("404.html", color_scheme="dark")
+    page.route("**/*.js*", lambda route: route.abort())
+    for mode, theme in (("auto", "dark"), ("light", "light"), ("dark", "dark"), ("", "dark")):
+        page.evaluate("mode => mode ? localStorage.setItem('mode', mode) : localStorage.clear()", mode)
+        page.goto(page.url.replace("404.html", "book/index.html"))
+        assert page.evaluate("document.documentElement.dataset.theme") == theme, f"the reader chose {mode!r}"
 
 
 def meta(html, name: str) -> str:
@@ -382,8 +535,6 @@ def test_the_students_packages_suffice_for_every_set():
             "".join(cell["source"]) for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"
         )
         imported = set(re.findall(r"^\s*(?:import|from)\s+(\w+)", code, re.MULTILINE))
-        import sys
-
         assert imported <= set(STUDENT_PACKAGES) | set(sys.stdlib_module_names), file.name
 
 
@@ -417,6 +568,23 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(site):
         assert len(head.select('link[rel="stylesheet"]')) == 1, name
         waits = [script["src"] for script in head.select("script[src]") if not script.has_attr("defer")]
         assert not waits, f"{name} waits for {waits}"
+
+
+def test_code_has_no_elements_that_show_nothing(site):
+    from page_weight import PLAIN_CODE
+
+    code = html_of(site, "book/information/entropy").select("article .highlight pre")
+    assert any(block.select("span.k, span.kn") for block in code), "the code is not coloured"
+    assert not [block for block in code if PLAIN_CODE.search(str(block)) or str(block).startswith("<pre><span></span>")]
+
+
+def test_plain_code_keeps_its_text():
+    from page_weight import lighter
+
+    page = '<pre><span></span><span class="k">def</span><span class="w"> </span><span class="n">f</span><span class="p">(</span></pre>'
+    assert lighter(page, ROOT, "x.css") == '<pre><span class="k">def</span> f(</pre>'
+    page = '<pre><span></span>\n<span class="n">f</span></pre><p><span class="n">f</span></p>'
+    assert lighter(page, ROOT, "x.css") == page, "a line break at the start of a listing would be lost"
 
 
 def test_a_rule_is_kept_only_where_it_can_apply():

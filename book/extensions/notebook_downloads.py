@@ -12,6 +12,7 @@ import matplotlib
 import pybtex_docutils
 from docutils import nodes
 from plain_markdown import Code, Page, PlainMarkdown, Text
+from problem_sets import in_browser
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -20,6 +21,7 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 BUTTON = "Download as notebook (.ipynb)"
+OPEN = "Open in the browser"
 STYLE = "book/matplotlibrc"
 SPLIT_BELOW = 4  # a heading of this level or less begins a Markdown cell of its own
 
@@ -194,14 +196,18 @@ def serialised(notebook: dict) -> bytes:
 
 
 def offer(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Write the notebook beside the page, with a link below its title and in the theme's download menu."""
+    """Write the notebook beside the page, with links below its title and one in the theme's download menu."""
     if doctree is None or page not in chapters(app):
         return
     file = Path(app.outdir, page).with_name(notebook_name(page))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(serialised(notebook_of(app, page, doctree)))
-    link = f'<p class="notebook-download"><a href="{html.escape(file.name)}" download>{BUTTON}</a></p>'
-    context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)
+    address = html.escape(in_browser(app.builder, page, f"chapters/{file.name}"))
+    links = (
+        f'<p class="notebook-download"><a href="{html.escape(file.name)}" download>{BUTTON}</a>'
+        f' · <a class="in-browser" href="{address}">{OPEN}</a></p>'
+    )
+    context["body"] = context["body"].replace("</h1>", f"</h1>\n{links}", 1)
     for group in context.get("header_buttons", ()):
         for button in group.get("buttons", ()) if group.get("label") == "download-buttons" else ():
             if button["label"] == "download-source-button":  # a MyST source, which only the book's tools can read

@@ -29,7 +29,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B8578F", "#A6761D", "#7F7F7F")  # 
 # Pages that Sphinx makes, with what they are about.
 GENERATED = {
     "genindex": "The index of the course: every term of the glossary, with the page that explains it.",
-    "prf-prf": "All definitions, theorems and examples of the course in one list, each with a link to its place.",
     "search": "Search the chapters, the problem sets and the reference pages of the course by any word that they contain.",
     NOT_FOUND: "There is no page at this address. The search and the list of contents lead to those that exist.",
 }
@@ -198,6 +197,8 @@ def write_site_files(app: Sphinx, error: Exception | None) -> None:
     first = app.builder.get_target_uri(app.config.root_doc)
     if first != "index.html":
         (site / "index.html").write_text(redirect(app.config.html_title, first), encoding="utf-8")
+    # GitHub, publishing a branch, would otherwise leave out the folders that begin with an underscore.
+    (site / ".nojekyll").touch()
     lost = site / f"{NOT_FOUND}.html"
     lost.write_text(from_root(lost.read_text(encoding="utf-8"), base), encoding="utf-8")
 

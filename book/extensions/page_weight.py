@@ -1,5 +1,8 @@
 """Make the pages light: one style sheet with the rules that they use, icons as a font of those shown, scripts and figures that wait.
 
+A long page costs a phone most where it is styled and laid out, so elements that show nothing of their own go, and the colour
+mode is settled before the first layout instead of after it.
+
 The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts that
 hold up the first paint. What this module does to the finished pages it can do again: a page that a later build leaves alone
 keeps its form and only gets the new style sheet's name.
@@ -30,6 +33,19 @@ PRIVATE_USE = range(0xE000, 0xF900)  # where Font Awesome has its icons
 COMPOSED_CLASSES = ("bs-tooltip-", "kind-")
 NESTED = {"media", "supports", "layer", "container"}
 
+# Names, punctuation and spaces in code have the colour of code itself (course.css), and are half of its elements.
+PLAIN_CODE = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
+CODE = re.compile(r"(<pre>)<span></span>(?!\n)(.*?</pre>)", re.DOTALL)
+
+# The theme begins with a mode that no style knows and corrects it when its scripts arrive: everything is styled twice, and
+# a reader in the dark sees a white page first.
+MODE_AFTERWARDS = 'document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";'
+MODE_AT_ONCE = (
+    'document.documentElement.dataset.theme = ["light", "dark"].includes(document.documentElement.dataset.mode)'
+    " ? document.documentElement.dataset.mode"
+    ' : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";'
+)
+
 # KaTeX's fonts by what on a page needs them. Each that arrives late would have all formulas laid out again.
 FORMULA_FONTS = {
     "Main-Regular": 'class="katex"',
@@ -49,8 +65,10 @@ ICON = re.compile(
 
 
 def pages_of(folder: Path) -> Iterator[Path]:
-    """Yield the pages of a built site, those in static folders apart."""
-    yield from sorted(page for page in folder.rglob("*.html") if "_static" not in page.parts)
+    """Yield the pages of a built site, those of static folders and of JupyterLite apart."""
+    for page in sorted(folder.rglob("*.html")):
+        if page.relative_to(folder).parts[0] not in ("_static", "lite"):
+            yield page
 
 
 def static_name(address: str) -> str | None:
@@ -196,6 +214,8 @@ def lighter(page: str, static: Path, sheet: str) -> str:
     page = re.sub(r'[ \t]*<link rel="preload" as="script"[^>]*>\n?', "", page)
     page = re.sub(r"<img (?![^>]*\bloading=)(?=[^>]*/_images/)", '<img loading="lazy" ', page)
     page = ICON.sub(lambda tag: f'{tag[0]} aria-hidden="true"', page)
+    page = CODE.sub(lambda code: code[1] + PLAIN_CODE.sub(r"\1", code[2]), page)
+    page = page.replace(MODE_AFTERWARDS, MODE_AT_ONCE)
 
     def waiting(script: re.Match[str]) -> str:
         name = static_name(script["src"])

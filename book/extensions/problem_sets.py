@@ -1,22 +1,29 @@
 """The released problem sets, with their points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
 
 import hashlib
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.osutil import relative_uri
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "exercises"
+
+#: Where in the site JupyterLite shows a notebook. It is put there after the pages are made (book/lite/build.py).
+IN_BROWSER = "lite/notebooks/index.html"
 
 #: The head of the table of all sets, and how its width is shared out.
 COLUMNS = {"Set": 40, "Chapters": 24, "Time": 12, "Points": 10, "Download": 14}
@@ -105,6 +112,21 @@ def digest_of(root: Path) -> str:
     return digest.hexdigest()
 
 
+def in_browser(builder: Builder, page: str, notebook: str) -> str:
+    """Return the address, seen from a page, at which a notebook opens in the browser, ready to run.
+
+    Parameters
+    ----------
+    builder : Builder
+        Knows where the page lies.
+    page : str
+        The page that shows the link.
+    notebook : str
+        The notebook's place in JupyterLite, for example ``chapters/entropy.ipynb``.
+    """
+    return f"{relative_uri(builder.get_target_uri(page), IN_BROWSER)}?path={quote(notebook)}"
+
+
 class ProblemSetsDirective(SphinxDirective):
     """List the problem sets of the chapter named in the argument; print nothing if there are none."""
 
@@ -134,7 +156,11 @@ class ProblemSetsDirective(SphinxDirective):
             points += f", {problem_set.by_hand} of them graded by hand"
         line = nodes.paragraph("", "", nodes.strong(text=problem_set.title))
         line += nodes.Text(f": {points}, about {problem_set.minutes} minutes. Download ")
-        line += [_download(problem_set, self.env.docname), nodes.Text(".")]
+        line += [
+            _download(problem_set, self.env.docname),
+            _open(problem_set, self.env, "open it in the browser", before=", or "),
+            nodes.Text("."),
+        ]
         return nodes.list_item("", line)
 
 
@@ -175,7 +201,8 @@ class ProblemSetTableDirective(SphinxDirective):
         """The row of one set: each cell repeats the name of its column for screens too narrow for a table."""
         about = nodes.paragraph("", "", nodes.strong(text=problem_set.title))
         row = nodes.row()
-        row += nodes.entry("", about, nodes.paragraph(text=sentence))
+        opened = nodes.paragraph("", "", _open(problem_set, self.env, "Open in the browser"))
+        row += nodes.entry("", about, nodes.paragraph(text=sentence), opened)
         links: list[nodes.Node] = []
         for chapter in problem_set.chapters:
             link = addnodes.pending_xref(
@@ -207,6 +234,12 @@ def _download(problem_set: ProblemSet, page: str) -> addnodes.download_reference
     )  # fmt: skip
 
 
+def _open(problem_set: ProblemSet, env: BuildEnvironment, words: str, before: str = "") -> nodes.raw:
+    """A link that opens a set in the browser; only in HTML, since a downloaded chapter cannot know where the site is."""
+    address = html.escape(in_browser(env.app.builder, env.docname, f"{problem_set.name}.ipynb"))
+    return nodes.raw("", f'{before}<a class="in-browser" href="{address}">{words}</a>', format="html")
+
+
 def read_again(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
     """Name the pages that list problem sets if a release was added, changed or removed."""
     if not hasattr(env, "problem_set_pages"):
@@ -233,4 +266,4 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("env-get-outdated", read_again)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,126 @@
+"""Build the part of the website in which its notebooks run: JupyterLite, with the chapters and the released problem sets.
+
+Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER]``, and by the tests. What is put in is named here one by
+one, and nothing else is: no solution lies where JupyterLite looks for files.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+from jupyterlite_pyodide_kernel.constants import PYODIDE_KERNEL_NPM_NAME, PYODIDE_LOCK, PYODIDE_MJS, PYODIDE_VERSION
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+#: The first says what is built: the notebook and the list of notebooks, without the extensions of this environment, of which
+#: nbgrader's is one, and without source maps. The second is for the browser: packages come with Python or not at all.
+SETTINGS = ("jupyter_lite_config.json", "jupyter-lite.json")
+#: What the kernel imports and neither Pyodide nor the kernel brings along: it would come from a third host, unpinned.
+MISSING_PACKAGE = "comm"
+EPOCH = (2026, 1, 1, 0, 0, 0)
+
+
+def contents(site: Path) -> Iterator[tuple[str, Path]]:
+    """Name the notebooks to publish.
+
+    Parameters
+    ----------
+    site : Path
+        The built website, in which each chapter's notebook lies beside its page.
+
+    Yields
+    ------
+    tuple of (str, Path)
+        The place in the browser, and the file. A problem set stands at the top, since a browser puts the folder's name
+        before the file's when it downloads; the chapters stand in one folder, in which their links lead to each other.
+    """
+    for notebook in sorted((ROOT / "exercises").glob("*/*.ipynb")):
+        if notebook.stem == notebook.parent.name:
+            yield notebook.name, notebook
+    for notebook in sorted((site / "book").glob("*/*.ipynb")):
+        if notebook.with_suffix(".html").is_file():
+            yield f"chapters/{notebook.name}", notebook
+
+
+def wheel_of(name: str, folder: Path) -> Path:
+    """Pack an installed pure Python package as a wheel again.
+
+    Parameters
+    ----------
+    name : str
+        The name of its distribution.
+    folder : Path
+        Where to write the wheel.
+    """
+    package = distribution(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = folder / f"{name}-{package.version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(package.files):
+            if file.suffix != ".pyc" and file.name not in ("INSTALLER", "REQUESTED", "direct_url.json"):
+                archive.writestr(zipfile.ZipInfo(file.as_posix(), EPOCH), file.read_binary())
+    return wheel
+
+
+def check_runtime(folder: Path) -> None:
+    """Refuse a folder that does not hold the Pyodide for which the kernel was made."""
+    for name in (PYODIDE_MJS, PYODIDE_LOCK):
+        if not (folder / name).is_file():
+            raise SystemExit(f"{folder} has no {name}: name the folder of a Pyodide {PYODIDE_VERSION} distribution.")
+    if f'"{PYODIDE_VERSION}"' not in (folder / PYODIDE_MJS).read_text(encoding="utf-8"):
+        raise SystemExit(f"{folder} holds another version of Pyodide: the kernel needs {PYODIDE_VERSION}.")
+
+
+def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
+    """Build JupyterLite from nothing, and put it in place when it is complete.
+
+    Parameters
+    ----------
+    site : Path
+        The built website.
+    output : Path
+        The folder to make; what is there is replaced.
+    pyodide : Path, optional
+        A folder with Pyodide, which becomes part of the site. Without it, a browser fetches Pyodide from its CDN.
+    """
+    output = output.resolve()  # JupyterLite works in a folder of its own
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as workshop:
+        source, made = Path(workshop, "source"), Path(workshop, "made")
+        for place, notebook in contents(site):
+            (source / "files" / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(notebook, source / "files" / place)
+        for name in SETTINGS:
+            shutil.copyfile(HERE / name, source / name)
+        wheel_of(MISSING_PACKAGE, source / "pypi")
+        if pyodide:
+            check_runtime(pyodide)
+            (source / "static").mkdir()
+            (source / "static" / "pyodide").symlink_to(pyodide.resolve())
+        kernel = Path(sys.prefix, "share", "jupyter", "labextensions", PYODIDE_KERNEL_NPM_NAME)
+        run = subprocess.run(
+            [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", source, "--output-dir", made,
+             f"--LiteBuildConfig.federated_extensions={kernel}"],
+            cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        if run.returncode:
+            raise SystemExit(f"JupyterLite could not be built:\n{run.stdout}")
+        shutil.rmtree(output, ignore_errors=True)
+        made.rename(output)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("site", type=Path, metavar="SITE", help="the built website")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the folder to make")
+    parser.add_argument(
+        "--pyodide", type=Path, metavar="FOLDER", help="a folder with Pyodide, to become part of the site"
+    )
+    given = parser.parse_args()
+    build(given.site, given.output, given.pyodide)

@@ -1,0 +1,207 @@
+"""The handout: whole or not at all, in a folder of its own, and nothing of the solutions in it."""
+
+import io
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from book_pages import ROOT, text_of
+from bs4 import BeautifulSoup
+
+from autograder import handout
+from autograder.concealed import concealed_lines, fingerprint, leaks
+from autograder.errors import AutograderError
+from autograder.problem_set import find_problem_sets
+
+INSTRUCTORS = "book/practice/for-instructors"
+
+
+@pytest.fixture(scope="module")
+def concealed() -> dict[str, str]:
+    return concealed_lines(ROOT)
+
+
+@pytest.fixture
+def small_site(tmp_path) -> Path:
+    """As much of a website as a handout needs."""
+    site = tmp_path / "site"
+    (site / "book" / "practice").mkdir(parents=True)
+    (site / "index.html").write_text("<p>Welcome</p>")
+    (site / "book" / "practice" / "requirements.txt").write_text("numpy==2.0.0\n")
+    return site
+
+
+@pytest.fixture
+def few_lines(monkeypatch):
+    """One concealed line, so that a test need not read all problem sets."""
+    line = "assert np.allclose(hidden_expectation, 0.123456)"
+    monkeypatch.setattr(handout, "concealed_lines", lambda course: {fingerprint(line): "a hidden test"})
+    return line
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_set_has_lines_that_must_not_be_shown(concealed):
+    for problem_set in find_problem_sets(ROOT):
+        where = [place for place in concealed.values() if place.startswith(problem_set.name)]
+        assert len(where) > 3, problem_set.name
+        for what in (f"{problem_set.source_path.name}, cell", f"{problem_set.name}, "):
+            assert any(place.startswith(what) for place in where), f"{problem_set.name}: nothing of {what!r}"
+
+
+def test_nothing_of_the_solutions_is_handed_out(site, concealed, tmp_path):
+    handout.gather(ROOT, site, tmp_path)
+    assert names(tmp_path) == [".handout.json", "LICENSE", "LICENSE-TEXT.md", "README.md", "docs", "exercises"]
+    sets = [problem_set.name for problem_set in find_problem_sets(ROOT)]
+    assert sorted(str(path.relative_to(tmp_path / "exercises")) for path in tmp_path.glob("exercises/*/*")) == [
+        f"{name}/{name}.ipynb" for name in sets
+    ]
+    assert (tmp_path / "docs" / ".nojekyll").is_file(), "GitHub would leave out _static"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [file for file in files if file.name in ("bank.md", "behaviour.json", "mutants.json", "gradebook.db")]
+    assert not leaks(tmp_path, concealed)
+
+
+@pytest.mark.parametrize("form", ["page", "source", "notebook", "archive", "listing"])
+def test_a_leak_is_found_in_every_form(concealed, tmp_path, form):
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    sets = find_problem_sets(ROOT, ["ps1-information"])
+    hidden = next(cell for cell in sets[0].notebook.cells if "BEGIN HIDDEN TESTS" in cell.source)
+    notebook = json.dumps({"cells": [{"source": hidden.source.splitlines(keepends=True)}]})
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inner/x.ipynb", notebook)
+    written = {
+        "page": ("x.html", highlight(hidden.source, PythonLexer(), HtmlFormatter()).encode()),
+        "source": ("x.md", hidden.source.encode()),
+        "notebook": ("x.ipynb", notebook.encode()),
+        "archive": ("x.zip", packed.getvalue()),
+        "listing": ("all.json", json.dumps({"content": {"source": hidden.source}}).encode()),
+    }
+    name, data = written[form]
+    (tmp_path / name).write_bytes(data)
+    (found,) = leaks(tmp_path, concealed)
+    assert found.startswith(name)
+    assert hidden.id in found
+
+
+def test_a_leak_stops_the_handout(small_site, few_lines, tmp_path):
+    (small_site / "slip.html").write_text(f"<pre>{few_lines}</pre>")
+    with pytest.raises(AutograderError, match=r"docs/slip\.html shows a hidden test"):
+        handout.hand_out(ROOT, small_site, tmp_path / "out")
+    assert names(tmp_path) == ["site"], "something stayed behind"
+
+
+def test_a_handout_is_made_anew(small_site, few_lines, tmp_path):
+    out = tmp_path / "deep" / "out"
+    handout.hand_out(ROOT, small_site, out)
+    (small_site / "index.html").write_text("<p>Welcome back</p>")
+    (out / "docs" / "old.html").write_text("from an earlier version")
+    handout.hand_out(ROOT, small_site, out)
+    assert "back" in (out / "docs" / "index.html").read_text()
+    assert not (out / "docs" / "old.html").exists()
+    assert names(tmp_path / "deep") == ["out"], "something stayed behind"
+
+
+def test_a_handout_that_fails_leaves_the_one_before(small_site, few_lines, tmp_path):
+    out = tmp_path / "out"
+    handout.hand_out(ROOT, small_site, out)
+    (small_site / "index.html").unlink()
+    with pytest.raises(AutograderError, match="make website"):
+        handout.hand_out(ROOT, small_site, out)
+    assert (out / "docs" / "index.html").is_file()
+    assert names(tmp_path) == ["out", "site"]
+
+
+@pytest.mark.parametrize("inside", ["notes.txt", ".git"])
+def test_a_folder_of_something_else_is_refused(small_site, few_lines, tmp_path, inside):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / inside).mkdir()
+    with pytest.raises(AutograderError, match="not empty"):
+        handout.hand_out(ROOT, small_site, tmp_path / "out")
+    assert names(tmp_path / "out") == [inside]
+
+
+def test_what_was_added_to_a_handout_is_not_removed(small_site, few_lines, tmp_path):
+    out = tmp_path / "out"
+    handout.hand_out(ROOT, small_site, out)
+    (out / "my-notes.txt").write_text("keep me")
+    with pytest.raises(AutograderError, match=r"my-notes\.txt"):
+        handout.hand_out(ROOT, small_site, out)
+    assert (out / "my-notes.txt").is_file()
+
+
+def test_an_empty_folder_is_taken_and_a_file_is_not(small_site, few_lines, tmp_path):
+    (tmp_path / "empty").mkdir()
+    handout.hand_out(ROOT, small_site, tmp_path / "empty")
+    assert (tmp_path / "empty" / "README.md").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AutograderError, match="is a file"):
+        handout.hand_out(ROOT, small_site, tmp_path / "file")
+
+
+def test_the_command_says_where_or_why_not(small_site, few_lines, tmp_path, capsys):
+    assert handout.main([str(tmp_path / "out"), "--site", str(small_site)]) == 0
+    assert capsys.readouterr().out == f"Handout: {tmp_path / 'out'}\n"
+    assert handout.main([str(small_site), "--site", str(small_site)]) == 1
+    assert "not empty" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_a_handout_can_be_the_work_tree_of_a_public_repository(small_site, few_lines, tmp_path):
+    """As for-instructors describes it: the repository lies elsewhere, so the folder can be replaced as a whole."""
+    text = text_of(INSTRUCTORS)
+    assert "git --git-dir=../public.git --work-tree=_build/handout add --all" in text
+    public, out = tmp_path / "public.git", tmp_path / "out"
+
+    def git(*words: str) -> str:
+        author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        command = ["git", *author, f"--git-dir={public}", f"--work-tree={out}", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    subprocess.run(["git", "init", "--quiet", "--bare", str(public)], check=True)
+    for word in ("first", "second"):
+        (small_site / "index.html").write_text(word)
+        handout.hand_out(ROOT, small_site, out)
+        git("add", "--all")
+        git("commit", "--quiet", "--message", word)
+    assert git("show", "HEAD:docs/index.html") == "second"
+    assert git("log", "--format=%s").split() == ["second", "first"]
+
+
+def theme_options(page_source: str) -> dict:
+    """The settings that for-instructors gives for repository buttons."""
+    blocks = page_source.split("```yaml\n")[1:]
+    found = [yaml.safe_load(block.split("```")[0]) for block in blocks]
+    return next(block["html_theme_options"] for block in found if "html_theme_options" in block)
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_buttons_lead_to_a_repository_only_where_one_is_configured(tmp_path, configured):
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    options = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["html_theme_options"]
+    if configured:
+        options |= theme_options(text_of(INSTRUCTORS))
+    (tmp_path / "index.rst").write_text("Entropy\n=======\n")
+    settings = {"extensions": ["sphinx_book_theme"], "html_theme": "sphinx_book_theme", "html_theme_options": options}
+    with docutils_namespace():
+        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "trees", "html", settings, status=None, warning=None)
+        app.build()
+    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html.parser")
+    leads = [
+        link["href"] for link in page.select("header a[href], .bd-header-article a[href]") if "://" in link["href"]
+    ]
+    assert bool(leads) == configured, leads
+    if configured:
+        assert any("/edit/" in link for link in leads)

@@ -1,0 +1,73 @@
+"""Attacks on the tests of particular sets: answers that know when they are counted, arguments that change between looks."""
+
+import pytest
+
+from autograder.execution import SandboxExecutor
+from autograder.grading import grade
+from autograder.problem_set import answered, find_problem_sets
+from autograder.release import instructor_version, student_version
+from autograder.sandbox import require_sandbox
+
+
+@pytest.fixture(scope="module")
+def score(course):
+    """A function that grades answers to a set, and returns the points of a test cell."""
+    read = {}
+    with SandboxExecutor(require_sandbox()) as engine:
+
+        def graded(name, answers, test):
+            if name not in read:
+                (problem_set,) = find_problem_sets(course, [name])
+                read[name] = instructor_version(problem_set), student_version(problem_set)
+            source, released = read[name]
+            return grade(source, answered(released, answers), engine).scores[test]
+
+        yield graded
+
+
+LOOP = """
+import math
+def loop(X, w, b):
+    logits = [sum(a * c for a, c in zip(x, w)) + b for x in X]
+    return np.array([1 / (1 + math.exp(-z)) if z > -30 else math.exp(z) for z in logits])
+class Later:
+    def __init__(self, *args): self.args = args
+    def __len__(self): return len(self.args[0])
+    def __iter__(self): return iter(loop(*self.args))
+    def __getitem__(self, i): return loop(*self.args)[i]
+def predict_proba(X, w, b):
+    HOW
+    return loop(X, w, b)
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "if len(X) in (10, 1000): return np.zeros(len(X))",  # the counted calls only
+        "for _ in range(100_000 if len(X) == 10 else 0): pass",  # few samples take longest
+        "if len(X) in (10, 1000): return Later(X, w, b)",  # the work is done when nobody counts
+    ],
+)
+def test_a_loop_that_knows_when_it_is_counted_is_a_loop(score, how):
+    assert score("ps5-arrays", {"predict_proba": LOOP.replace("HOW", how)}, "predict_proba-many") == 0
+
+
+@pytest.mark.parametrize(
+    ("item", "answer"),
+    [
+        (
+            "train",
+            "class Rate:\n    def __float__(self): return 0.5\ndef train_failing_input(): return [[1.0]], [1], Rate(), 1",
+        ),
+        (
+            "log_softmax",
+            "class Score:\n    count = 0\n    def __float__(self):\n        Score.count += 1\n"
+            "        return 1.0 if Score.count < 4 else float('nan')\n"
+            "def log_softmax_failing_input(): return ([Score()],)",
+        ),
+    ],
+)
+def test_a_failing_input_is_what_it_is(score, item, answer):
+    """An object may be valid when it is looked at, and something else for the faulty function."""
+    assert score("ps3-bugfix", {f"{item}_failing_input": answer}, f"{item}_failing_input-hidden") == 0
