@@ -1,137 +1,144 @@
-"""What students must not see: the lines that only solutions, hidden tests and banks hold, and where a folder shows them."""
+"""What students must not see: the solutions, hidden tests and banks, and where a file shows a piece of one.
+
+A canary is a piece of a solution, a hidden test or an entry of a bank that occurs in no text that is published. It is found by
+its letters, digits and underscores alone, so that it does not matter how it got out: as a page, in a notebook, in an archive, with
+or without nbgrader's marks.
+"""
 
 from __future__ import annotations
 
+import gzip
 import html
 import io
-import json
 import re
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from autograder.problem_set import ProblemSet, find_problem_sets
-from autograder.release import student_version
+from autograder.problem_set import ProblemSet, find_problem_sets, grade_id
 
-#: Letters and digits that make a line distinctive; shorter ones (`return result`) stand in public code too.
-DISTINCTIVE = 24
-#: The words that it has at least: a single name may be that of a cell, which the released notebook shows.
-WORDS = 3
-_NOTEBOOKS = (".ipynb", ".json")
-_PAGES = (".html", ".htm", ".svg", ".xml")
-_ARCHIVES = (".zip", ".whl")
-
-
-def fingerprint(line: str) -> str:
-    """Return a line's letters and digits: what no indentation, comment sign or escape changes."""
-    return re.sub(r"[\W_]+", "", line)
+#: What stands in a source and in no released notebook.
+REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n(.*?)[^\S\n]*### END \1", re.DOTALL)
+#: Characters; a shorter text may stand somewhere by chance.
+SHORTEST = 20
+#: Characters of what stands after the visible part of a cell.
+LONGEST = 80
 
 
-def is_distinctive(line: str) -> bool:
-    """Whether a line says enough to be known again."""
-    return len(fingerprint(line)) >= DISTINCTIVE and len(re.findall(r"\w+", line)) >= WORDS
+def squeezed(text: str) -> str:
+    """Leave out what differs between a source, a notebook and a page: spaces, punctuation, escapes and what is not ASCII."""
+    return re.sub(r"\W+", "", re.sub(r"\\+(?:u[0-9a-fA-F]{4}|[nrt])", " ", text), flags=re.ASCII)
 
 
-def concealed_lines(course: Path) -> dict[str, str]:
-    """Return what must not be shown.
+@dataclass(frozen=True)
+class Secret:
+    """What must not be published, and by which of its pieces it is recognised.
+
+    Attributes
+    ----------
+    where : str
+        Problem set and cell, or entry of the bank.
+    canaries : frozenset of str
+        The pieces, squeezed.
+    """
+
+    where: str
+    canaries: frozenset[str]
+
+
+def find_secrets(course: Path) -> tuple[Secret, ...]:
+    """Return every solution, every hidden test and every entry of a bank of a course, with its canaries."""
+    sets = find_problem_sets(course)
+    found: list[tuple[str, set[str]]] = []
+    for problem_set in sets:
+        for cell in problem_set.notebook.cells:
+            for number, region in enumerate(REGION.finditer(cell.source), start=1):
+                kind = region[1].lower().removesuffix("s")
+                where = f"{problem_set.name}: the {kind} of {grade_id(cell)}, part {number}"
+                found.append((where, _pieces(region[2], cell.source[: region.start()], f"BEGIN {region[1]}")))
+        found += [(f"{problem_set.name}: {entry}", _pieces(entry.code)) for entry in problem_set.bank]
+    index = _by_beginning(piece for _, pieces in found for piece in pieces)
+    public = set(_occurring(index, _public_text(course, sets)))
+    return tuple(Secret(where, frozenset(pieces - public)) for where, pieces in found)
+
+
+def _pieces(secret: str, before: str = "", mark: str = "") -> set[str]:
+    """Return the lines of a secret, and its beginning with the visible text before it: a short answer has no long line."""
+    lines = {squeezed(line) for line in secret.splitlines()}
+    start, end = squeezed(before)[-SHORTEST:], squeezed(secret)[:LONGEST]
+    return {piece for piece in lines | {start + end, start + squeezed(mark) + end} if len(piece) >= SHORTEST}
+
+
+def _public_text(course: Path, sets: list[ProblemSet]) -> str:
+    """Return all that may be published, squeezed: the book's sources, and the problem sets without their secrets."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((course / "book").rglob("*.md"))]
+    for problem_set in sets:
+        texts += [REGION.sub("# YOUR CODE HERE", cell.source) for cell in problem_set.notebook.cells]
+    return "\n".join(map(squeezed, texts))
+
+
+def _by_beginning(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Order texts by their first characters."""
+    index: dict[str, list[str]] = {}
+    for text in set(texts):
+        index.setdefault(text[:SHORTEST], []).append(text)
+    return index
+
+
+def _occurring(index: dict[str, list[str]], text: str) -> Iterator[str]:
+    """Yield the texts of an index that occur in a text."""
+    for place in range(len(text) - SHORTEST + 1):
+        for wanted in index.get(text[place : place + SHORTEST], ()):
+            if text.startswith(wanted, place):
+                yield wanted
+
+
+def _texts_of(name: str, data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the texts in a file: its own, that of a page without tags, and those of the files in an archive."""
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.namelist():
+                yield from _texts_of(f"{name}/{member}", archive.read(member))
+        return
+    if data.startswith(b"\x1f\x8b"):  # gzip; in a tar file, text stands as it is
+        yield from _texts_of(f"{name}/", gzip.decompress(data))
+        return
+    text = data.decode("ascii", "ignore")
+    yield name, squeezed(text)
+    if name.endswith((".html", ".svg", ".xml")):
+        yield name, squeezed(html.unescape(re.sub(r"<[^<>]*>", "", text)))
+
+
+def leaks(files: Iterable[tuple[str, bytes]], secrets: Iterable[Secret]) -> list[str]:
+    """Say which secrets are in which files.
 
     Parameters
     ----------
-    course : Path
-        The course's root.
+    files : iterable of tuple of (str, bytes)
+        Names, by whose endings pages are known, and contents.
+    secrets : iterable of Secret
+        From `find_secrets`.
 
     Returns
     -------
-    dict of str to str
-        The fingerprint of each distinctive line of a solution, a hidden test or a bank that neither a released notebook
-        nor a page of the book holds; and where the line stands.
+    list of str
+        A sentence for each, without its full stop.
     """
-    sets = find_problem_sets(course)
-    public = {
-        fingerprint(line)
-        for problem_set in sets
-        for cell in student_version(problem_set).cells
-        for line in cell.source.splitlines()
-    }
-    for page in (course / "book").rglob("*.md"):
-        public.update(map(fingerprint, page.read_text(encoding="utf-8").splitlines()))
-    found: dict[str, str] = {}
-    for problem_set in sets:
-        for where, text in _instructors_texts(problem_set):
-            for line in text.splitlines():
-                mark = fingerprint(line)
-                if is_distinctive(line) and mark not in public:
-                    found.setdefault(mark, f"{where}: {line.strip()}")
-    return found
+    places: dict[str, list[str]] = {}
+    for secret in secrets:
+        for canary in secret.canaries:
+            places.setdefault(canary, []).append(secret.where)
+    index = _by_beginning(places)
+    found = set()
+    for file, data in files:
+        for name, text in _texts_of(file, data):
+            found |= {f"{name} has {where}" for canary in _occurring(index, text) for where in places[canary]}
+    return sorted(found)
 
 
-def _instructors_texts(problem_set: ProblemSet) -> Iterator[tuple[str, str]]:
-    """Yield the cells of a set's source and of its bank, each with its place."""
-    for cell in problem_set.notebook.cells:
-        yield f"{problem_set.source_path.name}, cell {cell.id}", cell.source
-    for entry in problem_set.bank:
-        yield f"{problem_set.name}, {entry}", entry.code
-
-
-def shown_lines(name: str, data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the lines that a file shows: those of a page without its tags, of a notebook's cells, of an archive's files.
-
-    Parameters
-    ----------
-    name : str
-        The file's name, by whose ending it is read.
-    data : bytes
-        Its content.
-
-    Yields
-    ------
-    tuple of (str, str)
-        The file, inside an archive too, and the line.
-    """
-    ending = PurePosixPath(name).suffix.lower()
-    if ending in _ARCHIVES and zipfile.is_zipfile(io.BytesIO(data)):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in archive.namelist():
-                yield from shown_lines(f"{name}/{member}", archive.read(member))
-        return
-    text = data.decode("utf-8", errors="ignore")
-    if ending in _PAGES:
-        text = html.unescape(re.sub(r"<[^>]*>", "", text))
-    elif ending in _NOTEBOOKS:
-        try:
-            texts = list(_strings(json.loads(text)))
-        except ValueError:
-            texts = [text]
-        text = "\n".join(texts)
-    for line in text.splitlines():
-        yield name, line
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Yield the strings of a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
-
-
-def leaks(folder: Path, concealed: dict[str, str]) -> list[str]:
-    """Name each file below a folder that shows a concealed line, with the first such line.
-
-    Parameters
-    ----------
-    folder : Path
-        What would be published.
-    concealed : dict of str to str
-        What `concealed_lines` returned.
-    """
-    found: dict[str, str] = {}
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        for name, line in shown_lines(str(file.relative_to(folder)), file.read_bytes()):
-            if name not in found and (where := concealed.get(fingerprint(line))):
-                found[name] = f"{name} shows {where}"
-    return list(found.values())
+def files_below(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name, from the folder's own on, and the content of every file of a folder."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder.parent).as_posix(), path.read_bytes()

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from autograder.concealed import concealed_lines, leaks
+from autograder.concealed import files_below, find_secrets, leaks
 from autograder.errors import AutograderError
 
 #: The file by which a later run knows a folder as its own; it names what stands there.
@@ -108,8 +108,9 @@ def hand_out(course: Path, site: Path, folder: Path) -> None:
         new = Path(place, "new")
         new.mkdir()
         gather(course, site, new)
-        if found := leaks(new, concealed_lines(course)):
-            more = f" So do {len(found) - 1} other files." if len(found) > 1 else ""
+        files = ((name.removeprefix("new/"), data) for name, data in files_below(new))
+        if found := leaks(files, find_secrets(course)):
+            more = f" {len(found) - 1} more such places were found." if len(found) > 1 else ""
             raise AutograderError(f"Nothing is handed out: {found[0]}.{more}")
         if folder.exists():
             folder.rename(Path(place, "old"))
