@@ -114,7 +114,9 @@ class Visit:
             self.complaints.append(f"{answer.status}: {answer.url}")
 
     def _note_message(self, message) -> None:
-        if message.type in ("error", "warning"):
+        # A browser asks the server's root for an icon before it has read that the page names one.
+        asked = (message.location or {}).get("url", "")
+        if message.type in ("error", "warning") and not asked.endswith("/favicon.ico"):
             self.complaints.append(f"{message.type}: {message.text}")
 
 
@@ -141,11 +143,12 @@ def findings(site, address, browser) -> dict[str, dict]:
         page.set_viewport_size(PHONE)
         one["wider than a phone"] = page.evaluate(WIDER)
         page.set_viewport_size(DESK)
-        with contextlib.suppress(PlaywrightTimeoutError):  # if they never are, axe says so
-            page.wait_for_function(BOXES_ARE_MARKED, timeout=3000)
         # The visual copy of a formula has the colours of the text around it, and thousands of elements; assistive
         # technology reads the other copy, in MathML. Without the visual copies axe needs a fraction of the time.
         page.evaluate("document.querySelectorAll('.katex-html').forEach(copy => copy.remove())")
+        page.wait_for_timeout(1000)  # the theme looks again at what scrolls, a third of a second after a change
+        with contextlib.suppress(PlaywrightTimeoutError):  # if the marks are never right, axe says so
+            page.wait_for_function(BOXES_ARE_MARKED, timeout=5000)
         options = {"resultTypes": ["violations"], "preload": False}
         one["light"] = violations(Axe().run(page, options=options))
         page.emulate_media(color_scheme="dark")
