@@ -15,6 +15,7 @@ process that has no sandbox and no examiner, and the medians are compared.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -117,8 +118,8 @@ def stock_copy(root: Path, target: Path, name: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def own_code(root: Path, name: str, count: int) -> tuple[float, float]:
-    """Return the median seconds of a submission's own code alone, and through the engine, one job."""
+def own_code(root: Path, name: str, count: int) -> tuple[list[float], list[float]]:
+    """Return the seconds that each submission's own code takes alone, and through the engine with one job."""
     (problem_set,) = find_problem_sets(COURSE, [name])
     source = instructor_version(problem_set)
     directory = ClassDirectory(root)
@@ -128,44 +129,47 @@ def own_code(root: Path, name: str, count: int) -> tuple[float, float]:
         notebook, _ = restore(source, nbformat.read(path, as_version=4))
         clear_outputs(notebook)
         notebooks.append(notebook)
-    with SandboxExecutor(require_sandbox()) as executor:
-        executor(notebooks[0])
-        through = []
-        for notebook in notebooks:
-            start = time.perf_counter()
-            executor(notebook)
-            through.append(time.perf_counter() - start)
     script = (
         "import json, os, sys, time\n"
         "from autograder import student_process\n"
         "os.environ.setdefault('TMPDIR', '/tmp')\n"
         "shell = student_process._warm_shell()\n"
         "shell._showtraceback = lambda *_: None\n"
-        "for cells in json.load(open(sys.argv[1])):\n"
+        "gc = __import__('gc'); gc.collect(); gc.freeze()\n"
+        "for line in sys.stdin:\n"
         "    reading, writing = os.pipe()\n"
         "    if os.fork() == 0:\n"
         "        collector = student_process._Collector(1 << 30)\n"
         "        collector.showing(shell, collector)\n"
         "        sys.stdout = sys.stderr = student_process._Stream('stdout', collector)\n"
         "        start = time.perf_counter()\n"
-        "        for cell in cells:\n"
+        "        for cell in json.loads(line):\n"
         "            shell.run_cell(cell, store_history=True)\n"
         "        os.write(writing, str(time.perf_counter() - start).encode())\n"
         "        os._exit(0)\n"
         "    os.wait()\n"
         "    print(os.read(reading, 100).decode(), flush=True)\n"
     )
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        import json
-
-        json.dump([[c.source for c in notebook.cells if c.cell_type == "code"] for notebook in notebooks], file)
-        file.flush()
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        done = subprocess.run(
-            [sys.executable, "-c", script, file.name], env=environment, capture_output=True, text=True, check=True
-        )
-    alone = [float(line) for line in done.stdout.split()]
-    return statistics.median(alone), statistics.median(through)
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    alone, through = [], []
+    with (
+        SandboxExecutor(require_sandbox()) as executor,
+        subprocess.Popen(
+            [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as plain,
+    ):
+        executor(notebooks[0])
+        # One after the other, each submission both ways: a machine that slows down slows both.
+        for notebook in notebooks:
+            cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+            plain.stdin.write(json.dumps(cells) + "\n")
+            plain.stdin.flush()
+            alone.append(float(plain.stdout.readline()))
+            start = time.perf_counter()
+            executor(notebook)
+            through.append(time.perf_counter() - start)
+        plain.stdin.close()
+    return alone, through
 
 
 def main() -> None:
@@ -207,8 +211,11 @@ def main() -> None:
                     f"{way}: {stock[0][2] / wall:.1f} times the throughput of nbgrader, start and pre-flight included"
                 )
         alone, through = own_code(Path(folder) / f"class-{options.sizes[0]}", options.set, 30)
-        print(f"own code {1000 * alone:.0f} ms, through the engine {1000 * through:.0f} ms: "
-              f"{1000 * (through - alone):.0f} ms beyond it (medians of 30)")  # fmt: skip
+        beyond = [1000 * (whole - own) for own, whole in zip(alone, through, strict=True)]
+        print(f"own code {1000 * statistics.median(alone):.0f} ms, through the engine "
+              f"{1000 * statistics.median(through):.0f} ms: {statistics.median(beyond):.0f} ms beyond it "
+              f"(medians of {len(beyond)}; the middle half of the differences: "
+              f"{', '.join(f'{q:.0f}' for q in statistics.quantiles(beyond)[::2])})")  # fmt: skip
 
 
 if __name__ == "__main__":
