@@ -320,7 +320,6 @@ def _collect(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from autograder.batch import grade_class
     from autograder.class_directory import summary
-    from autograder.diagnosis import known_behaviour
     from autograder.due_dates import remember_due_dates
     from autograder.problem_set import problem_set_names
     from autograder.roster import strangers, with_missing
@@ -338,13 +337,12 @@ def _grade(options: argparse.Namespace) -> int:
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
-    for problem_set in problem_sets:
-        if not known_behaviour(problem_set):
-            print(
-                f"{problem_set.name}: changed since its release, so that no misconception is named in the feedback; "
-                f"run: autograder release {problem_set.name}",
-                file=sys.stderr,
-            )
+    for name in batch.changed_sets:
+        print(
+            f"{name}: changed since its release, so that no misconception is named in the feedback; "
+            f"run: autograder release {name}",
+            file=sys.stderr,
+        )
     everyone = with_missing(directory, roster, names, batch.outcomes)
     for name in names:
         missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]

@@ -28,7 +28,7 @@ from autograder.grading import Graded, grade, read_submission
 from autograder.problem_set import ProblemSet, answered, grade_id
 from autograder.release import instructor_version, without_hidden_tests
 from autograder.roster import Roster
-from autograder.submitted_files import read_regular_file, require_no_links, walk
+from autograder.submitted_files import reached_by_link, read_regular_file, require_no_links, walk
 from autograder.whole_files import write_notebook
 
 #: Larger files are not read: a notebook with its figures has a few hundred kilobytes.
@@ -47,10 +47,13 @@ class Batch:
         Every submission of the sets asked for.
     graded_now : int
         How many of them this run graded; the others were up to date.
+    changed_sets : list of str
+        Sets that have changed since their release, so that no misconception could be named.
     """
 
     outcomes: dict[Submission, Outcome]
     graded_now: int
+    changed_sets: list[str]
 
 
 def grade_class(
@@ -161,7 +164,8 @@ def grade_class(
         # Those of submissions that were not graded anew: dates, the plugin and grades given by hand may have changed.
         for name in names:
             penalties.apply(name)
-    return Batch(dict(sorted(outcomes.items())), len(due))
+    changed = [name for name, (_, behaviour) in known.items() if not behaviour]
+    return Batch(dict(sorted(outcomes.items())), len(due), changed)
 
 
 @contextlib.contextmanager
@@ -189,7 +193,7 @@ def _fingerprint(directory: ClassDirectory, submission: Submission, way: str) ->
     """Hash what a result follows from: the way of execution with the set's source, and what was handed in."""
     hashed = hashlib.sha256(way.encode())
     folder = directory.submission_folder(submission)
-    for path, status in [] if folder.is_symlink() or folder.parent.is_symlink() else walk(folder):
+    for path, status in [] if reached_by_link(folder) else walk(folder):
         if stat.S_ISDIR(status.st_mode):
             continue
         hashed.update(os.fsencode(path.name) + f"\0{status.st_size}\0{stat.S_IFMT(status.st_mode)}\0".encode())

@@ -237,35 +237,6 @@ class LatePenalties:
         self.gradebook.db.commit()
 
 
-def apply_due_dates(
-    directory: ClassDirectory, gradebook: Gradebook, names: Iterable[str], due: DueDates | None
-) -> None:
-    """Write due dates, extensions and late penalties of these sets to the gradebook.
-
-    It looks at every submission, not only at those graded anew: dates, the plugin and grades given by hand may have
-    changed since.
-
-    Parameters
-    ----------
-    directory : ClassDirectory
-        The class.
-    gradebook : Gradebook
-        Open for writing.
-    names : iterable of str
-        The sets.
-    due : DueDates or None
-        As in `LatePenalties`.
-
-    Raises
-    ------
-    AutograderError
-        The class's plugin fails.
-    """
-    penalties = LatePenalties(directory, gradebook, due)
-    for name in names:
-        penalties.apply(name)
-
-
 def _penalty(step: AssignLatePenalties, student: str, score: float, seconds: float) -> float | None:
     """Ask the plugin. As in nbgrader, a penalty is neither below 0 nor above the score."""
     try:

@@ -58,20 +58,28 @@ def walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             yield entry, entry.lstat()
 
 
+def reached_by_link(folder: Path) -> bool:
+    """Whether the folder ``submitted/<student>/<set>``, or the student's, is a link.
+
+    What lies above them, whoever grades may have linked.
+    """
+    return folder.is_symlink() or folder.parent.is_symlink()
+
+
 def require_no_links(folder: Path) -> None:
     """Refuse a submission that is reached through a link, or holds one.
 
     Parameters
     ----------
     folder : Path
-        ``submitted/<student>/<set>``; whoever grades may have linked what lies above the student's folder.
+        ``submitted/<student>/<set>``.
 
     Raises
     ------
     SubmissionError
         The text names the link.
     """
-    if folder.is_symlink() or folder.parent.is_symlink():
+    if reached_by_link(folder):
         raise SubmissionError("The folder of the submission is a link, and links are not followed; hand in the files.")
     for path, status in walk(folder):
         if stat.S_ISLNK(status.st_mode):

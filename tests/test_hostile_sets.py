@@ -2,27 +2,24 @@
 
 import pytest
 
-from autograder.execution import SandboxExecutor
 from autograder.grading import grade
 from autograder.problem_set import answered, find_problem_sets
 from autograder.release import instructor_version, student_version
-from autograder.sandbox import require_sandbox
 
 
 @pytest.fixture(scope="module")
-def score(course):
+def score(course, executor):
     """A function that grades answers to a set, and returns the points of a test cell."""
     read = {}
-    with SandboxExecutor(require_sandbox()) as engine:
 
-        def graded(name, answers, test):
-            if name not in read:
-                (problem_set,) = find_problem_sets(course, [name])
-                read[name] = instructor_version(problem_set), student_version(problem_set)
-            source, released = read[name]
-            return grade(source, answered(released, answers), engine).scores[test]
+    def graded(name, answers, test):
+        if name not in read:
+            (problem_set,) = find_problem_sets(course, [name])
+            read[name] = instructor_version(problem_set), student_version(problem_set)
+        source, released = read[name]
+        return grade(source, answered(released, answers), executor).scores[test]
 
-        yield graded
+    return graded
 
 
 LOOP = """

@@ -8,7 +8,7 @@ from nbgrader.api import Gradebook
 
 from autograder.__main__ import main
 from autograder.class_directory import ClassDirectory, Submission
-from autograder.due_dates import DueDates, apply_due_dates, moment, read_due_dates
+from autograder.due_dates import DueDates, LatePenalties, moment, read_due_dates
 from autograder.errors import AutograderError
 from autograder.export import canvas_table, class_grades, moodle_table
 from autograder.gradebook import open_gradebook, read_grades
@@ -235,7 +235,9 @@ def late_room(room):
 def penalties(room, due, names=("ps0-warmup",)):
     directory = ClassDirectory(room)
     with open_gradebook(directory) as gradebook:
-        apply_due_dates(directory, gradebook, names, due)
+        written = LatePenalties(directory, gradebook, due)
+        for name in names:
+            written.apply(name)
         return {
             submission.student.id: submission.notebooks[0].late_submission_penalty
             for submission in gradebook.assignment_submissions("ps0-warmup")
