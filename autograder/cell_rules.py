@@ -48,8 +48,14 @@ def uses_any(sources: Iterable[str], names: Iterable[str]) -> bool:
 
 
 @functools.cache
-def _scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the global names that a cell binds, those it imports, and those it uses at any depth."""
+def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the global names that a cell binds, those it imports, and those it uses at any depth.
+
+    Raises
+    ------
+    SyntaxError
+        It is not plain Python.
+    """
     table = symtable.symtable(source, "<cell>", "exec")
     symbols = table.get_symbols()
     bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
@@ -71,7 +77,7 @@ def _scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]
 
 def foreign_names(source: str) -> frozenset[str]:
     """Return the names that a cell uses at any depth and binds nowhere at its top level, built-in names left out."""
-    bound, _, used = _scopes(source)
+    bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if not hasattr(builtins, name))
 
 
@@ -91,7 +97,7 @@ def _faults(problem_set: ProblemSet) -> Iterator[str]:
             continue
         try:
             text = problem_set.reference_answers[name] if is_solution(cell) else cell.source
-            bound, imported, _ = _scopes(text)
+            bound, imported, _ = scopes(text)
         except SyntaxError as error:
             if is_test(cell) or is_support(cell) or is_solution(cell):
                 yield f"{where}{name!r}, line {error.lineno}: it is not plain Python ({error.msg})."

@@ -29,6 +29,7 @@ from autograder.behaviour import canonical, digest
 from autograder.cell_rules import compiled, definitions, foreign_names, is_support, uses_any
 from autograder.errors import SubmissionError
 from autograder.isolation import Limits
+from autograder.lasting_state import Dependence
 from autograder.plain_code import is_plain
 from autograder.problem_set import grade_id, is_test
 from autograder.wire import (
@@ -530,8 +531,9 @@ def examine(
 ) -> tuple[NotebookNode, list[str], dict[str, str]]:
     """Run a restored submission: its own cells in the student's process, its test cells here.
 
-    All own cells run first, in their order, with a snapshot before each group of test cells; then the visible tests are
-    judged, then the hidden ones. So nothing that a hidden test shows to the student's functions can reach an output.
+    All own cells run first, in their order, with a snapshot for each group of test cells, left before a cell runs that may
+    change what the group sees; then the visible tests are judged, then the hidden ones. So nothing that a hidden test shows
+    to the student's functions can reach an output.
 
     Parameters
     ----------
@@ -557,11 +559,20 @@ def examine(
     plan: list[tuple[NotebookNode, int, dict]] = []
     known: dict[str, Any] = {}
     end = time.monotonic() + limits.total_seconds
-    count = group = 0
+    count = 0
+    groups: list[list[str]] = []
+    waiting: dict[int, Dependence | None] = {}
     open_group = False
     own = [
         cell.source for cell in notebook.cells if cell.cell_type == "code" and not (is_test(cell) or is_support(cell))
     ]
+    ran: list[str] = []
+
+    def leave_snapshots() -> None:
+        for number in waiting:
+            _ask_runner(runner, {"snapshot": number}, "a snapshot", min(end, time.monotonic() + 30))
+        waiting.clear()
+
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -569,23 +580,33 @@ def examine(
         cell.execution_count = count
         if is_test(cell):
             if not open_group:
-                _ask_runner(runner, {"snapshot": group}, "a snapshot", min(end, time.monotonic() + 30))
-                group, open_group = group + 1, True
-            plan.append((cell, group - 1, dict(known)))
+                waiting[len(groups)] = None
+                groups.append([])
+                open_group = True
+            groups[-1].append(cell.source)
+            plan.append((cell, len(groups) - 1, dict(known)))
             continue
-        open_group = False
+        if open_group:
+            waiting[len(groups) - 1] = Dependence(groups[-1], ran)
+            open_group = False
         if is_support(cell):
             defined = definitions(cell.source, grade_id(cell))
             known = {**known, **defined}
             # The student's side runs it only where the submission's own cells use it: the checks are long to compile.
             if not uses_any(own, defined):
                 continue
+        # A process that is forked copies every page that it writes to afterwards: so rarely, and then all at once.
+        if not all(dependence.survives(cell.source) for dependence in waiting.values()):
+            leave_snapshots()
+        if not is_support(cell):  # the set's own, and trusted
+            ran.append(cell.source)
         reply = _ask_runner(
             runner, {"run": cell.source}, _where(cell, count), min(end, time.monotonic() + limits.cell_seconds + GRACE)
         )
         cell.outputs, cut = _outputs(reply, count, left)
         if cut:
             notices.append(f"The output of {_where(cell, count)} was cut: it was too long to keep.")
+    leave_snapshots()
     countable = any("steps_do_not_grow" in cell.source for cell, *_ in plan) and is_plain(own)
     services = [Service(connection, countable) for connection in connections[1:]]
     behaviour = {}

@@ -1,7 +1,7 @@
 """The process that runs what a student wrote. It is inside the sandbox, and whatever it says is only data.
 
 Three kinds of process live here. The *warm process* has imported everything and starts a *runner* for each submission.
-The runner gives up its rights and executes the submission's own cells; before each group of test cells it leaves a
+The runner gives up its rights and executes the submission's own cells; for each group of test cells it leaves a
 *snapshot*, a fork of itself that waits. When the runner is through, the examiner asks the snapshots to call the student's
 functions: what they see then, hidden cases included, comes too late to be printed by any cell.
 
