@@ -52,9 +52,18 @@ PACKAGE := $(call files,autograder)
 # `make test` judges the exercises as they are committed; every other goal makes them anew first.
 GOALS := $(or $(MAKECMDGOALS),all)
 RELEASE_FIRST := $(if $(filter-out test,$(GOALS)),$(STAMPS)/release)
+# A wrong setting is named before anything is built.
+CHECK_FIRST := $(if $(PYODIDE),folder-of-pyodide) $(if $(filter handout,$(GOALS)),folder-of-handout)
 SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
 
-.PHONY: all environment website lite release class handout test serve requirements clean help system system-for-tests browser FORCE
+.PHONY: all environment website lite release class handout test serve requirements clean help system system-for-tests browser \
+    folder-of-handout folder-of-pyodide FORCE
+
+ifneq ($(SITE_URL),)
+ifeq ($(filter http://% https://%,$(SITE_URL)),)
+$(error SITE_URL=$(SITE_URL) is no address of a website: write it in full, as in https://example.org/course/)
+endif
+endif
 
 all: website class ## everything: the website, the problem sets, and a sample class graded and reported (the default)
 	@printf '\n'
@@ -123,10 +132,16 @@ browser: .venv/project-installed
 	@./environment.sh browser
 	@./environment.sh pyodide
 
+folder-of-handout: .venv/project-installed
+	@$(BIN)/python -m autograder.handout '$(HANDOUT)' --site _build/html --check
+
+folder-of-pyodide: .venv/project-installed
+	@$(BIN)/python book/lite/build.py _build/html _build/lite --pyodide '$(PYODIDE)' --check
+
 # The website. Always from nothing but the executed cells: Sphinx would not repeat the warnings of pages that it has read.
 
 $(STAMPS)/pages: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed \
-    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES)
+    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES) $(CHECK_FIRST)
 	@echo '==> Website'
 	@rm -rf _build/html _build/.doctrees
 	@$(BIN)/jupyter-book build . -W -n --keep-going | \
@@ -153,7 +168,7 @@ $(STAMPS)/website: $(STAMPS)/pages $(STAMPS)/lite $(if $(wildcard _build/html/li
 
 # The problem sets.
 
-$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(DIRECTORIES)
+$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(DIRECTORIES) $(CHECK_FIRST)
 	@echo '==> Problem sets'
 	@$(AUTOGRADER) release
 	@touch $@

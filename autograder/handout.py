@@ -1,12 +1,13 @@
 """Hand out: the website and the released problem sets in a folder of their own, and nothing of the solutions.
 
-Used by ``make handout`` as ``python -m autograder.handout FOLDER --site SITE``.
+Used by ``make handout`` as ``python -m autograder.handout FOLDER --site SITE``, and before the site is built with ``--check``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -29,19 +30,26 @@ Code is under the BSD 3-Clause licence, text and figures under CC BY 4.0.
 """
 
 
-def require_own(folder: Path) -> None:
-    """Refuse a folder that holds anything that an earlier handout did not put there.
+def require_own(folder: Path, site: Path) -> None:
+    """Refuse a folder that cannot be made, lies in the website, or holds what an earlier handout did not put there.
 
     Parameters
     ----------
-    folder : Path
-        Where the handout is to stand.
+    folder, site : Path
+        Where the handout is to stand, and the website that it will hold.
 
     Raises
     ------
     AutograderError
-        The folder holds something else, or is a file.
+        The folder lies in the website, holds something else, is a file, or is to stand where nothing can be written.
     """
+    if folder.resolve().is_relative_to(site.resolve()):
+        raise AutograderError(f"{folder} lies in the website, which is a part of the handout: name another folder.")
+    above = next(path for path in folder.resolve().parents if path.exists())
+    if not above.is_dir():
+        raise AutograderError(f"{above} is a file: no folder for the handout can be made in it.")
+    if not os.access(above, os.W_OK):
+        raise AutograderError(f"{above} may not be written: name another folder for the handout.")
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -102,7 +110,7 @@ def hand_out(course: Path, site: Path, folder: Path) -> None:
         The folder is not the handout's own, or a file would show a solution, a hidden test or an entry of a bank.
     """
     folder = folder.resolve()
-    require_own(folder)
+    require_own(folder, site)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
         new = Path(place, "new")
@@ -127,11 +135,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m autograder.handout", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the handout is to stand")
     parser.add_argument("--site", type=Path, required=True, help="the built website")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the folder may be written, and write nothing"
+    )
     given = parser.parse_args(arguments)
     try:
+        if given.check:
+            require_own(given.folder, given.site)
+            return 0
         hand_out(Path(__file__).resolve().parent.parent, given.site, given.folder)
     except AutograderError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        # Copying a folder goes on after a failure, and lists them all.
+        first = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
+        print(f"The handout could not be written: {first}", file=sys.stderr)
         return 1
     print(f"Handout: {given.folder}")
     return 0

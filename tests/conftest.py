@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from browser import chromium
 
 from autograder.__main__ import main
 from autograder.execution import SandboxExecutor
@@ -39,6 +40,13 @@ def site() -> Path:
         told = [line for line in build.stdout.splitlines() if "WARNING: " in line or "rror" in line]
         pytest.fail("the strict build of the book fails:\n" + "\n".join(told or build.stdout.splitlines()[-30:]))
     return output / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests of one file."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

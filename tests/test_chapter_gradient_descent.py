@@ -1,26 +1,11 @@
 """The animation of gradient descent, in a real browser: paused at first, run by keys, right at every step, from one host."""
 
-import shutil
-
 import pytest
 from book_pages import html_of
 
 PAGE = "book/gradients/gradient-descent"
 RATES = {"crawls": 0.05, "settles": 0.3, "oscillates": 0.95, "diverges": 1.05}
 STEPS = 20
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

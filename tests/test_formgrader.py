@@ -1,71 +1,27 @@
 """nbgrader's formgrader, in a real browser, on a class directory that this package made and graded."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import nbformat
 import pytest
-import requests
+from local_jupyter import TOKEN, jupyter
 
 from autograder.class_directory import ClassDirectory
 from autograder.export import number
 from autograder.gradebook import read_grades
 from autograder.problem_set import find_problem_sets
 
-TOKEN = "for-this-test"
-
 
 @pytest.fixture(scope="module")
 def formgrader(graded_class, tmp_path_factory):
     """The address of a Jupyter server that runs in the class directory."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("jupyter")
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTER_TOKEN": TOKEN,
-    }
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=graded_class, env=environment, stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(150):
-                assert server.poll() is None, (home / "log").read_text()
-                try:
-                    if requests.get(f"{address}/api", timeout=5).ok:
-                        break
-                except requests.ConnectionError:
-                    time.sleep(0.2)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+    with jupyter("server", graded_class, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def page(formgrader):
-    from playwright.sync_api import sync_playwright
-
-    # The browsers that environment.sh looks for; without one, Playwright takes its own, which environment.sh fetched.
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page()
-        page.goto(f"{formgrader}/tree?token={TOKEN}")  # sets the cookie
-        yield page
-        browser.close()
+def page(formgrader, browser):
+    page = browser.new_page()
+    page.goto(f"{formgrader}/tree?token={TOKEN}")  # sets the cookie
+    return page
 
 
 def test_the_formgrader_lists_the_assignments_with_their_submissions(formgrader, page):

@@ -1,5 +1,6 @@
 """The handout: whole or not at all, in a folder of its own, and nothing of the solutions in it."""
 
+import errno
 import shutil
 import subprocess
 from pathlib import Path
@@ -111,8 +112,76 @@ def test_an_empty_folder_is_taken_and_a_file_is_not(small_site, few_lines, tmp_p
 def test_the_command_says_where_or_why_not(small_site, few_lines, tmp_path, capsys):
     assert handout.main([str(tmp_path / "out"), "--site", str(small_site)]) == 0
     assert capsys.readouterr().out == f"Handout: {tmp_path / 'out'}\n"
-    assert handout.main([str(small_site), "--site", str(small_site)]) == 1
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep me")
+    assert handout.main([str(tmp_path / "notes"), "--site", str(small_site)]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"{tmp_path / 'notes'} is not empty, and no handout: name another folder, or empty it.\n"
+    )
+
+
+def test_a_check_writes_nothing_and_needs_no_website(tmp_path, capsys):
+    """So a wrong folder is named before the site is built."""
+    site = tmp_path / "not-yet-built"
+    assert handout.main([str(tmp_path / "out"), "--site", str(site), "--check"]) == 0
+    (tmp_path / "mine.txt").write_text("keep me")
+    assert handout.main([str(tmp_path), "--site", str(site), "--check"]) == 1
     assert "not empty" in capsys.readouterr().err
+    assert names(tmp_path) == ["mine.txt"]
+
+
+@pytest.mark.parametrize("inside", ["", "out", "book/out"])
+def test_a_folder_in_the_website_is_refused(small_site, few_lines, inside):
+    """The handout would otherwise be copied into itself, until no path is long enough."""
+    there = sorted(small_site.rglob("*"))
+    with pytest.raises(AutograderError, match="lies in the website"):
+        handout.hand_out(ROOT, small_site, small_site / inside)
+    assert sorted(small_site.rglob("*")) == there
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(small_site, few_lines, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for check in ([], ["--check"]):
+        assert handout.main([str(tmp_path / "file" / "out"), "--site", str(small_site), *check]) == 1
+        assert (
+            capsys.readouterr().err == f"{tmp_path / 'file'} is a file: no folder for the handout can be made in it.\n"
+        )
+
+
+def test_a_full_disk_is_one_sentence(small_site, few_lines, tmp_path, capsys, monkeypatch):
+    def full(source, target, **options):
+        raise OSError(errno.ENOSPC, "No space left on device", "index.html")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert handout.main([str(tmp_path / "out"), "--site", str(small_site)]) == 1
+    reason = "[Errno 28] No space left on device: 'index.html'"
+    assert capsys.readouterr().err == f"The handout could not be written: {reason}\n"
+    assert names(tmp_path) == ["site"], "something stayed behind"
+
+
+def make(*words: str) -> subprocess.CompletedProcess:
+    """Run make, which only shows what it would run."""
+    command = ["make", "--always-make", "--dry-run", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_make_checks_what_it_was_given_before_it_builds():
+    commands = make("handout", "HANDOUT=/srv/my course", "PYODIDE=/srv/pyodide").stdout
+    built = commands.index("autograder release")
+    assert built < commands.index("jupyter-book build")
+    assert commands.index("autograder.handout '/srv/my course' --site _build/html --check") < built
+    assert commands.index("book/lite/build.py _build/html _build/lite --pyodide '/srv/pyodide' --check") < built
+    assert "--check" not in commands[built:]
+    assert commands.index("autograder.handout '/srv/my course' --site _build/html\n") > built
+
+
+@pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org/", "/course/"])
+def test_an_address_that_is_none_is_named_before_anything_runs(address):
+    done = make("website", f"SITE_URL={address}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"SITE_URL={address} is no address of a website" in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")

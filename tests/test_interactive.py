@@ -12,7 +12,7 @@ import test_website
 from book_pages import ROOT, code_cells, pages
 from test_website import DESK, PHONE, WIDER, Visit, violations
 
-address, browser = test_website.address, test_website.browser  # fixtures
+address = test_website.address  # a fixture
 
 FIGURES = {
     "divergence": ("book/information/divergence", "fig-bill"),

@@ -8,7 +8,6 @@ nothing but ``math``, and a cell with SymPy run here. What needs NumPy is not te
 import csv
 import hashlib
 import http.server
-import importlib.util
 import json
 import re
 import shutil
@@ -20,7 +19,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from book_pages import ROOT, chapters, html_of
+from browser import chromium
 from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
+from lite import build as build_lite
+from lite import check_runtime
+from notebook_page import choose, restart_and_run_all
 from problem_sets import read_problem_set, released
 
 from autograder.__main__ import main
@@ -28,10 +31,6 @@ from autograder.__main__ import main
 SETS = "book/practice/problem-sets"
 FETCHED = ROOT / "_build" / "cache" / "pyodide"
 PATIENCE = 400_000  # milliseconds; a very busy machine takes minutes until Python has started in the browser
-
-spec = importlib.util.spec_from_file_location("jupyterlite_build", ROOT / "book" / "lite" / "build.py")
-lite_build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(lite_build)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def runtime(tmp_path_factory) -> Path:
 def lite(site, runtime, tmp_path_factory) -> Path:
     """JupyterLite, built with that Python."""
     output = tmp_path_factory.mktemp("site") / "lite"
-    lite_build.build(site, output, runtime)
+    build_lite(site, output, runtime)
     return output
 
 
@@ -101,12 +100,35 @@ def test_it_has_one_kernel_no_other_extension_and_no_source_maps(lite):
 
 def test_a_folder_without_pyodide_or_with_another_one_is_refused(site, tmp_path):
     with pytest.raises(SystemExit, match=r"has no pyodide\.mjs"):
-        lite_build.build(site, tmp_path / "lite", tmp_path)
+        build_lite(site, tmp_path / "lite", tmp_path)
     (tmp_path / "pyodide.mjs").write_text('version = "0.1.0"')
     (tmp_path / "pyodide-lock.json").write_text("{}")
     with pytest.raises(SystemExit, match=f"another version of Pyodide: the kernel needs {PYODIDE_VERSION}"):
-        lite_build.build(site, tmp_path / "lite", tmp_path)
+        build_lite(site, tmp_path / "lite", tmp_path)
     assert not (tmp_path / "lite").exists()
+
+
+def test_a_folder_without_what_the_kernel_loads_is_refused(runtime, tmp_path):
+    """As npm's is, without its wheels: the page would open, and no cell would ever run."""
+    core = FETCHED / "node_modules" / "pyodide"
+    with pytest.raises(SystemExit, match=r"has no asttokens-[\d.]+-py3-none-any\.whl, without which no notebook runs"):
+        check_runtime(core)
+    shutil.copytree(runtime, tmp_path / "pyodide")
+    check_runtime(tmp_path / "pyodide")
+    [wheel] = (tmp_path / "pyodide").glob("pure_eval-*.whl")  # IPython's, in two steps
+    wheel.unlink()
+    with pytest.raises(SystemExit, match=r"has no pure_eval-"):
+        check_runtime(tmp_path / "pyodide")
+    (tmp_path / "pyodide" / "pyodide-lock.json").write_text("{}")
+    with pytest.raises(SystemExit, match="is not Pyodide's list of its packages"):
+        check_runtime(tmp_path / "pyodide")
+
+
+def test_packages_that_only_notebooks_import_may_be_left_out_and_are_named(runtime, capsys):
+    check_runtime(runtime)
+    said = capsys.readouterr().out
+    assert re.search(r"has no .*\bnumpy-[\d.]+-\S+wasm32\.whl.*: cells that import them will fail", said)
+    assert "sympy" not in said
 
 
 def opened(site: Path, lite: Path, page: str) -> list[str]:
@@ -193,27 +215,14 @@ def address(site, lite, refused) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def warmup_page(address):
     """The warm-up in a browser, opened by its link on the page of the problem sets."""
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", offline]
-        )
+    with chromium(offline) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE)
         page.goto(f"{address}{SETS}.html")
         page.locator("table.problem-set-table a.in-browser").first.click()
         page.locator(".jp-CodeCell").nth(2).wait_for()  # all of the notebook is there
         yield page
-        browser.close()
-
-
-def choose(page, menu: str, entry: str) -> None:
-    """Choose an entry of a menu of the notebook."""
-    page.get_by_role("menuitem", name=menu, exact=True).click()
-    page.locator(".lm-Menu-itemLabel").get_by_text(entry, exact=True).click()
 
 
 def test_the_warm_up_is_solved_tested_downloaded_collected_and_graded(warmup_page, refused, tmp_path):
@@ -224,12 +233,7 @@ def test_the_warm_up_is_solved_tested_downloaded_collected_and_graded(warmup_pag
         page.keyboard.press(key)
     page.keyboard.type("return x / math.log(2)")
     assert "YOUR CODE HERE" not in cell.inner_text()
-    choose(page, "Kernel", "Restart Kernel and Run All Cells…")
-    page.locator(".jp-Dialog button.jp-mod-accept").click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(e => /^\\[\\d+\\]:$/.test(e.textContent))"
-    )
-    assert page.locator(".jp-OutputArea-output").all_inner_texts() == [], "a visible test says something"
+    assert restart_and_run_all(page) == [], "a visible test says something"
     with page.expect_download() as download:
         choose(page, "File", "Download")
     assert download.value.suggested_filename == "ps0-warmup.ipynb"

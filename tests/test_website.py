@@ -6,7 +6,6 @@ import http.server
 import io
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -56,20 +55,6 @@ def address(site) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}{Quiet.PREFIX}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    # The browsers that environment.sh looks for; without one, Playwright takes its own, which environment.sh fetched.
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -404,6 +389,8 @@ def test_the_search_finds_terms(opened, words, expected):
     page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('.')")
     titles = page.locator("#search-results li > a").all_inner_texts()
     assert any(expected.lower() in title.lower() for title in titles), titles
+    excerpt = page.locator("#search-results li p.context").first.inner_text()
+    assert words.lower() in excerpt.lower(), f"the excerpt of the first result does not show {words}: {excerpt}"
     page.locator("#search-results li > a").first.click()
     page.wait_for_load_state("load")
     assert page.locator("article h1").count() == 1, f"the first result of {words} leads to {page.url}"
@@ -436,6 +423,40 @@ def test_the_colours_can_be_switched_and_stay(opened):
             page.reload()
             assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert seen == {"light", "dark", "auto"}
+
+
+def test_a_page_is_printed_light_and_then_dark_again(opened):
+    page = opened("book/index.html", color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+
+
+def test_no_line_begins_with_the_punctuation_behind_a_formula(opened):
+    """Browsers may break a line after each of KaTeX's boxes, and so before a full stop."""
+    page = opened("book/information/entropy.html", PHONE)
+    checked, torn = page.evaluate(
+        """() => {
+            const torn = [];
+            let checked = 0;
+            for (const formula of document.querySelectorAll("article span.math")) {
+                const next = formula.nextSibling;
+                if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:)]/.test(next.data) || !formula.offsetParent) continue;
+                const range = document.createRange();
+                range.setStart(next, 0);
+                range.setEnd(next, 1);
+                const sign = range.getBoundingClientRect();
+                const boxes = formula.querySelectorAll(".katex-html .base");
+                checked += 1;
+                if (sign.x < boxes[boxes.length - 1].getBoundingClientRect().right - 2) torn.push(formula.textContent);
+            }
+            return [checked, torn];
+        }"""
+    )
+    assert checked > 20
+    assert not torn
 
 
 def test_the_mode_is_settled_before_any_script_arrives(opened):

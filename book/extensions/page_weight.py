@@ -44,6 +44,9 @@ MODE_AT_ONCE = (
     'document.documentElement.dataset.theme = ["light", "dark"].includes(document.documentElement.dataset.mode)'
     " ? document.documentElement.dataset.mode"
     ' : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";'
+    # Paper is white: the theme's black headings for print would stand on the dark mode's ground.
+    ' addEventListener("beforeprint", () => { const root = document.documentElement.dataset, theme = root.theme;'
+    ' root.theme = "light"; addEventListener("afterprint", () => { root.theme = theme; }, {once: true}); });'
 )
 
 # KaTeX's fonts by what on a page needs them. Each that arrives late would have all formulas laid out again.

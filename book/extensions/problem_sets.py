@@ -26,7 +26,7 @@ FOLDER = "exercises"
 IN_BROWSER = "lite/notebooks/index.html"
 
 #: The head of the table of all sets, and how its width is shared out.
-COLUMNS = {"Set": 40, "Chapters": 24, "Time": 12, "Points": 10, "Download": 14}
+COLUMNS = {"Set": 52, "Chapters": 24, "Time": 12, "Points": 12}
 
 
 @dataclass(frozen=True)
@@ -199,10 +199,14 @@ class ProblemSetTableDirective(SphinxDirective):
 
     def _row(self, problem_set: ProblemSet, sentence: str) -> nodes.row:
         """The row of one set: each cell repeats the name of its column for screens too narrow for a table."""
-        about = nodes.paragraph("", "", nodes.strong(text=problem_set.title))
+        about = [
+            nodes.paragraph("", "", nodes.strong(text=problem_set.title)),
+            nodes.paragraph(text=sentence),
+            nodes.paragraph("", "", _open(problem_set, self.env, "Open in the browser")),
+            nodes.paragraph("", "", _download(problem_set, self.env.docname)),
+        ]
         row = nodes.row()
-        opened = nodes.paragraph("", "", _open(problem_set, self.env, "Open in the browser"))
-        row += nodes.entry("", about, nodes.paragraph(text=sentence), opened)
+        row += nodes.entry("", *about)
         links: list[nodes.Node] = []
         for chapter in problem_set.chapters:
             link = addnodes.pending_xref(
@@ -213,12 +217,7 @@ class ProblemSetTableDirective(SphinxDirective):
         points = f"{problem_set.points}"
         if problem_set.by_hand:
             points += f", {problem_set.by_hand} by hand"
-        contents = [
-            links,
-            [nodes.Text(f"{problem_set.minutes} min")],
-            [nodes.Text(points)],
-            [_download(problem_set, self.env.docname)],
-        ]
+        contents = [links, [nodes.Text(f"{problem_set.minutes} min")], [nodes.Text(points)]]
         for name, content in zip(list(COLUMNS)[1:], contents, strict=True):
             label = nodes.inline(text=f"{name}: ", classes=["ledger-label"])
             row += nodes.entry("", nodes.paragraph("", "", label, *content))
@@ -266,4 +265,4 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("env-get-outdated", read_again)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)
-    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 3, "parallel_read_safe": True, "parallel_write_safe": True}

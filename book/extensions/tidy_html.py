@@ -1,4 +1,7 @@
-"""Mend what the extensions leave untidy in the pages: ids that stand twice, pictures whose size a browser cannot know."""
+"""Mend what Sphinx and the extensions leave untidy: repeated ids, pictures of unknown size, spaces in links, excerpts.
+
+The excerpts are those that the search shows of its results.
+"""
 
 import re
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 # sphinx_proof and sphinx_exercise give every block of a kind the same ids, which nothing refers to.
@@ -43,8 +47,21 @@ def size_pictures(app: Sphinx, page: str, template: str, context: dict, doctree:
         context["body"] = re.sub(r'<img [^>]*src="[^"]*/(?P<name>[^"/]+)"[^>]*>', with_size, context["body"])
 
 
+def move_spaces_out(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Put the space with which sphinx_exercise begins the link in a solution's title before the link, as no underline needs it."""
+    if doctree is not None:
+        context["body"] = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", context["body"])
+
+
+def show_excerpts(app: Sphinx, config: Config) -> None:
+    """Let the search page show excerpts of our own making; Sphinx puts a script named here behind its search tools."""
+    config.html_search_scorer = str(Path(__file__).with_name("search_excerpts.js"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.add_post_transform(DropRepeatedIds)
+    app.connect("config-inited", show_excerpts)
     app.connect("html-page-context", size_pictures)
+    app.connect("html-page-context", move_spaces_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

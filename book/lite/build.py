@@ -1,16 +1,18 @@
 """Build the part of the website in which its notebooks run: JupyterLite, with the chapters and the released problem sets.
 
-Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER]``, and by the tests. What is put in is named here one by
+Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER [--check]]``, and by the tests. What is put in is named here one by
 one, and nothing else is: no solution lies where JupyterLite looks for files.
 """
 
 import argparse
+import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -23,6 +25,8 @@ ROOT = HERE.parent.parent
 SETTINGS = ("jupyter_lite_config.json", "jupyter-lite.json")
 #: What the kernel imports and neither Pyodide nor the kernel brings along: it would come from a third host, unpinned.
 MISSING_PACKAGE = "comm"
+#: What the kernel loads from Pyodide's folder before it runs anything, and what the notebooks import.
+NEEDED, USEFUL = ("micropip", "packaging", "ipython", "jedi"), ("numpy", "sympy", "matplotlib")
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
 
@@ -68,13 +72,60 @@ def wheel_of(name: str, folder: Path) -> Path:
     return wheel
 
 
+def absent(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the files of Pyodide packages, and of those that they depend on, that a folder does not have.
+
+    Parameters
+    ----------
+    folder : Path
+        A Pyodide distribution, with the list of its packages.
+    names : iterable of str
+        The packages, as that list calls them.
+    """
+    packages = json.loads((folder / PYODIDE_LOCK).read_text(encoding="utf-8"))["packages"]
+    found, waiting = {}, list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            # The list writes the names of dependencies as their authors do, and its own keys in the normal form.
+            package = packages[re.sub(r"[-_.]+", "-", name).lower()]
+            found[name] = package["file_name"]
+            waiting += package["depends"]
+    return sorted({file for file in found.values() if not (folder / file).is_file()})
+
+
 def check_runtime(folder: Path) -> None:
-    """Refuse a folder that does not hold the Pyodide for which the kernel was made."""
+    """Refuse a folder that does not hold the Pyodide for which the kernel was made, with what the kernel loads from it.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that is to become part of the site.
+
+    Raises
+    ------
+    SystemExit
+        A file is missing, or the version is another.
+    """
     for name in (PYODIDE_MJS, PYODIDE_LOCK):
         if not (folder / name).is_file():
             raise SystemExit(f"{folder} has no {name}: name the folder of a Pyodide {PYODIDE_VERSION} distribution.")
     if f'"{PYODIDE_VERSION}"' not in (folder / PYODIDE_MJS).read_text(encoding="utf-8"):
         raise SystemExit(f"{folder} holds another version of Pyodide: the kernel needs {PYODIDE_VERSION}.")
+    try:
+        missing = absent(folder, NEEDED)
+        useful = absent(folder, USEFUL)
+    except (KeyError, ValueError):
+        raise SystemExit(
+            f"{folder / PYODIDE_LOCK} is not Pyodide's list of its packages: unpack the folder again."
+        ) from None
+    if missing:
+        raise SystemExit(
+            f"{folder} has no {missing[0]}, without which no notebook runs: name the folder of the full distribution of"
+            f" Pyodide {PYODIDE_VERSION}."
+        )
+    if useful:
+        print(f"    {folder} has no {', '.join(useful)}: cells that import them will fail in the browser")
 
 
 def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
@@ -122,5 +173,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--pyodide", type=Path, metavar="FOLDER", help="a folder with Pyodide, to become part of the site"
     )
+    parser.add_argument("--check", action="store_true", help="only say whether that folder will do, and build nothing")
     given = parser.parse_args()
+    if given.check:
+        if given.pyodide:
+            check_runtime(given.pyodide)
+        sys.exit()
     build(given.site, given.output, given.pyodide)

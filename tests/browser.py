@@ -1,0 +1,25 @@
+"""The browser in which tests open pages."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+
+@contextmanager
+def chromium(*options: str) -> Iterator[Browser]:
+    """Start Chromium without a window, and close it afterwards.
+
+    Parameters
+    ----------
+    *options : str
+        Options of its command line, besides those that every test needs.
+    """
+    # The browsers that environment.sh looks for; without one, Playwright takes its own, which environment.sh fetched.
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    common = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*common, *options])
+        yield browser
+        browser.close()
