@@ -211,6 +211,7 @@ class _Progress:
 
 
 def _release(options: argparse.Namespace) -> int:
+    from autograder.chapter_links import chapter_addresses, link_chapters
     from autograder.diagnosis import record_behaviour
     from autograder.execution import SandboxExecutor
     from autograder.proof import notebooks_to_prove, prove
@@ -219,7 +220,7 @@ def _release(options: argparse.Namespace) -> int:
     from autograder.sandbox import working_sandbox
     from autograder.whole_files import write_notebook
 
-    problem_sets = _problem_sets(options)
+    problem_sets, addresses = _problem_sets(options), chapter_addresses(_course(options))
     faults: list[str] = []
     # What a set's proof runs is the course's own code; where there is no sandbox, it runs without.
     with SandboxExecutor(working_sandbox()) as executor:
@@ -232,7 +233,9 @@ def _release(options: argparse.Namespace) -> int:
                 continue
             record_behaviour(problem_set, proof.behaviour)
             path = _course(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
-            write_notebook(student_version(problem_set), path)
+            released = student_version(problem_set)
+            link_chapters(released, addresses)
+            write_notebook(released, path)
             kinds = Counter(entry.kind for entry in problem_set.bank)
             print(
                 f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
+from autograder.chapter_links import chapter_addresses, link_chapters
 from autograder.errors import AutograderError, UsageError
 from autograder.problem_set import BankEntry, ProblemSet, answered, find_problem_sets, grade_id, is_solution
 from autograder.proof import prove
@@ -19,11 +20,65 @@ SETS = ["ps0-warmup", "ps1-information"]
 @pytest.mark.parametrize("name", SETS)
 def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     problem_set = find_problem_sets(course, [name])[0]
-    write_notebook(student_version(problem_set), tmp_path / "made.ipynb")
+    released = student_version(problem_set)
+    link_chapters(released, chapter_addresses(course))
+    write_notebook(released, tmp_path / "made.ipynb")
     committed = course / "exercises" / name / f"{name}.ipynb"
     assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
         f"{committed} is not what its source gives; run: make release"
     )
+
+
+@pytest.fixture
+def course_on_the_web(course, tmp_path):
+    """A function that gives the book's contents with another address of the website."""
+
+    def configured(address):
+        config = (course / "_config.yml").read_text(encoding="utf-8")
+        assert "html_baseurl: http://localhost:8000/" in config
+        (tmp_path / "_config.yml").write_text(config.replace("http://localhost:8000/", address), encoding="utf-8")
+        shutil.copyfile(course / "_toc.yml", tmp_path / "_toc.yml")
+        if not (tmp_path / "book").exists():
+            (tmp_path / "book").symlink_to(course / "book")
+        return tmp_path
+
+    return configured
+
+
+def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_the_web):
+    addresses = chapter_addresses(course_on_the_web("https://example.org/course"))
+    assert addresses["Entropy"] == "https://example.org/course/book/information/entropy.html"
+    pages = [
+        course / f"{address.removeprefix('https://example.org/course/')[:-5]}.md" for address in addresses.values()
+    ]
+    assert len(pages) > 15
+    assert all(page.is_file() for page in pages)
+    for problem_set in find_problem_sets(course):
+        before, linked = student_version(problem_set), student_version(problem_set)
+        link_chapters(linked, addresses)
+        text = "\n".join(cell.source for cell in linked.cells)
+        assert "](https://example.org/course/book/" in text, f"{problem_set.name}: no chapter is linked"
+        for old, new in zip(before.cells, linked.cells, strict=True):
+            assert old.source == new.source or (old.cell_type == "markdown" and grade_id(old) is None)
+
+
+@pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
+def test_chapters_are_named_alone_where_nobody_else_finds_the_website(course_on_the_web, address):
+    assert chapter_addresses(course_on_the_web(address)) == {}
+
+
+@pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org", "https://"])
+def test_an_address_that_is_none_is_refused(course_on_the_web, address):
+    with pytest.raises(AutograderError, match="no address of a website"):
+        chapter_addresses(course_on_the_web(address))
+
+
+def test_only_whole_titles_in_italics_are_linked():
+    text = "*Entropy*, **Entropy**, *Entropy of a coin*, [*Entropy*](there), `*`Entropy"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_raw_cell(text)])
+    link_chapters(notebook, {"Entropy": "https://example.org/e"})
+    assert notebook.cells[0].source == "[*Entropy*](https://example.org/e)" + text[9:]
+    assert notebook.cells[1].source == text
 
 
 @pytest.mark.parametrize("name", SETS)
