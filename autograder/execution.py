@@ -52,6 +52,9 @@ ENGINE = _engine()
 #: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
 CELL_TIMEOUT = 30
 
+#: How often a kernel is started before it is given up: kernels that start at the same time may choose the same free port.
+STARTS = 3
+
 #: No history on disk; and none of the kernel's start-up warnings, which say that loopback traffic is not encrypted.
 KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 
@@ -141,12 +144,19 @@ class KernelExecutor:
 
     def __call__(self, notebook: NotebookNode) -> Executed:
         """Run the notebook in an empty directory of its own."""
-        executed = copy.deepcopy(notebook)
+        for _ in range(STARTS):
+            try:
+                return Executed(self._run(copy.deepcopy(notebook)), [], {})
+            except RuntimeError as error:
+                reason = error
+        raise AutograderError(f"No Jupyter kernel starts here: {reason}.")
+
+    def _run(self, executed: NotebookNode) -> NotebookNode:
         with tempfile.TemporaryDirectory(prefix="submission-") as directory:
             step = Execute(timeout=self.cell_timeout, extra_arguments=KERNEL_ARGUMENTS)
             resources = ResourcesDict(metadata={"path": directory})
             try:
-                executed, _ = step.preprocess(executed, resources)
+                return step.preprocess(executed, resources)[0]
             except DeadKernelError:
                 raise SubmissionError(
                     f"The Python process died while running {_last_started(executed)}; "
@@ -159,7 +169,6 @@ class KernelExecutor:
                 ) from None
             except NoSuchKernel as error:
                 raise AutograderError(f"No Jupyter kernel {error.name!r} here; install ipykernel.") from None
-        return Executed(executed, [], {})
 
 
 def _last_started(notebook: NotebookNode) -> str:

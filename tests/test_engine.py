@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from known_sets import SETS
 
+from autograder import execution
 from autograder.cell_rules import faults_of_test_cells, foreign_names
+from autograder.errors import AutograderError
 from autograder.execution import KernelExecutor, prepare_environment
 from autograder.grading import grade
 from autograder.problem_set import ProblemSet, answered, find_problem_sets, grade_id
@@ -385,6 +387,24 @@ def test_hidden_arguments_reach_no_output(executor):
 
 
 # ---- the same scores as in nbgrader's kernel
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_kernel_whose_port_was_taken_is_started_again(monkeypatch, source, failures):
+    left = [RuntimeError("Kernel died before replying to kernel_info")] * failures
+
+    def preprocess(step, notebook, resources):
+        if left:
+            raise left.pop()
+        return notebook, resources
+
+    monkeypatch.setattr(execution.Execute, "preprocess", preprocess)
+    if failures < 3:
+        assert KernelExecutor()(source).notebook == source
+    else:
+        with pytest.raises(AutograderError, match="No Jupyter kernel starts here: Kernel died"):
+            KernelExecutor()(source)
+    assert left == []
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -162,7 +162,7 @@ def test_a_full_disk_is_one_sentence(small_site, few_lines, tmp_path, capsys, mo
 
 def make(*words: str) -> subprocess.CompletedProcess:
     """Run make, which only shows what it would run."""
-    command = ["make", "--always-make", "--dry-run", *words]
+    command = ["make", "--always-make", "--dry-run", "--no-print-directory", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
