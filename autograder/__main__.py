@@ -214,6 +214,7 @@ def _release(options: argparse.Namespace) -> int:
     from autograder.chapter_links import chapter_addresses, link_chapters
     from autograder.diagnosis import record_behaviour
     from autograder.execution import SandboxExecutor
+    from autograder.isolation import Limits
     from autograder.proof import notebooks_to_prove, prove
     from autograder.proof_table import HEAD, item_proofs, table_rows
     from autograder.release import student_version
@@ -222,8 +223,9 @@ def _release(options: argparse.Namespace) -> int:
 
     problem_sets, addresses = _problem_sets(options), chapter_addresses(_course(options))
     faults: list[str] = []
-    # What a set's proof runs is the course's own code; where there is no sandbox, it runs without.
-    with SandboxExecutor(working_sandbox()) as executor:
+    # What a set's proof runs is the course's own code; where there is no sandbox, it runs without. It has more time
+    # than a submission, so that a busy machine does not refuse a set.
+    with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
         for problem_set in problem_sets:
             with _progress(f"proving {problem_set.name}") as progress:
                 progress.start(notebooks_to_prove(problem_set))

@@ -23,7 +23,7 @@ _FAR_REACHING = frozenset(
     [
         *("exec", "eval", "compile", "globals", "locals", "vars", "setattr", "delattr", "getattr", "get_ipython"),
         *("__import__", "__setattr__", "__builtins__", "__dict__", "__globals__", "__code__", "__defaults__"),
-        *("__kwdefaults__", "__closure__"),
+        *("__kwdefaults__", "__closure__", "__class__"),
     ]
 )
 #: Functions and values of modules by which it may: a package's state, a random generator, the process.
@@ -51,13 +51,16 @@ class _Reading:
     assigned : frozenset of str
         Names that it binds in other ways than by import, def or class.
     constants : frozenset of str
-        Those of them that are numbers or texts.
+        Those of them that are numbers, texts or tuples of these.
     defined : frozenset of str
         Names that it binds by def or class.
     looked_into : frozenset of str
         Global names of whose values it uses an attribute or a method.
     calls : bool
         Whether anything is called when it runs.
+    remembers : bool
+        Whether what it defines may keep something from one call to the next: in a class, a default value, an attribute
+        of a function.
     far_reaching : bool
         Whether it may change what it does not mention.
     """
@@ -70,6 +73,7 @@ class _Reading:
     defined: frozenset[str]
     looked_into: frozenset[str]
     calls: bool
+    remembers: bool
     far_reaching: bool
 
 
@@ -130,6 +134,7 @@ def _read(source: str) -> _Reading | None:
         frozenset(defined),
         used & looked_into,
         any(map(_calls, tree.body)),
+        bool(looked_into & defined) or any(map(_remembers, ast.walk(tree))),
         far_reaching,
     )
 
@@ -137,7 +142,9 @@ def _read(source: str) -> _Reading | None:
 def _calls(node: ast.AST) -> bool:
     """Whether anything is called when this is executed; what a function's body calls is called later, by others."""
     match node:
-        case ast.Call():
+        case ast.Call() | ast.BinOp() | ast.AugAssign() | ast.Compare() | ast.Subscript() | ast.Attribute():
+            return True  # operators and attributes call methods
+        case ast.For() | ast.With() | ast.JoinedStr() | ast.Starred() | ast.comprehension():
             return True
         case (
             ast.FunctionDef(args=args, decorator_list=decorators)
@@ -147,6 +154,22 @@ def _calls(node: ast.AST) -> bool:
         case ast.Lambda(args=args):
             return _calls(args)
     return any(map(_calls, ast.iter_child_nodes(node)))
+
+
+def _remembers(node: ast.AST) -> bool:
+    """Whether what this defines may be changed by a call of it: a list of a class, a list as default value, a cache."""
+    match node:
+        case ast.ClassDef(body=body, decorator_list=decorators, keywords=keywords):
+            plain = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Pass)
+            return bool(decorators or keywords) or not all(
+                isinstance(statement, plain) or _is_constant(getattr(statement, "value", statement))
+                for statement in body
+            )
+        case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
+            return any(_last_name(decorator) not in ("staticmethod", "property") for decorator in decorators)
+        case ast.arguments(defaults=defaults, kw_defaults=keyword_defaults):
+            return not all(default is None or _is_constant(default) for default in [*defaults, *keyword_defaults])
+    return False
 
 
 def _root(node: ast.expr) -> str:
@@ -161,8 +184,15 @@ def _last_name(node: ast.expr) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-def _is_constant(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) or (isinstance(value, ast.UnaryOp) and _is_constant(value.operand))
+def _is_constant(value: ast.AST) -> bool:
+    match value:
+        case ast.Constant():
+            return True
+        case ast.UnaryOp(operand=operand):
+            return _is_constant(operand)
+        case ast.Tuple(elts=elements):
+            return all(map(_is_constant, elements))
+    return False
 
 
 class Dependence:
@@ -191,6 +221,7 @@ class Dependence:
             for reading in readings:
                 if reading.bound & self._names:
                     self._names |= reading.used
+                    self._changeable |= reading.remembers
         for reading in readings:
             for name, origins in reading.imports.items():
                 self._imports.setdefault(name, set()).update(origins)

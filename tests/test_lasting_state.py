@@ -89,6 +89,21 @@ def test_a_cell_that_may_change_it(cell):
         ("table = {}\ndef entropy(p):\n    return 1", "x = abs(-3)\ncopy = table", True),  # it does not use the table
         ("%precision 3\ndef entropy(p):\n    return 1", "x = 3", False),
         ("count = 0\ndef entropy(p):\n    global count\n    count += 1", "entropy([1])", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = abs(-3)", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = model + 3", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = 3, -4", True),
+        ("class Model:\n    calls = []", "x = abs(-3)", True),
+        ("class entropy:\n    'A class.'\n    bits, __slots__ = 3, ('a', 'b')", "x = abs(-3)", True),
+        ("class entropy(metaclass=M):\n    pass", "x = abs(-3)", False),
+        ("class entropy:\n    @classmethod\n    def of(cls, p):\n        cls.last = p", "x = abs(-3)", False),
+        ("class entropy:\n    @property\n    def bits(self):\n        return 3", "x = abs(-3)", True),
+        ("class entropy:\n    def of(self):\n        self.__class__.last = 3", "x = abs(-3)", False),
+        ("def entropy(p, seen=[]):\n    seen.append(p)", "x = abs(-3)", False),
+        ("def entropy(p, *, seen={}):\n    return 1", "x = abs(-3)", False),
+        ("def entropy(p, seen=(), base=-2, *, axis=None):\n    return 1", "x = abs(-3)", True),
+        ("@cache\ndef entropy(p):\n    return 1", "x = abs(-3)", False),
+        ("def entropy(p):\n    entropy.calls.append(p)", "x = abs(-3)", False),
+        ("def entropy(p):\n    return (lambda p, seen=[]: seen)", "x = abs(-3)", False),
         ("x = 3", "def entropy(p):\n    return 1", False),  # the test finds no such name; later there is one
     ],
 )
@@ -97,6 +112,7 @@ def test_what_stands_before_counts(earlier, cell, expected):
 
 
 LATER = [
+    "nats_to_bits(3)",
     "nats_to_bits = None",
     "math.log = None",
     "def nats_to_bits(x):\n    return 0",
@@ -114,7 +130,8 @@ def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, war
     answer = (
         "import math\nFACTOR = [1 / math.log(2)]\n"
         "def spoil():\n    FACTOR.append(0)\n"
-        "def nats_to_bits(x):\n    return float(math.log(math.e) * x * FACTOR[-1])\n"
+        "def nats_to_bits(x, calls=[]):\n    calls.append(x)\n"
+        "    return float(math.log(math.e) * x * FACTOR[-1]) + (len(calls) > 1 and calls[-2] == 3)\n"
     )
     notebook = answered(student_version(warmup), {"nats_to_bits": answer})
     last = max(i for i, cell in enumerate(notebook.cells) if grade_id(cell))
