@@ -44,7 +44,7 @@ export JUPYTER_RUNTIME_DIR := $(CACHE)/jupyter/runtime
 # What each step reads.
 files = $(sort $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*' 2>/dev/null))
 LITE := $(call files,book/lite)
-BOOK := _config.yml _toc.yml $(filter-out $(LITE),$(call files,book))
+BOOK := _config.yml _toc.yml benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
 PACKAGE := $(call files,autograder)

@@ -112,6 +112,8 @@ def _warm_shell():
         shell.run_cell(cell, store_history=True)
     shell._showtraceback = kept
     shell.reset(new_session=True)
+    # A module that a cell writes can be imported from the working directory, as in Jupyter, but stands in for no other.
+    sys.path[:] = [*(entry for entry in sys.path if entry not in ("", os.environ.get("TMPDIR"))), ""]
     return shell
 
 

@@ -191,6 +191,7 @@ def test_the_notebook_runs_from_top_to_bottom(site, page, small_environment, tmp
     notebook = nbformat.read(file_of(site, page), as_version=4)
     manager = AsyncKernelManager(
         kernel_name="small",
+        connection_file=str(tmp_path / "connection.json"),
         kernel_spec_manager=KernelSpecManager(
             kernel_dirs=[str(small_environment / "kernels")], ensure_native_kernel=False
         ),

@@ -575,6 +575,17 @@ fig, ax = plt.subplots(); ax.plot([1]); plt.show()
     assert outcomes(engines[False], student, [(COUNTED, {})], support=support) == [None]
 
 
+def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
+    """Plain code may import some modules of Python, and could write a file of that name, as a figure for instance."""
+    cells = [
+        "for folder in ('', '/tmp/', '/tmp/work/'):\n    with open(folder + 'colorsys.py', 'w') as file: file.write('mine = 1')\n"
+        "import colorsys\nassert not hasattr(colorsys, 'mine'), 'BREACH'",
+        "with open('helper.py', 'w') as file: file.write('mine = 1')\nimport helper\nassert helper.mine == 1",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    assert [cell.outputs for cell in engines[False](notebook).notebook.cells] == [[], []]
+
+
 def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engines, course, tmp_path):
     secret = tmp_path / "gradebook.db"
     secret.write_text("0 points")
