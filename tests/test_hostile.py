@@ -542,6 +542,9 @@ SET = "for c in cells:\n        if type(c.cell_contents) is int: c.cell_contents
         ("import numpy as np\nX = type('X', (), {'__array_interface__': {}})", "pass"),
         ("class X:\n    @property\n    def __array_interface__(self): return {}", "pass"),
         ("import numpy as np\nnp.savetxt('../evil.py', ['x = 1'], fmt='%s')", "pass"),
+        # A figure's pixels may spell a module, and a figure be drawn by a module.
+        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).savefig('evil.py', format='raw')", "pass"),
+        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).canvas.print_raw('evil.py')", "pass"),
     ],
 )  # fmt: skip
 def test_attack_on_the_counting_through_the_modules_that_may_be_used(engines, course, head, after):
