@@ -581,7 +581,8 @@ fig, ax = plt.subplots(); ax.plot([1]); plt.show()
 def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
     """Plain code may import some modules of Python, and could write a file of that name, as a figure for instance."""
     cells = [
-        "for folder in ('', '/tmp/', '/tmp/work/'):\n    with open(folder + 'colorsys.py', 'w') as file: file.write('mine = 1')\n"
+        "import tempfile\nfor folder in ('.', tempfile.gettempdir()):\n"
+        "    with open(folder + '/colorsys.py', 'w') as file: file.write('mine = 1')\n"
         "import colorsys\nassert not hasattr(colorsys, 'mine'), 'BREACH'",
         "with open('helper.py', 'w') as file: file.write('mine = 1')\nimport helper\nassert helper.mine == 1",
     ]

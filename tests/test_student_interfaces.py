@@ -43,7 +43,9 @@ def notebook(interface, browser, released, request):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    page.goto(f"{place}/{file.relative_to(folder)}?reset&token={TOKEN}")  # reset: JupyterLab opens no earlier tabs
+    # The page looks idle before it has a kernel: what it says to the kernel goes through this socket.
+    with page.expect_websocket(lambda socket: socket.url.partition("?")[0].endswith("/channels")):
+        page.goto(f"{place}/{file.relative_to(folder)}?reset&token={TOKEN}")  # reset: JupyterLab opens no earlier tabs
     page.locator(".jp-CodeCell").nth(2).wait_for()  # all of the notebook is there
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     yield page, file
