@@ -36,6 +36,11 @@ _FAR_REACHING_OF_MODULES = _FAR_REACHING | frozenset(
 )
 #: Functions of ``random`` modules that leave the global generator alone.
 _OWN_GENERATOR = frozenset(["default_rng", "Generator", "SeedSequence", "PCG64", "Random"])
+#: Parts of a cell that call nothing by themselves; operators, attributes, conditions and loops call methods.
+_CALL_NOTHING = (
+    *(ast.Import, ast.ImportFrom, ast.alias, ast.Pass, ast.Assign, ast.AnnAssign, ast.NamedExpr),
+    *(ast.Constant, ast.Name, ast.Tuple, ast.List, ast.arguments, ast.arg, ast.expr_context),
+)
 
 
 @dataclass(frozen=True)
@@ -142,10 +147,6 @@ def _read(source: str) -> _Reading | None:
 def _calls(node: ast.AST) -> bool:
     """Whether anything is called when this is executed; what a function's body calls is called later, by others."""
     match node:
-        case ast.Call() | ast.BinOp() | ast.AugAssign() | ast.Compare() | ast.Subscript() | ast.Attribute():
-            return True  # operators and attributes call methods
-        case ast.For() | ast.With() | ast.JoinedStr() | ast.Starred() | ast.comprehension():
-            return True
         case (
             ast.FunctionDef(args=args, decorator_list=decorators)
             | ast.AsyncFunctionDef(args=args, decorator_list=decorators)
@@ -153,7 +154,13 @@ def _calls(node: ast.AST) -> bool:
             return bool(decorators) or _calls(args)
         case ast.Lambda(args=args):
             return _calls(args)
-    return any(map(_calls, ast.iter_child_nodes(node)))
+        case ast.ClassDef(bases=bases, keywords=keywords, decorator_list=decorators, body=body):
+            return bool(bases or keywords or decorators) or any(map(_calls, body))
+        case ast.UnaryOp():
+            return not _is_constant(node)
+        case ast.Expr(value=value):
+            return not _is_constant(value)  # a value is shown as it says itself
+    return not isinstance(node, _CALL_NOTHING) or any(map(_calls, ast.iter_child_nodes(node)))
 
 
 def _remembers(node: ast.AST) -> bool:

@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONPATH": "/grader",
+    "PYTHONSAFEPATH": "1",  # no module comes from the scratch folder, unless no other has its name
     "PYTHONUTF8": "1",
     "TZ": "UTC",
 }

@@ -113,7 +113,7 @@ def _warm_shell():
     shell._showtraceback = kept
     shell.reset(new_session=True)
     # A module that a cell writes can be imported from the working directory, as in Jupyter, but stands in for no other.
-    sys.path[:] = [*(entry for entry in sys.path if entry not in ("", os.environ.get("TMPDIR"))), ""]
+    sys.path.append("")
     return shell
 
 

@@ -122,13 +122,13 @@ def stock_copy(root: Path, target: Path, name: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def own_code(root: Path, name: str, count: int) -> tuple[list[float], list[float]]:
+def own_code(root: Path, name: str) -> tuple[list[float], list[float]]:
     """Return the seconds that each submission's own code takes alone, and through the engine with one job."""
     (problem_set,) = find_problem_sets(COURSE, [name])
     source = instructor_version(problem_set)
     directory = ClassDirectory(root)
     notebooks = []
-    for submission in directory.submissions([name])[:count]:
+    for submission in directory.submissions([name]):
         path = directory.submission_folder(submission) / f"{name}.ipynb"
         notebook, _ = restore(source, nbformat.read(path, as_version=4))
         clear_outputs(notebook)
@@ -200,7 +200,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         root = Path(folder) / "class-own"
         make_class(root, options.set, 30)
-        alone, through = own_code(root, options.set, 30)
+        alone, through = own_code(root, options.set)
         beyond = [whole - own for own, whole in zip(alone, through, strict=True)]
         print(f"own code {1000 * statistics.median(alone):.0f} ms, through the engine "
               f"{1000 * statistics.median(through):.0f} ms: {1000 * statistics.median(beyond):.0f} ms beyond it "

@@ -92,6 +92,15 @@ def test_a_cell_that_may_change_it(cell):
         ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = abs(-3)", False),
         ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = model + 3", False),
         ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = 3, -4", True),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "x = -model", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "if model: pass", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "model", False),
+        ("class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)", "class Other(Model): pass", False),
+        (
+            "class Model:\n    calls = []\ndef entropy(p):\n    Model.calls.append(p)",
+            "class Other:\n    size = 3",
+            True,
+        ),
         ("class Model:\n    calls = []", "x = abs(-3)", True),
         ("class entropy:\n    'A class.'\n    bits, __slots__ = 3, ('a', 'b')", "x = abs(-3)", True),
         ("class entropy(metaclass=M):\n    pass", "x = abs(-3)", False),
@@ -124,15 +133,24 @@ LATER = [
 ]
 
 
-@pytest.mark.parametrize("later", LATER)
-def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, warmup, source, later):
+#: A function whose later cells change what it uses, and some that keep what they were called with, and then answer wrongly.
+USES = (
+    "import math\nFACTOR = [1 / math.log(2)]\n"
+    "def spoil():\n    FACTOR.append(0)\n"
+    "def nats_to_bits(x):\n    return float(math.log(math.e) * x * FACTOR[-1])\n"
+)
+KEEPS = [
+    "import math\ndef nats_to_bits(x, calls=[]):\n    calls.append(x)\n    return x / math.log(2) + (-7 in calls)\n",
+    "import math\nclass Kept:\n    calls = []\n"
+    "def nats_to_bits(x):\n    Kept.calls.append(x)\n    return x / math.log(2) + (-7 in Kept.calls)\n",
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "later"), [*((USES, later) for later in LATER), *((answer, "nats_to_bits(-7)") for answer in KEEPS)]
+)
+def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, warmup, source, answer, later):
     """As in a notebook, tests judge the names as they are where the tests stand."""
-    answer = (
-        "import math\nFACTOR = [1 / math.log(2)]\n"
-        "def spoil():\n    FACTOR.append(0)\n"
-        "def nats_to_bits(x, calls=[]):\n    calls.append(x)\n"
-        "    return float(math.log(math.e) * x * FACTOR[-1]) + (len(calls) > 1 and calls[-2] == 3)\n"
-    )
     notebook = answered(student_version(warmup), {"nats_to_bits": answer})
     last = max(i for i, cell in enumerate(notebook.cells) if grade_id(cell))
     notebook.cells[last + 1 : last + 1] = [
