@@ -32,12 +32,12 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.class_directory import ClassDirectory
-from autograder.execution import SandboxExecutor
-from autograder.grading import clear_outputs, restore
-from autograder.problem_set import find_problem_sets
-from autograder.release import instructor_version
-from autograder.sandbox import require_sandbox
+from autograder.classroom.directory import ClassDirectory
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.grading import clear_outputs, restore
+from autograder.engine.sandbox import require_sandbox
+from autograder.problem_set.source import find_problem_sets
+from autograder.problem_set.versions import instructor_version
 
 COURSE = Path(__file__).resolve().parent.parent
 AUTOGRADER = [sys.executable, "-m", "autograder"]
@@ -109,7 +109,7 @@ def stock_copy(root: Path, target: Path, name: str) -> None:
     shutil.copytree(root, target)
     config = target / "nbgrader_config.py"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("autograder.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
+    config.write_text(text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
     shutil.rmtree(target / "autograded", ignore_errors=True)
     # nbgrader grades against cells that its gradebook knows.
     code = (

@@ -10,12 +10,12 @@ import hypothesis
 import pytest
 from browser import chromium
 
-from autograder.__main__ import main
-from autograder.execution import SandboxExecutor
-from autograder.isolation import Limits
-from autograder.problem_set import ProblemSet, find_problem_sets
-from autograder.release import instructor_version
-from autograder.sandbox import require_sandbox
+from autograder.commands.main import main
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.sandbox import require_sandbox
+from autograder.engine.shared.isolation import Limits
+from autograder.problem_set.source import ProblemSet, find_problem_sets
+from autograder.problem_set.versions import instructor_version
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile("course", derandomize=not os.environ.get("EXPLORE"), deadline=None)

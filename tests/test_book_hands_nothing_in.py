@@ -10,10 +10,10 @@ import matplotlib as mpl
 import pytest
 from known_sets import SETS
 
-from autograder.cell_rules import definitions, is_support
-from autograder.examiner import run_test_cell
-from autograder.problem_set import find_problem_sets, grade_id, is_test
-from autograder.release import instructor_version
+from autograder.engine.examiner.judge import run_test_cell
+from autograder.engine.test_cells import definitions, is_support
+from autograder.problem_set.source import find_problem_sets, grade_id, is_test
+from autograder.problem_set.versions import instructor_version
 
 
 def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:

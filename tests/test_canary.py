@@ -1,6 +1,6 @@
 """No solution and no hidden test is published: each has canaries, and nothing that students get contains one.
 
-What a canary is stands in `autograder/concealed.py`.
+What a canary is stands in `autograder/authoring/leaks.py`.
 """
 
 import functools
@@ -21,9 +21,9 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from autograder.concealed import Secret, files_below, find_secrets, leaks
-from autograder.problem_set import answered, find_problem_sets
-from autograder.release import instructor_version, student_version
+from autograder.authoring.leaks import Secret, files_below, find_secrets, leaks
+from autograder.problem_set.source import answered, find_problem_sets
+from autograder.problem_set.versions import instructor_version, student_version
 
 
 @functools.cache

@@ -15,17 +15,17 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.__main__ import main
-from autograder.batch import grade_class
-from autograder.class_directory import ClassDirectory, Submission
-from autograder.diagnosis import known_behaviour
-from autograder.errors import AutograderError
-from autograder.gradebook import read_grades
-from autograder.problem_set import find_problem_sets
-from autograder.release import instructor_version, student_version
-from autograder.report import item_statistics
-from autograder.sample_class import make_submissions
-from autograder.whole_files import write_notebook
+from autograder.classroom.batch import grade_class
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.gradebook import read_grades
+from autograder.classroom.sample_class import make_submissions
+from autograder.commands.main import main
+from autograder.common.atomic_files import write_notebook
+from autograder.common.errors import AutograderError
+from autograder.problem_set.known_behaviour import known_behaviour
+from autograder.problem_set.source import find_problem_sets
+from autograder.problem_set.versions import instructor_version, student_version
+from autograder.reports.class_report import item_statistics
 
 SETS = ["ps0-warmup", "ps1-information"]
 NAMES = ["ps0-warmup"]
@@ -208,9 +208,11 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
     shutil.copytree(graded_class, copied)
     config = copied / "nbgrader_config.py"
     text = config.read_text(encoding="utf-8")
-    assert "autograder.formgrader.ExecuteInSandbox" in text
+    assert "autograder.classroom.formgrader.ExecuteInSandbox" in text
     if way == "stock":
-        config.write_text(text.replace("autograder.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
+        config.write_text(
+            text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute")
+        )
     students = ["student-01", "student-09", "student-19", "student-20"]
     for student in students:
         command = [sys.executable, "-m", "nbgrader", "autograde", "ps1-information", "--student", student, "--force"]

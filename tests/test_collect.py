@@ -14,12 +14,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import archives
-from autograder.__main__ import main
-from autograder.class_directory import ClassDirectory, Submission
-from autograder.gradebook import read_grades
-from autograder.problem_set import find_problem_sets
-from autograder.release import student_version
+from autograder.classroom import archives
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.gradebook import read_grades
+from autograder.commands.main import main
+from autograder.problem_set.source import find_problem_sets
+from autograder.problem_set.versions import student_version
 
 ROSTER = """student_id,first_name,last_name,email,login,canvas_id,canvas_login,moodle_id,names,seat
 ada,Ada,Lovelace,ada@x.org,al1,101,al1@uni,7001 7002,,1

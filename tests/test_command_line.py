@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import rich.progress  # noqa: F401
 
-import autograder.batch  # noqa: F401 (read before privileges are dropped: nobody may not read it)
-import autograder.execution  # noqa: F401
-import autograder.sample_class  # noqa: F401
-from autograder.__main__ import main
+import autograder.classroom.batch  # noqa: F401 (read before privileges are dropped: nobody may not read it)
+import autograder.classroom.sample_class  # noqa: F401
+import autograder.engine.execution  # noqa: F401
+from autograder.commands.main import main
 
 COMMANDS = ["release", "sample-class", "grade", "feedback", "report", "export"]
 WITH_CLASS = [name for name in COMMANDS if name != "release"]

@@ -19,16 +19,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from known_sets import SETS
 
-from autograder import execution
-from autograder.cell_rules import faults_of_test_cells, foreign_names
-from autograder.errors import AutograderError
-from autograder.execution import KernelExecutor, prepare_environment
-from autograder.grading import grade
-from autograder.problem_set import ProblemSet, answered, find_problem_sets, grade_id
-from autograder.proof import bank_mixes, promised_losses
-from autograder.release import instructor_version, student_version
-from autograder.sympy_expressions import parse
-from autograder.wire import Connection, ConnectionEndedError, DeadlineError, Decoder, EncodeError, Encoder, WireError
+from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.common.errors import AutograderError
+from autograder.engine import execution
+from autograder.engine.execution import KernelExecutor, prepare_environment
+from autograder.engine.grading import grade
+from autograder.engine.shared.expressions import parse
+from autograder.engine.shared.wire import (
+    Connection,
+    ConnectionEndedError,
+    DeadlineError,
+    Decoder,
+    EncodeError,
+    Encoder,
+    WireError,
+)
+from autograder.engine.test_cells import foreign_names
+from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id
+from autograder.problem_set.versions import instructor_version, student_version
 
 # ---- the wire
 

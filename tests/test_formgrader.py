@@ -4,10 +4,10 @@ import nbformat
 import pytest
 from local_jupyter import TOKEN, jupyter
 
-from autograder.class_directory import ClassDirectory
-from autograder.export import number
-from autograder.gradebook import read_grades
-from autograder.problem_set import find_problem_sets
+from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.gradebook import read_grades
+from autograder.common.text import number
+from autograder.problem_set.source import find_problem_sets
 
 
 @pytest.fixture(scope="module")

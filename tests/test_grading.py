@@ -6,10 +6,10 @@ import json
 import nbformat
 import pytest
 
-from autograder.errors import SubmissionError
-from autograder.grading import grade, read_submission, restore
-from autograder.problem_set import answered, grade_id
-from autograder.release import student_version
+from autograder.common.errors import SubmissionError
+from autograder.engine.grading import grade, read_submission, restore
+from autograder.problem_set.source import answered, grade_id
+from autograder.problem_set.versions import student_version
 
 HIDDEN = "nats_to_bits-hidden"
 

@@ -10,10 +10,10 @@ import yaml
 from book_pages import ROOT, text_of
 from bs4 import BeautifulSoup
 
-from autograder import handout
-from autograder.concealed import Secret, files_below, find_secrets, leaks, squeezed
-from autograder.errors import AutograderError
-from autograder.problem_set import find_problem_sets
+from autograder.authoring import handout
+from autograder.authoring.leaks import Secret, files_below, find_secrets, leaks, squeezed
+from autograder.common.errors import AutograderError
+from autograder.problem_set.source import find_problem_sets
 
 INSTRUCTORS = "book/practice/for-instructors"
 
@@ -170,10 +170,10 @@ def test_make_checks_what_it_was_given_before_it_builds():
     commands = make("handout", "HANDOUT=/srv/my course", "PYODIDE=/srv/pyodide").stdout
     built = commands.index("autograder release")
     assert built < commands.index("jupyter-book build")
-    assert commands.index("autograder.handout '/srv/my course' --site _build/html --check") < built
+    assert commands.index("autograder.authoring.handout '/srv/my course' --site _build/html --check") < built
     assert commands.index("book/lite/build.py _build/html _build/lite --pyodide '/srv/pyodide' --check") < built
     assert "--check" not in commands[built:]
-    assert commands.index("autograder.handout '/srv/my course' --site _build/html\n") > built
+    assert commands.index("autograder.authoring.handout '/srv/my course' --site _build/html\n") > built
 
 
 @pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org/", "/course/"])

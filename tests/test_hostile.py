@@ -14,14 +14,14 @@ import nbformat
 import pytest
 from attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
 
-from autograder.errors import SubmissionError
-from autograder.execution import SandboxExecutor
-from autograder.feedback import ConcealHiddenTests
-from autograder.grading import grade, read_submission
-from autograder.isolation import Limits
-from autograder.problem_set import answered, grade_id
-from autograder.release import from_source, student_version, without_hidden_tests
-from autograder.sandbox import require_sandbox
+from autograder.common.errors import SubmissionError
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.grading import grade, read_submission
+from autograder.engine.sandbox import require_sandbox
+from autograder.engine.shared.isolation import Limits
+from autograder.problem_set.source import answered, grade_id
+from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
+from autograder.reports.feedback import ConcealHiddenTests
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
 CANARY = "AUTOGRADER_CANARY"
@@ -596,7 +596,7 @@ def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engine
     os.chmod(secret, 0o666)
     student = f"""
 import os
-for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/examiner.py", "/etc/passwd", {str(tmp_path)!r}):
+for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/judge.py", "/etc/passwd", {str(tmp_path)!r}):
     assert not os.path.exists(path), "BREACH " + path
 for path in ({str(secret)!r},):
     try:

@@ -6,14 +6,14 @@ import os
 import nbformat
 import pytest
 
-from autograder.__main__ import main
-from autograder.class_directory import ClassDirectory, folder_problem
-from autograder.errors import AutograderError
-from autograder.export import FORMATS
-from autograder.problem_set import answered, is_solution
-from autograder.release import student_version
-from autograder.roster import read_roster
-from autograder.whole_files import write_notebook
+from autograder.classroom.directory import ClassDirectory, folder_problem
+from autograder.classroom.roster import read_roster
+from autograder.commands.main import main
+from autograder.common.atomic_files import write_notebook
+from autograder.common.errors import AutograderError
+from autograder.problem_set.source import answered, is_solution
+from autograder.problem_set.versions import student_version
+from autograder.reports.export import FORMATS
 
 SET = "ps0-warmup"
 FILE = f"{SET}.ipynb"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autograder.grading import grade
-from autograder.problem_set import answered, find_problem_sets
-from autograder.release import instructor_version, student_version
+from autograder.engine.grading import grade
+from autograder.problem_set.source import answered, find_problem_sets
+from autograder.problem_set.versions import instructor_version, student_version
 
 
 @pytest.fixture(scope="module")

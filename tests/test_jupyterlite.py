@@ -26,7 +26,7 @@ from lite import check_runtime
 from notebook_page import choose, restart_and_run_all
 from problem_sets import read_problem_set, released
 
-from autograder.__main__ import main
+from autograder.commands.main import main
 
 SETS = "book/practice/problem-sets"
 FETCHED = ROOT / "_build" / "cache" / "pyodide"

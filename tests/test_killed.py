@@ -11,8 +11,8 @@ import time
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.__main__ import main
-from autograder.class_directory import ClassDirectory
+from autograder.classroom.directory import ClassDirectory
+from autograder.commands.main import main
 
 #: Kills; more of them: KILLS=20 .venv/bin/python -m pytest tests/test_killed.py
 KILLS = int(os.environ.get("KILLS", "4"))

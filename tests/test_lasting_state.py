@@ -3,10 +3,10 @@
 import nbformat
 import pytest
 
-from autograder.grading import grade
-from autograder.lasting_state import Dependence
-from autograder.problem_set import answered, grade_id
-from autograder.release import student_version
+from autograder.engine.grading import grade
+from autograder.engine.lasting_state import Dependence
+from autograder.problem_set.source import answered, grade_id
+from autograder.problem_set.versions import student_version
 
 TEST = "import numpy as np\nassert entropy([0.5, 0.5]) == 1\n"
 #: The cells before the test: an import, a constant, a function that uses a helper.

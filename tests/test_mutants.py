@@ -5,12 +5,12 @@ import random
 import pytest
 from known_sets import SETS
 
-from autograder.execution import SandboxExecutor
-from autograder.isolation import Limits
-from autograder.mutants import fingerprints, known_results, make_mutants, mix_mutants, mutants_of, surviving
-from autograder.problem_set import find_problem_sets
-from autograder.proof_table import item_proofs, table_rows
-from autograder.sandbox import require_sandbox
+from autograder.authoring.mutants import fingerprints, known_results, make_mutants, mix_mutants, mutants_of, surviving
+from autograder.authoring.proof_table import item_proofs, table_rows
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.sandbox import require_sandbox
+from autograder.engine.shared.isolation import Limits
+from autograder.problem_set.source import find_problem_sets
 
 LEAST_KILLED = 0.95
 LEAST_MISCONCEPTIONS, LEAST_ALTERNATIVES = 6, 4

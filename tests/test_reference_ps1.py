@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mutual_info_score
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 BASES = st.sampled_from([2, np.e, 10.0])
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 #: Probabilities from 0 over subnormal numbers to 1.
 CHANCES = st.one_of(

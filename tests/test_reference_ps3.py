@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 LOGITS = st.floats(-1000, 1000)
 CHANCES = st.one_of(st.sampled_from([0.0, 1.0, 1e-300, 0.5]), st.floats(0, 1))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 NUMBERS = st.floats(-50, 50)
 POSITIVE = st.floats(0.2, 4)

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import StandardScaler, label_binarize
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 NUMBERS = st.floats(-10, 10).map(lambda x: round(x, 6))
 LOGITS = st.one_of(st.floats(-5, 5), st.floats(-1000, 1000))

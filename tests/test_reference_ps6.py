@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.linear_model import LogisticRegression as ScikitLearns
 from sklearn.metrics import log_loss
 
-from autograder.cell_rules import definitions
-from autograder.problem_set import find_problem_sets, grade_id
+from autograder.engine.test_cells import definitions
+from autograder.problem_set.source import find_problem_sets, grade_id
 
 #: Logits from 0 to such that exp(z) is no number any more.
 LOGITS = st.one_of(st.floats(-30, 30), st.floats(-2000, 2000), st.sampled_from([0.0, 1000.0, -1000.0]))

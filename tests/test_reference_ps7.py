@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 
-from autograder.problem_set import find_problem_sets
+from autograder.problem_set.source import find_problem_sets
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from autograder.chapter_links import chapter_addresses, link_chapters
-from autograder.errors import AutograderError, UsageError
-from autograder.problem_set import BankEntry, ProblemSet, answered, find_problem_sets, grade_id, is_solution
-from autograder.proof import prove
-from autograder.release import student_version
-from autograder.whole_files import write_notebook
+from autograder.authoring.chapter_links import chapter_addresses, link_chapters
+from autograder.authoring.proof import prove
+from autograder.common.atomic_files import write_notebook
+from autograder.common.errors import AutograderError, UsageError
+from autograder.problem_set.bank import BankEntry
+from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution
+from autograder.problem_set.versions import student_version
 
 SETS = ["ps0-warmup", "ps1-information"]
 

@@ -6,13 +6,13 @@ import shutil
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.__main__ import main
-from autograder.class_directory import ClassDirectory, Submission
-from autograder.due_dates import DueDates, LatePenalties, moment, read_due_dates
-from autograder.errors import AutograderError
-from autograder.export import canvas_table, class_grades, moodle_table
-from autograder.gradebook import open_gradebook, read_grades
-from autograder.roster import name_key, read_roster
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.due_dates import DueDates, LatePenalties, moment, read_due_dates
+from autograder.classroom.gradebook import open_gradebook, read_grades
+from autograder.classroom.roster import name_key, read_roster
+from autograder.commands.main import main
+from autograder.common.errors import AutograderError
+from autograder.reports.export import canvas_table, class_grades, moodle_table
 
 ROSTER = '''student_id,first_name,last_name,email,login,canvas_id,canvas_sis_id,canvas_login,moodle_username,hobby
 student-01,Ada,Lovelace,ada@x.org,al1,101,S101,al1@uni,ada.l,"chess, whist"

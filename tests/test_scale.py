@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.__main__ import main
-from autograder.class_directory import ClassDirectory, Submission
-from autograder.cluster import ClusterExecutor, is_private
-from autograder.errors import AutograderError
-from autograder.gradebook import read_grades
-from autograder.problem_set import find_problem_sets
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.gradebook import read_grades
+from autograder.commands.main import main
+from autograder.common.errors import AutograderError
+from autograder.engine.cluster import ClusterExecutor, is_private
+from autograder.problem_set.source import find_problem_sets
 
 PROMISED = "promised.csv"
 
@@ -109,7 +109,7 @@ def test_what_is_sent_unencrypted_over_a_network_is_warned_of(capsys):
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("autograder.cluster.CONNECT", 1)
+    monkeypatch.setattr("autograder.engine.cluster.CONNECT", 1)
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
     address = f"tcp://127.0.0.1:{free_port()}"
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path), "--scheduler", address]) == 1

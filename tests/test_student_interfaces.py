@@ -12,8 +12,8 @@ import pytest
 from local_jupyter import TOKEN, jupyter
 from notebook_page import choose, restart_and_run_all
 
-from autograder.grading import grade, read_submission
-from autograder.problem_set import grade_id
+from autograder.engine.grading import grade, read_submission
+from autograder.problem_set.source import grade_id
 
 INTERFACES = {"lab": "lab/tree", "notebook": "notebooks"}  # the application, and where it shows a notebook
 PATIENCE = 120_000  # milliseconds that a busy machine may take to show or run a notebook

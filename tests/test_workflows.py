@@ -7,7 +7,7 @@ import pytest
 import yaml
 from book_pages import ROOT
 
-from autograder.handout import SITE
+from autograder.authoring.handout import SITE
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 PUBLISHED = "_build/handout/docs"

@@ -7,9 +7,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from autograder.mutants import known_results, mutants_path
-from autograder.problem_set import ProblemSet
-from autograder.proof_table import HEAD, item_proofs, table_rows
+from autograder.authoring.mutants import known_results, mutants_path
+from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+from autograder.problem_set.source import ProblemSet
 
 
 def _sets(directive: SphinxDirective) -> list[ProblemSet]:

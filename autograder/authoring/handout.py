@@ -1,0 +1,160 @@
+"""Hand out: the website and the released problem sets in a folder of their own, and nothing of the solutions.
+
+Used by ``make handout`` as ``python -m autograder.authoring.handout FOLDER --site SITE``, and before the site is built with ``--check``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from autograder.authoring.leaks import files_below, find_secrets, leaks
+from autograder.common.errors import AutograderError
+
+#: The file by which a later run knows a folder as its own; it names what stands there.
+MARK = ".handout.json"
+SITE, EXERCISES = "docs", "exercises"
+_LICENCES = ("LICENSE", "LICENSE-TEXT.md")
+_README = """\
+# From Bits to Backprop
+
+- `docs/` is the website of the course: open `docs/index.html`, or publish the folder. GitHub Pages serves it from a branch.
+- `exercises/` has the problem sets: a notebook each, and `requirements.txt` with the packages that they need.
+
+Code is under the BSD 3-Clause licence, text and figures under CC BY 4.0.
+"""
+
+
+def require_own(folder: Path, site: Path) -> None:
+    """Refuse a folder that cannot be made, lies in the website, or holds what an earlier handout did not put there.
+
+    Parameters
+    ----------
+    folder, site : Path
+        Where the handout is to stand, and the website that it will hold.
+
+    Raises
+    ------
+    AutograderError
+        The folder lies in the website, holds something else, is a file, or is to stand where nothing can be written.
+    """
+    if folder.resolve().is_relative_to(site.resolve()):
+        raise AutograderError(f"{folder} lies in the website, which is a part of the handout: name another folder.")
+    above = next(path for path in folder.resolve().parents if path.exists())
+    if not above.is_dir():
+        raise AutograderError(f"{above} is a file: no folder for the handout can be made in it.")
+    if not os.access(above, os.W_OK):
+        raise AutograderError(f"{above} may not be written: name another folder for the handout.")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise AutograderError(f"{folder} is a file: name a folder for the handout.")
+    there = {path.name for path in folder.iterdir()}
+    try:
+        own = set(json.loads((folder / MARK).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        own = set()
+    if there and not own:
+        raise AutograderError(f"{folder} is not empty, and no handout: name another folder, or empty it.")
+    if foreign := sorted(there - own):
+        raise AutograderError(f"{folder} holds {foreign[0]}, which a new handout would remove: move it elsewhere.")
+
+
+def gather(course: Path, site: Path, folder: Path) -> None:
+    """Write a handout into an empty folder.
+
+    Parameters
+    ----------
+    course, site, folder : Path
+        The course's root, its built website, and where to write.
+
+    Raises
+    ------
+    AutograderError
+        There is no website, or no problem set is released.
+    """
+    if not (site / "index.html").is_file():
+        raise AutograderError(f"{site} holds no website: build it with make website.")
+    notebooks = [file for file in (course / EXERCISES).glob("*/*.ipynb") if file.stem == file.parent.name]
+    if not notebooks:
+        raise AutograderError(f"{course / EXERCISES} holds no problem set: make them with make release.")
+    shutil.copytree(site, folder / SITE)
+    for file in notebooks:
+        place = folder / EXERCISES / file.parent.name / file.name
+        place.parent.mkdir(parents=True)
+        shutil.copyfile(file, place)
+    shutil.copyfile(site / "book" / "practice" / "requirements.txt", folder / EXERCISES / "requirements.txt")
+    for name in _LICENCES:
+        shutil.copyfile(course / name, folder / name)
+    (folder / "README.md").write_text(_README, encoding="utf-8")
+    names = sorted([MARK, *(path.name for path in folder.iterdir())])
+    (folder / MARK).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+
+
+def hand_out(course: Path, site: Path, folder: Path) -> None:
+    """Make a handout, or make it anew: it is written and searched elsewhere, then takes its place in one step.
+
+    Parameters
+    ----------
+    course, site, folder : Path
+        The course's root, its built website, and where the handout is to stand.
+
+    Raises
+    ------
+    AutograderError
+        The folder is not the handout's own, or a file would show a solution, a hidden test or an entry of a bank.
+    """
+    folder = folder.resolve()
+    require_own(folder, site)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
+        new = Path(place, "new")
+        new.mkdir()
+        gather(course, site, new)
+        files = ((name.removeprefix("new/"), data) for name, data in files_below(new))
+        if found := leaks(files, find_secrets(course)):
+            more = f" {len(found) - 1} more such places were found." if len(found) > 1 else ""
+            raise AutograderError(f"Nothing is handed out: {found[0]}.{more}")
+        if folder.exists():
+            folder.rename(Path(place, "old"))
+        try:
+            new.rename(folder)
+        except OSError:
+            if Path(place, "old").exists():
+                Path(place, "old").rename(folder)
+            raise
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return 0, or 1 where it could not run."""
+    parser = argparse.ArgumentParser(prog="python -m autograder.authoring.handout", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the handout is to stand")
+    parser.add_argument("--site", type=Path, required=True, help="the built website")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the folder may be written, and write nothing"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        if given.check:
+            require_own(given.folder, given.site)
+            return 0
+        hand_out(Path(__file__).resolve().parents[2], given.site, given.folder)
+    except AutograderError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        # Copying a folder goes on after a failure, and lists them all.
+        first = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
+        print(f"The handout could not be written: {first}", file=sys.stderr)
+        return 1
+    print(f"Handout: {given.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What an instructor's class is: students, submissions, grades."""

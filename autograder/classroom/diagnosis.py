@@ -1,0 +1,54 @@
+"""From a failed test to the misconception that it looks like.
+
+When a set is released, its proof runs every misconception of the bank; what each one answers in the tests is kept, as
+digests, in `behaviour.json` beside the bank. A submission that loses the same tests of an item with the same answers
+behaves like that misconception.
+"""
+
+from __future__ import annotations
+
+from autograder.engine.grading import Graded
+from autograder.problem_set.source import ProblemSet
+
+
+def diagnose(
+    problem_set: ProblemSet, graded: Graded, behaviour: dict[str, dict[str, dict[str, str]]]
+) -> dict[str, str]:
+    """Name the misconception that each wrong answer behaves like.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+        The set.
+    graded : Graded
+        A graded submission.
+    behaviour : dict
+        What `known_behaviour` returned.
+
+    Returns
+    -------
+    dict of str to str
+        Item, and the name of the misconception; items whose answer behaves like none are left out.
+    """
+    lost = graded.lost(problem_set.tests)
+    alike: dict[str, list[tuple[bool, str]]] = {}
+    for entry in problem_set.bank:
+        digests = behaviour.get(entry.replaces, {}).get(entry.name)
+        if not digests or entry.replaces in graded.not_attempted:
+            continue
+        failed = lost & problem_set.items[entry.replaces].tests.keys()
+        different = {test for test, digest in digests.items() if graded.behaviour.get(test) != digest}
+        if failed == entry.loses and not failed & different:
+            alike.setdefault(entry.replaces, []).append((bool(different), entry.name))
+    # Among several, one that answers alike in every test, not just in the lost ones; then the first of the bank.
+    return {item: min(names, key=lambda name: name[0])[1] for item, names in alike.items()}
+
+
+def sentence(problem_set: ProblemSet, item: str, name: str) -> str:
+    """Word a diagnosis for the student."""
+    for entry in problem_set.bank:
+        if (entry.replaces, entry.name) == (item, name):
+            idea, _, place = entry.revisit.partition(": ")
+            where = f" ({place})" if place else ""
+            return f"Your {item} behaves as one that {entry.diagnosis.rstrip('.')}. The idea to revisit: {idea}{where}."
+    return ""

@@ -1,0 +1,289 @@
+"""A class directory: where its parts lie, which submissions it holds, and what came of each.
+
+Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
+`gradebook.db`; beside these `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
+file that grading writes: a submission without a current one is graded again.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from autograder.common.atomic_files import write_text
+from autograder.common.errors import AutograderError
+from autograder.common.text import printable
+
+#: nbgrader's gradebook holds names and ids of this length.
+MAX_LENGTH = 128
+#: nbgrader's formgrader writes names into its pages as they are, into text, attributes and scripts.
+MARKUP = set('<>"')
+#: The file that says where the gradebook is, if it is not in the class directory.
+DATABASE = "database.url"
+
+CONFIG = '''"""nbgrader's configuration of this class; written once, yours to change."""
+
+from pathlib import Path
+
+c = get_config()  # noqa: F821 (nbgrader defines it)
+
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+# Where `autograder … --db` has put the gradebook; without that file, it is gradebook.db.
+database = Path(__file__).resolve().with_name("database.url")
+if database.is_file():
+    c.CourseDirectory.db_url = database.read_text(encoding="utf-8").strip()
+# nbgrader's own buttons execute submissions as `autograder grade` does: in a sandbox, judged from outside.
+c.Autograde.autograde_preprocessors = [
+    "autograder.classroom.formgrader.ExecuteInSandbox",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# Feedback from nbgrader's own buttons keeps hidden tests hidden, as `autograder feedback` does.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "autograder.reports.feedback.ConcealHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+# The formgrader shows submissions without their scripts: they would act with your rights.
+c.HTMLExporter.preprocessors = ["autograder.classroom.formgrader.DisarmMarkup"]
+c.HTMLExporter.filters = {"strip_files_prefix": "autograder.classroom.formgrader.without_scripts"}
+c.OverwriteCells.add_missing_cells = True
+'''
+
+
+def folder_problem(name: str) -> str:
+    """Say why a text cannot be the name of a student's folder; nothing where it can."""
+    if not name or name != name.strip():
+        return "is empty, or begins or ends with a space"
+    if name.startswith("."):
+        return "begins with a dot"
+    if any(character in "/\\" or not character.isprintable() for character in name):
+        return "holds a slash or a control character"
+    if MARKUP & set(name):
+        return f"holds one of {' '.join(sorted(MARKUP))}, which nbgrader's formgrader takes for markup"
+    if len(name) > MAX_LENGTH or len(name.encode()) > 255:
+        return f"is longer than {MAX_LENGTH} characters"
+    return ""
+
+
+@dataclass(frozen=True, order=True)
+class Submission:
+    """Where a student's work on a problem set lies."""
+
+    student: str
+    problem_set: str
+
+    def __str__(self) -> str:
+        return f"{self.student}, {self.problem_set}"
+
+
+@dataclass
+class Outcome:
+    """What came of a submission.
+
+    Attributes
+    ----------
+    outcome : str
+        ``graded``, ``needs-manual-grading`` or ``failed``; ``missing`` where a student of the roster handed in nothing.
+    reason : str
+        Why it failed, in a sentence for the student; empty otherwise.
+    notices : list of str
+        What was repaired or looked unusual.
+    not_attempted : list of str
+        grade_ids of the cells the student left as they were.
+    diagnoses : dict of str to str
+        Item, and the name of the bank's misconception that its answer behaves like.
+    fingerprint : str
+        Hash of what the result follows from: submission, source and way of execution.
+    """
+
+    outcome: str
+    reason: str = ""
+    notices: list[str] = field(default_factory=list)
+    not_attempted: list[str] = field(default_factory=list)
+    diagnoses: dict[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+def summary(outcomes: Iterable[Outcome]) -> str:
+    """Count outcomes in words: ``1 failed, 20 graded, 19 need manual grading``."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    plural = {"needs-manual-grading": "need manual grading"}
+    singular = {"needs-manual-grading": "needs manual grading"}
+    return ", ".join(
+        f"{count} {(singular if count == 1 else plural).get(name, name)}" for name, count in sorted(counts.items())
+    )
+
+
+class ClassDirectory:
+    """A class directory.
+
+    Parameters
+    ----------
+    root : Path
+        The directory; it need not exist yet.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root.absolute()
+        self.source = self.root / "source"
+        self.submitted = self.root / "submitted"
+        self.autograded = self.root / "autograded"
+        self.feedback = self.root / "feedback"
+        self.report = self.root / "report"
+        self.collected = self.root / "collected"
+
+    @property
+    def database_url(self) -> str:
+        """The gradebook: a file of the class, or the database that `use_database` was told."""
+        try:
+            return (self.root / DATABASE).read_text(encoding="utf-8").strip()
+        except OSError:
+            return f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def use_database(self, url: str) -> None:
+        """Keep the gradebook in another database from now on.
+
+        Parameters
+        ----------
+        url : str
+            As SQLAlchemy writes it; it is remembered in a file that only its owner can read, since it may hold a
+            password.
+
+        Raises
+        ------
+        AutograderError
+            It is no such URL, or the class directory cannot be written to.
+        """
+        try:
+            make_url(url)
+        except ArgumentError:
+            raise AutograderError(
+                f"--db takes a database URL such as postgresql+psycopg://user@host/name, and not {url!r}."
+            ) from None
+        self.prepare()
+        path = self.root / DATABASE
+        path.touch(mode=0o600)
+        write_text(url + "\n", path)
+        path.chmod(0o600)
+
+    def require_existing(self) -> None:
+        """Raise AutograderError where there is no such directory."""
+        if not self.root.is_dir():
+            raise AutograderError(
+                f"There is no class directory {self.root}; name it with --class, or make one with sample-class."
+            )
+
+    def prepare(self) -> None:
+        """Make the directory one that nbgrader understands.
+
+        Raises
+        ------
+        AutograderError
+            It cannot be written to.
+        """
+        try:
+            for folder in (self.root, self.source, self.submitted, self.autograded, self.feedback):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+            if not (self.root / "nbgrader_config.py").exists():
+                write_text(CONFIG, self.root / "nbgrader_config.py")
+        except OSError as error:
+            raise AutograderError(
+                f"Cannot write to the class directory: {error.strerror}: {error.filename}. "
+                "Choose another with --class or change its permissions."
+            ) from None
+
+    # ---- submissions
+
+    def submissions(self, problem_sets: list[str]) -> list[Submission]:
+        """Return what was handed in for these sets, sorted by student and set."""
+        return sorted(
+            Submission(student.name, name)
+            for student in self._students()
+            if not folder_problem(student.name)
+            for name in problem_sets
+            # A link that leads nowhere was handed in too: it is refused with a sentence.
+            if (student / name).is_dir() or (student / name).is_symlink()
+        )
+
+    def misnamed(self) -> dict[str, str]:
+        """Return the folders in `submitted/` whose names no student can have: as they can be shown, and what is wrong."""
+        return {
+            printable(os.fsencode(student.name).decode(errors="backslashreplace")): problem
+            for student in self._students()
+            if (problem := folder_problem(student.name))
+        }
+
+    def _students(self) -> list[Path]:
+        if not self.submitted.is_dir():
+            return []
+        return [path for path in self.submitted.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+    def submission_folder(self, submission: Submission) -> Path:
+        """Return the folder a student's files for a set lie in."""
+        return self.submitted / submission.student / submission.problem_set
+
+    def collected_record(self, submission: Submission) -> Path:
+        """Return the path of the record of what `collect` took."""
+        return self.collected / submission.student / f"{submission.problem_set}.json"
+
+    def graded_folder(self, submission: Submission) -> Path:
+        """Return the folder of a graded submission."""
+        return self.autograded / submission.student / submission.problem_set
+
+    def graded_notebook(self, submission: Submission) -> Path:
+        """Return the path of a graded notebook, where nbgrader looks for it."""
+        return self.graded_folder(submission) / f"{submission.problem_set}.ipynb"
+
+    def work_by_hand(self, submission: Submission) -> Path:
+        """Return the path at which points and comments given by hand wait for a submission that failed."""
+        return self.graded_folder(submission) / "by_hand.json"
+
+    def feedback_page(self, submission: Submission) -> Path:
+        """Return the path of a student's feedback, where nbgrader looks for it."""
+        return self.feedback / submission.student / submission.problem_set / f"{submission.problem_set}.html"
+
+    # ---- outcomes
+
+    def outcome(self, submission: Submission) -> Outcome | None:
+        """Return what came of a submission; None where it was not graded to the end."""
+        try:
+            return Outcome(**json.loads((self.graded_folder(submission) / "outcome.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def record_outcome(self, submission: Submission, outcome: Outcome) -> None:
+        """Write what came of a submission."""
+        text = json.dumps(asdict(outcome), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        write_text(text, self.graded_folder(submission) / "outcome.json")
+
+    def forget_outcome(self, submission: Submission) -> None:
+        """Mark a submission as not graded, before its grades change."""
+        (self.graded_folder(submission) / "outcome.json").unlink(missing_ok=True)
+
+    def require_outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
+        """Return the outcomes of these sets; raise AutograderError where nothing was graded yet."""
+        self.require_existing()
+        outcomes = self.outcomes(problem_sets)
+        if not outcomes:
+            raise AutograderError(f"Nothing was graded in {self.root}; run: autograder grade --class {self.root}")
+        return outcomes
+
+    def outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
+        """Return the outcome of each submission that was graded to the end."""
+        found = ((submission, self.outcome(submission)) for submission in self.submissions(problem_sets))
+        return {submission: outcome for submission, outcome in found if outcome}

@@ -1,0 +1,119 @@
+"""nbgrader's own buttons, sent through this package's engine.
+
+The class's nbgrader_config.py names `ExecuteInSandbox` among nbgrader's preprocessors, so that the formgrader's Autograde
+button and `nbgrader autograde` execute a submission as `autograder grade` does. `DisarmMarkup` and `without_scripts`
+stand there among nbconvert's, for the pages on which the formgrader shows a submission: its scripts would act with the
+rights of whoever looks at them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import html
+from pathlib import Path
+
+import bleach
+import nbformat
+from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.common.errors import SubmissionError
+from autograder.common.untrusted_files import require_no_links
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.grading import clear_outputs, restore
+from autograder.engine.sandbox import require_sandbox
+from autograder.problem_set.source import is_graded
+from autograder.problem_set.versions import from_source
+
+#: What Markdown makes, and the tables of pandas. Neither forms and scripts, nor identifiers and classes, by which a
+#: submission could pass for a part of the page.
+_TAGS = set(
+    """
+    a b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p
+    pre s span strong sub summary sup table tbody td tfoot th thead tr u ul
+    """.split()  # noqa: SIM905
+)
+#: Kinds of output that nbconvert escapes or shows as an image, and HTML, which is cleaned here.
+_SHOWN = {"text/plain", "text/latex", "text/html", "image/png", "image/jpeg", "image/svg+xml"}
+
+
+def _may_stay(tag: str, name: str, value: str) -> bool:
+    """Whether an attribute is harmless: a picture is in the page itself, a link leads to a page."""
+    if tag == "a":
+        return name == "title" or (name == "href" and not value.lower().startswith("data:"))
+    if tag == "img":
+        return name in ("alt", "title", "width", "height") or (name == "src" and value.startswith("data:image/"))
+    return tag in ("td", "th") and name in ("colspan", "rowspan", "align")
+
+
+def without_scripts(text: str) -> str:
+    """Return HTML with nothing left that acts, loads or passes for a part of the page; the rest is shown as text.
+
+    Parameters
+    ----------
+    text : str
+        What nbconvert made of a Markdown cell, or the output of a cell.
+    """
+    return bleach.clean(text, tags=_TAGS, attributes=_may_stay, protocols={"http", "https", "mailto", "data"})
+
+
+class DisarmMarkup(Preprocessor):
+    """Takes from a notebook what nbconvert would write into a page as it is: HTML that a cell shows, and raw cells."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Disarm one cell."""
+        if cell.cell_type == "raw":
+            cell.source = f"<pre>{html.escape(cell.source)}</pre>"
+        for output in cell.get("outputs", ()):
+            if "data" in output:
+                output.data = NotebookNode({kind: data for kind, data in output.data.items() if kind in _SHOWN})
+                if isinstance(output.data.get("text/html"), str):
+                    output.data["text/html"] = without_scripts(output.data["text/html"])
+        return cell, resources
+
+
+@functools.cache
+def _executor() -> SandboxExecutor:
+    executor = SandboxExecutor(require_sandbox())
+    atexit.register(executor.close)
+    return executor
+
+
+@functools.lru_cache(maxsize=1)
+def _source(path: Path, changed: int) -> NotebookNode:
+    """Return what submissions are judged by; a class is graded set by set."""
+    return from_source(nbformat.read(path, as_version=4))
+
+
+class ExecuteInSandbox(NbGraderPreprocessor):
+    """Executes a submission in the sandbox, its test cells in the examiner."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Return the notebook with the outputs of its cells.
+
+        Raises
+        ------
+        SubmissionError
+            It could not be run to its end; nbgrader then reports that it failed.
+        """
+        folder = Path(resources["metadata"]["path"])
+        root = folder.parents[2]
+        require_no_links(root / "submitted" / folder.parent.name / folder.name)
+        path = root / "source" / folder.name / f"{folder.name}.ipynb"
+        if not path.is_file():
+            raise SubmissionError(f"There is no {path} to judge by; run autograder grade in this class first.")
+        # nbgrader restores texts and points. What else decides what runs where, as the order of the cells, does restore.
+        nb, _ = restore(_source(path, path.stat().st_mtime_ns), nb)
+        clear_outputs(nb)
+        executed = _executor()(nb).notebook
+        for cell in executed.cells:
+            if is_graded(cell) and cell.cell_type == "code":
+                for output in cell.outputs:
+                    if output.output_type == "stream":
+                        output.name = "stdout"  # nbgrader gives no points where a test wrote to stderr
+        return executed, resources

@@ -1,0 +1,253 @@
+"""nbgrader's gradebook: the one place that writes scores into it and reads them from it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.api import BaseCell, Gradebook, MissingEntry, Student
+from nbgrader.preprocessors import SaveCells
+from sqlalchemy import select
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.roster import Roster
+from autograder.common.atomic_files import write_text
+from autograder.common.errors import AutograderError
+from autograder.engine.grading import Graded
+from autograder.problem_set.source import ProblemSet
+
+# nbgrader 0.9.6 makes objects before it adds them to the session; SQLAlchemy 2 remarks on it, and all is well.
+warnings.filterwarnings("ignore", category=SAWarning, module=r"nbgrader\.api")
+
+
+@contextlib.contextmanager
+def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
+    """Open the gradebook of a class.
+
+    Raises
+    ------
+    AutograderError
+        The database cannot be read or written.
+    """
+    # nbgrader calls `alembic` by its name; it lies beside the interpreter, which need not be on PATH.
+    beside = str(Path(sys.executable).parent)
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
+    try:
+        with Gradebook(directory.database_url) as gradebook:
+            yield gradebook
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {reason}.") from None
+
+
+def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
+    """Tell nbgrader's gradebook what cells a set has and what they are worth.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    name : str
+        Name of the set.
+    source : NotebookNode
+        The instructor's version of the set.
+
+    Raises
+    ------
+    AutograderError
+        Submissions were graded by a source with other cells.
+    """
+    resources = ResourcesDict(nbgrader={"notebook": name, "assignment": name, "db_url": directory.database_url})
+    with open_gradebook(directory) as gradebook:
+        gradebook.update_or_create_assignment(name)
+    try:
+        SaveCells().preprocess(source, resources)
+    except RuntimeError:
+        raise AutograderError(
+            f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
+            "grade in a new class directory, or take the source back to the cells it had."
+        ) from None
+    except SQLAlchemyError as error:
+        raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {error.orig}.") from None
+
+
+def record_students(gradebook: Gradebook, roster: Roster) -> None:
+    """Write the students of a roster to the gradebook, those included who hand in nothing.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Open for writing.
+    roster : Roster
+        The students. What the roster does not tell stays as it is in the gradebook.
+    """
+    known = {student.id: student for student in gradebook.students}
+    for student in roster.students.values():
+        if student.student_id not in known:
+            known[student.student_id] = Student(id=student.student_id)
+            gradebook.db.add(known[student.student_id])
+        told = {
+            "first_name": student.first_name,
+            "last_name": student.last_name,
+            "email": student.email,
+            "lms_user_id": student.canvas_id,
+        }
+        for name, value in told.items():
+            if value and getattr(known[student.student_id], name) != value:
+                setattr(known[student.student_id], name, value)
+    gradebook.db.commit()
+
+
+def record_grades(
+    gradebook: Gradebook,
+    submission: Submission,
+    graded: Graded,
+    timestamp: datetime | None = None,
+    by_hand: Path | None = None,
+) -> None:
+    """Write the scores of one submission. What a person gave or wrote stays, and is marked for another look.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Open for writing.
+    submission : Submission
+        Whose work it is.
+    graded : Graded
+        What grading it gave.
+    timestamp : datetime, optional
+        When it was handed in (UTC).
+    by_hand : Path, optional
+        Where `remove_grades` kept what a person gave; it comes back, and the file goes.
+    """
+    name = submission.problem_set
+    gradebook.update_or_create_student(submission.student)
+    gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
+    notebook = gradebook.find_submission_notebook(name, name, submission.student)
+    kept = _read_work_by_hand(by_hand)
+    # One query names all cells, and one statement writes all grades: asked for its cell, each grade would make two.
+    cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == notebook.notebook_id)
+    names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}
+    with gradebook.db.no_autoflush:
+        for grade in notebook.grades:
+            cell = names[grade.cell_id]
+            for field, value in kept["grades"].get(cell, {}).items():
+                if getattr(grade, field) is None:
+                    setattr(grade, field, value)
+            grade.auto_score = score = graded.scores[cell]
+            grade.needs_manual_grade = score is None or grade.manual_score is not None
+        for comment in notebook.comments:
+            cell = names[comment.cell_id]
+            comment.auto_comment = "Not attempted." if cell in graded.not_attempted else None
+            if comment.manual_comment is None:
+                comment.manual_comment = kept["comments"].get(cell)
+    gradebook.db.commit()
+    if by_hand is not None:
+        by_hand.unlink(missing_ok=True)
+
+
+def remove_grades(gradebook: Gradebook, submission: Submission, by_hand: Path) -> None:
+    """Take a submission out of the gradebook: it failed, and no grade of an earlier attempt may stand for it.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Open for writing.
+    submission : Submission
+        Whose work it is.
+    by_hand : Path
+        Keeps what a person gave and wrote, until the submission can be graded again.
+    """
+    name = submission.problem_set
+    try:
+        notebook = gradebook.find_submission_notebook(name, name, submission.student)
+    except MissingEntry:
+        return
+    grades = {
+        grade.cell.name: {"manual_score": grade.manual_score, "extra_credit": grade.extra_credit}
+        for grade in notebook.grades
+        if grade.manual_score is not None or grade.extra_credit
+    }
+    comments = {c.cell.name: c.manual_comment for c in notebook.comments if c.manual_comment is not None}
+    if grades or comments:
+        write_text(json.dumps({"grades": grades, "comments": comments}, ensure_ascii=False) + "\n", by_hand)
+    with contextlib.suppress(MissingEntry):
+        gradebook.remove_submission(name, submission.student)
+
+
+def _read_work_by_hand(path: Path | None) -> dict[str, dict]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path is not None else {"grades": {}, "comments": {}}
+    except FileNotFoundError:
+        return {"grades": {}, "comments": {}}
+
+
+def read_penalties(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, float]:
+    """Read the penalties for late work.
+
+    Returns
+    -------
+    dict of str to float
+        Student, and the points that are taken off; only of those who lose some.
+    """
+    with open_gradebook(directory) as gradebook:
+        penalties = {
+            submission.student.id: sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
+    return {student: penalty for student, penalty in penalties.items() if penalty}
+
+
+def read_comments(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, str]]:
+    """Read what people wrote about the answers of a set.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        Student, then grade_id of the answer and the comment; only where there is one.
+    """
+    with open_gradebook(directory) as gradebook:
+        return {
+            submission.student.id: {
+                comment.cell.name: comment.manual_comment
+                for notebook in submission.notebooks
+                for comment in notebook.comments
+                if comment.manual_comment
+            }
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
+
+
+def read_grades(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float | None]]:
+    """Read the scores of all graded submissions of a set.
+
+    Returns
+    -------
+    dict of str to dict of str to (float or None)
+        Student, then item and points, those given by hand included; None where a person has yet to give them.
+    """
+    grades: dict[str, dict[str, float | None]] = {}
+    with open_gradebook(directory) as gradebook:
+        for submission in gradebook.assignment_submissions(problem_set.name):
+            cells = {
+                grade.name: None if grade.auto_score is None and grade.manual_score is None else grade.score
+                for notebook in submission.notebooks
+                for grade in notebook.grades
+            }
+            grades[submission.student.id] = {
+                item.name: None
+                if any(cells.get(name) is None for name in item.tests)
+                else sum(cells[name] for name in item.tests)
+                for item in problem_set.items.values()
+            }
+    return dict(sorted(grades.items()))

@@ -1,0 +1,87 @@
+"""Reading what students hand in: no links are followed, no pipes are opened, nothing is read beyond a limit.
+
+A link may lead to the reference solution or to another student's work, which would then be graded, and shown, as this
+student's own; a pipe would never end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.common.errors import SubmissionError
+from autograder.common.text import printable
+
+#: Values of a JSON text: strings, numbers, lists and objects. A notebook with two thousand cells and twenty thousand lines
+#: has some fifty thousand; a small file can hold millions, which take gigabytes and minutes to look at.
+MAX_VALUES = 300_000
+#: A string, or what remains of the text after an opening quote: so that no text takes more than one pass.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def holds_too_much(text: str) -> bool:
+    """Whether a JSON text has more values than a notebook needs. Counted before it is read, in one pass."""
+    outside = _STRING.sub("", text)
+    return sum(map(outside.count, ",[{")) > MAX_VALUES
+
+
+def read_regular_file(path: Path, most: int) -> bytes:
+    """Read a file, if it is one.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most : int
+        Bytes after which reading stops; one more tells that there are more.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is a link, a pipe or anything else that is no regular file.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(None, "it is not a regular file")
+        return file.read(most + 1)
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Go through everything below a folder, links and pipes included, in the same order each time."""
+    for path, names, files in os.walk(folder):
+        names.sort()
+        for name in sorted([*names, *files]):
+            entry = Path(path, name)
+            yield entry, entry.lstat()
+
+
+def reached_by_link(folder: Path) -> bool:
+    """Whether the folder ``submitted/<student>/<set>``, or the student's, is a link.
+
+    What lies above them, whoever grades may have linked.
+    """
+    return folder.is_symlink() or folder.parent.is_symlink()
+
+
+def require_no_links(folder: Path) -> None:
+    """Refuse a submission that is reached through a link, or holds one.
+
+    Parameters
+    ----------
+    folder : Path
+        ``submitted/<student>/<set>``.
+
+    Raises
+    ------
+    SubmissionError
+        The text names the link.
+    """
+    if reached_by_link(folder):
+        raise SubmissionError("The folder of the submission is a link, and links are not followed; hand in the files.")
+    for path, status in walk(folder):
+        if stat.S_ISLNK(status.st_mode):
+            name = printable(os.fsencode(path.relative_to(folder)).decode(errors="replace"))
+            raise SubmissionError(f"{name} is a link, and links are not followed; hand in the file itself.")

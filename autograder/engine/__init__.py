@@ -1,0 +1,1 @@
+"""Runs a submission in a sandbox and judges it from outside."""

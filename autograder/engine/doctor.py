@@ -1,0 +1,98 @@
+"""What this machine offers for grading, what stands in the way, and the command that removes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.engine.sandbox import find_bubblewrap, try_bubblewrap
+from autograder.engine.shared.isolation import Limits
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    good : bool
+        Whether grading can go on with it.
+    text : str
+        What was found.
+    remedy : str
+        What to do about it.
+    """
+
+    good: bool
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok     ' if self.good else 'PROBLEM'}  {self.text}" + (
+            f"\n         {self.remedy}" if self.remedy else ""
+        )
+
+
+def examine_machine() -> list[Finding]:
+    """Look at Python, the sandbox and the memory of this machine."""
+    return [_python(), *_sandbox(), _memory()]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = sys.platform == "linux" and (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Finding(good, f"Python {version} on {sys.platform}", "" if good else "Use Linux with Python 3.11 to 3.13.")
+
+
+def _sandbox() -> list[Finding]:
+    program = find_bubblewrap()
+    if program is None:
+        return [Finding(False, "bubblewrap is missing", "As root: apt-get install bubblewrap")]
+    problem = try_bubblewrap(program)
+    if not problem:
+        who = "as root, each submission with a user id of its own" if os.geteuid() == 0 else "in a user namespace"
+        return [Finding(True, f"sandbox: {program}, {who}")]
+    return [Finding(False, f"sandbox: {program} fails: {problem}", _remedy())]
+
+
+def _remedy() -> str:
+    """Name the most likely obstacle and how to remove it."""
+    settings = {
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+            "1",
+            "AppArmor keeps ordinary users from user namespaces. As root, until the next start:\n"
+            "         sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n"
+            "         for good: echo kernel.apparmor_restrict_unprivileged_userns=0 > /etc/sysctl.d/60-userns.conf\n"
+            "         or grade as root.",
+        ),
+        "/proc/sys/kernel/unprivileged_userns_clone": (
+            "0",
+            "Ordinary users may not make user namespaces. As root: sysctl -w kernel.unprivileged_userns_clone=1",
+        ),
+        "/proc/sys/user/max_user_namespaces": (
+            "0",
+            "No user namespaces are allowed. As root: sysctl -w user.max_user_namespaces=10000",
+        ),
+    }
+    for name, (value, remedy) in settings.items():
+        path = Path(name)
+        if os.geteuid() != 0 and path.is_file() and path.read_text().strip() == value:
+            return remedy
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return (
+            "In a container, namespaces need more rights: start it with --privileged, or with --cap-add SYS_ADMIN "
+            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined."
+        )
+    return "Namespaces are refused here; try as root, or on another machine."
+
+
+def _memory() -> Finding:
+    needed = Limits().memory
+    with open("/proc/meminfo", encoding="ascii") as meminfo:
+        fields = dict(line.split(":", 1) for line in meminfo)
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    good = available >= needed
+    text = f"memory: {available >> 20} MB free; a submission may use {needed >> 20} MB"
+    return Finding(good, text, "" if good else "Close other programs.")

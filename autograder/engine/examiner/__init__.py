@@ -1,0 +1,1 @@
+"""The process that judges: it runs the test cells."""

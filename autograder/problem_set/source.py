@@ -1,0 +1,277 @@
+"""Problem sets as their authors write them: the source notebook, its items, and its bank of known answers."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode
+
+from autograder.common.errors import AutograderError, UsageError
+from autograder.problem_set.bank import BankEntry
+
+#: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor knows them.
+SOLUTION_MARKS = re.compile(r"^\s*### (BEGIN|END) SOLUTION\s*$\n?", re.MULTILINE)
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """Return the nbgrader id of a cell, or None where it has none."""
+    name = _nbgrader(cell).get("grade_id")
+    return name if isinstance(name, str) else None
+
+
+def _nbgrader(cell: NotebookNode) -> dict:
+    metadata = cell.metadata.get("nbgrader")  # a submission may hold anything here
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _flag(cell: NotebookNode, name: str) -> bool:
+    return bool(_nbgrader(cell).get(name, False))
+
+
+def is_solution(cell: NotebookNode) -> bool:
+    """Whether the student writes this cell."""
+    return _flag(cell, "solution")
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    """Whether the cell carries points."""
+    return _flag(cell, "grade")
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether the cell carries points that are given automatically."""
+    return is_graded(cell) and not is_solution(cell) and cell.cell_type == "code"
+
+
+def is_prose(cell: NotebookNode) -> bool:
+    """Whether the cell is written by the student and graded by hand."""
+    return is_graded(cell) and is_solution(cell)
+
+
+def points(cell: NotebookNode) -> float:
+    """Return the points a graded cell carries."""
+    return float(cell.metadata["nbgrader"]["points"])
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a student is asked to do once: a cell to write and the test cells that follow it.
+
+    Attributes
+    ----------
+    name : str
+        grade_id of the cell the student writes.
+    tests : dict of str to float
+        grade_id and points of each test cell; for prose, the item itself.
+    by_hand : bool
+        Whether a person grades the item.
+    """
+
+    name: str
+    tests: dict[str, float]
+    by_hand: bool = False
+
+    @property
+    def max_score(self) -> float:
+        """Points of the whole item."""
+        return sum(self.tests.values())
+
+
+class ProblemSet:
+    """A problem set read from its folder below `solutions/`.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``<name>.md``, the MyST source notebook, and ``bank.md``.
+
+    Raises
+    ------
+    AutograderError
+        The source or the bank breaks a rule of the format; the text names file and cell.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.name = folder.name
+        self.source_path = folder / f"{folder.name}.md"
+        self.bank_path = folder / "bank.md"
+        self.notebook = self._read_source()
+        self.items = self._find_items()
+
+    # ---- reading
+
+    def _read_source(self) -> NotebookNode:
+        notebook = _read_myst(self.source_path)
+        notebook.metadata.pop("jupytext", None)  # the student's Jupyter would try to keep a text file in step
+        notebook.metadata.setdefault("autograder", NotebookNode())["problem_set"] = self.name
+        notebook.metadata["language_info"] = NotebookNode(name="python")
+        seen: dict[str, int] = {}
+        for index, cell in enumerate(notebook.cells):
+            include = cell.metadata.pop("autograder", {}).get("include")
+            if include:
+                path = self.folder.parent / include
+                if not path.is_file():
+                    raise AutograderError(f"{self.source_path}, cell {index}: there is no {path} to include.")
+                cell.source = path.read_text(encoding="utf-8").rstrip("\n")
+            name = grade_id(cell)
+            if name in seen:
+                raise AutograderError(
+                    f"{self.source_path}: cells {seen[name]} and {index} share the grade_id {name!r}; rename one."
+                )
+            if name is not None:
+                seen[name] = index
+            # Ids made by position and grade_id: the same source gives the same bytes.
+            cell["id"] = name or f"cell-{index:03d}"
+        notebook.nbformat, notebook.nbformat_minor = 4, 5
+        return notebook
+
+    def _find_items(self) -> dict[str, Item]:
+        items: dict[str, Item] = {}
+        current: Item | None = None
+        for cell in self.notebook.cells:
+            name = grade_id(cell)
+            if is_prose(cell):
+                items[name] = Item(name, {name: points(cell)}, by_hand=True)
+            elif is_solution(cell):
+                current = items[name] = Item(name, {})
+            elif is_test(cell):
+                if current is None:
+                    raise AutograderError(f"{self.source_path}: test cell {name!r} stands before any solution cell.")
+                current.tests[name] = points(cell)
+        return {name: item for name, item in items.items() if item.tests}
+
+    @cached_property
+    def bank(self) -> list[BankEntry]:
+        """The entries of bank.md, in their order."""
+        if not self.bank_path.is_file():
+            raise AutograderError(f"{self.bank_path} is missing; every problem set needs a bank of known answers.")
+        solution_cells = {grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)}
+        entries: list[BankEntry] = []
+        for cell in _read_myst(self.bank_path).cells:
+            meta = cell.metadata.get("bank")
+            if meta is None:
+                continue
+            where = f"{self.bank_path}, entry {meta.get('name', '(without a name)')!r}"
+            unknown = set(meta) - {"name", "kind", "replaces", "loses", "diagnosis", "revisit"}
+            if unknown:
+                raise AutograderError(f"{where}: unknown key {sorted(unknown)[0]!r}.")
+            entry = BankEntry(
+                name=meta.get("name", ""),
+                kind=meta.get("kind", ""),
+                replaces=meta.get("replaces", ""),
+                code=cell.source,
+                loses=frozenset(meta.get("loses", ())),
+                diagnosis=meta.get("diagnosis", ""),
+                revisit=meta.get("revisit", ""),
+            )
+            if not entry.name or entry.kind not in ("misconception", "alternative"):
+                raise AutograderError(f"{where}: needs a name and a kind, misconception or alternative.")
+            if entry.replaces not in solution_cells:
+                raise AutograderError(f"{where}: replaces {entry.replaces!r}, which is no solution cell of the set.")
+            missing = entry.loses - set(self.tests)
+            if missing:
+                raise AutograderError(f"{where}: loses {sorted(missing)[0]!r}, which is no test cell of the set.")
+            if (entry.kind == "misconception") != bool(entry.loses and entry.diagnosis and entry.revisit):
+                raise AutograderError(
+                    f"{where}: a misconception says what it loses, its diagnosis and what to revisit; "
+                    "an alternative says none of the three."
+                )
+            if any((entry.name, entry.replaces) == (other.name, other.replaces) for other in entries):
+                raise AutograderError(f"{where}: {entry.replaces} has two entries of this name.")
+            entries.append(entry)
+        return entries
+
+    # ---- what follows from the source
+
+    @property
+    def title(self) -> str:
+        """The title the set shows."""
+        return self.notebook.metadata["autograder"].get("title", self.name)
+
+    @cached_property
+    def tests(self) -> dict[str, float]:
+        """grade_id and points of each test cell graded automatically."""
+        return {name: p for item in self.items.values() if not item.by_hand for name, p in item.tests.items()}
+
+    @property
+    def max_score(self) -> float:
+        """All points, those given by hand included."""
+        return sum(item.max_score for item in self.items.values())
+
+    @cached_property
+    def reference_answers(self) -> dict[str, str]:
+        """The reference solution: grade_id of each cell the student writes, and its text without nbgrader's marks."""
+        return {
+            grade_id(cell): SOLUTION_MARKS.sub("", cell.source) for cell in self.notebook.cells if is_solution(cell)
+        }
+
+
+def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
+    """Return a copy of a notebook in which the cells named hold these answers.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The student's version of a set.
+    answers : dict of str to str
+        grade_id and text of each cell to fill in; other cells stay as they are.
+    """
+    filled = copy.deepcopy(notebook)
+    for cell in filled.cells:
+        if is_solution(cell) and grade_id(cell) in answers:
+            cell.source = answers[grade_id(cell)]
+    return filled
+
+
+def _read_myst(path: Path) -> NotebookNode:
+    if not path.is_file():
+        raise AutograderError(f"{path} is missing.")
+    try:
+        return jupytext.read(path, fmt="md:myst")
+    except Exception as error:  # jupytext raises what its parsers raise
+        raise AutograderError(f"{path} is not a MyST notebook: {error}") from error
+
+
+def problem_set_names(course: Path) -> list[str]:
+    """Return the names of a course's problem sets, sorted, without reading them.
+
+    Raises
+    ------
+    AutograderError
+        The course has none.
+    """
+    solutions = course / "solutions"
+    known = sorted(path.parent.name for path in solutions.glob("*/*.md") if path.stem == path.parent.name)
+    if not known:
+        raise AutograderError(f"{solutions} holds no problem sets; name the course's folder with --course.")
+    return known
+
+
+def find_problem_sets(course: Path, names: list[str] | None = None) -> list[ProblemSet]:
+    """Read the problem sets of a course.
+
+    Parameters
+    ----------
+    course : Path
+        The course's root, which holds `solutions/`.
+    names : list of str, optional
+        Only these; all by default.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown.
+    AutograderError
+        The course has no problem sets, or one of them is malformed.
+    """
+    known = problem_set_names(course)
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"There is no problem set {name!r}; there are {', '.join(known)}.")
+    return [ProblemSet(course / "solutions" / name) for name in known if not names or name in names]

@@ -1,0 +1,58 @@
+"""From a set's source to its instructor's and its student's version, by nbgrader's own preprocessors."""
+
+from __future__ import annotations
+
+import copy
+
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+
+from autograder.problem_set.source import ProblemSet, grade_id
+
+
+def _preprocess(notebook: NotebookNode, *steps: type) -> NotebookNode:
+    notebook, resources = copy.deepcopy(notebook), ResourcesDict()
+    for step in steps:
+        notebook, resources = step().preprocess(notebook, resources)
+    return notebook
+
+
+def instructor_version(problem_set: ProblemSet) -> NotebookNode:
+    """Return the set without solutions but with hidden tests: what a submission is graded against.
+
+    It is what nbgrader stores in its gradebook as the source cells of an assignment.
+    """
+    return from_source(problem_set.notebook)
+
+
+def from_source(notebook: NotebookNode) -> NotebookNode:
+    """Return the instructor's version of a source notebook, as one that a class keeps in `source/`."""
+    return _preprocess(notebook, LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums)
+
+
+def student_version(problem_set: ProblemSet) -> NotebookNode:
+    """Return the set as students receive it: no solutions, no hidden tests."""
+    return without_hidden_tests(instructor_version(problem_set))
+
+
+def released_texts(notebook: NotebookNode) -> dict[str, str]:
+    """Return the text of each cell that has a grade_id, as an instructor's version shows it to students."""
+    named = [cell for cell in notebook.cells if grade_id(cell)]
+    # Only cells with a mark of nbgrader's are shown otherwise than they stand.
+    marked = NotebookNode(cells=[cell for cell in named if "### BEGIN" in cell.source], metadata=notebook.metadata)
+    shown = _preprocess(marked, ClearHiddenTests, ClearMarkScheme)
+    return {grade_id(cell): cell.source for cell in [*named, *shown.cells]}
+
+
+def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
+    """Return an instructor's version without its hidden tests."""
+    return _preprocess(notebook, ClearHiddenTests, ClearMarkScheme, ComputeChecksums, CheckCellMetadata)

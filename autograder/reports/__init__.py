@@ -1,0 +1,1 @@
+"""What goes out: feedback, the report on a class, grades for platforms."""
