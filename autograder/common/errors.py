@@ -9,5 +9,22 @@ class UsageError(AutograderError):
     """The command was called wrongly (exit code 2)."""
 
 
+class MachineError(Exception):
+    """The machine, not the submission, failed. The text is a reason for the instructor; the next run tries again."""
+
+
 class SubmissionError(Exception):
-    """One submission cannot be graded. The text is a reason its student can read and act on."""
+    """One submission cannot be graded.
+
+    Parameters
+    ----------
+    text : str
+        A reason that its student can read and act on.
+    doubtful : bool
+        Whether the machine may have had a part in it: then it is believed only if it happens again to a submission
+        that runs alone.
+    """
+
+    def __init__(self, text: str, doubtful: bool = False):
+        super().__init__(text)
+        self.doubtful = doubtful

@@ -1,0 +1,217 @@
+"""Answers the examiner: fetches names of the notebook, calls functions, reads attributes."""
+
+from __future__ import annotations
+
+import _thread
+import builtins
+import operator
+import os
+import signal
+import sys
+import warnings
+from typing import Any
+
+from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.wire import Connection, ConnectionEndedError, Decoder, EncodeError, Encoder, WireError
+from autograder.engine.student.display import Collector, Stream
+
+#: Warnings and characters of output that one call of a function carries back.
+MAX_WARNINGS, MAX_TEXT = 20, 10_000
+
+
+class CellTimeoutError(BaseException):
+    """The time of a cell or a call is over. Not an Exception, so that `except Exception` does not swallow it."""
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says; its own method may fail."""
+    try:
+        return str(error)[:MAX_TEXT]
+    except BaseException:
+        return "(an error without text)"
+
+
+class Service:
+    """Answers the examiner: fetches names, calls functions, reads attributes."""
+
+    def __init__(self, names: dict, examiner: Connection, limits: Limits):
+        self.names, self.examiner, self.limits = names, examiner, limits
+        self.objects: dict[int, Any] = {}
+
+    def serve(self) -> None:
+        """Serve until the examiner has gone."""
+        while True:
+            try:
+                request, buffers = self.examiner.receive()
+            except ConnectionEndedError:
+                return
+            self._answer(request, buffers)
+
+    def _answer(self, request: dict, buffers: list) -> None:
+        reply: dict[str, Any] = {"id": request["id"]}
+        encoder = Encoder(self._refer)
+        collector = Collector(MAX_TEXT)
+        kept = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            try:
+                signal.setitimer(signal.ITIMER_REAL, max(0.01, request["seconds"]), 0.5)
+                try:
+                    value, arguments = self._perform(request, buffers)
+                    reply["value"] = encoder.encode(value)
+                    if arguments is not None:
+                        reply["arguments"] = encoder.encode(arguments)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except EncodeError as error:
+                reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be read: {error}"}
+            except BaseException as error:
+                reply["raised"] = _raised(error)
+        sys.stdout, sys.stderr = kept
+        if "raised" in reply:
+            encoder.buffers = []
+            reply.pop("value", None)
+        reply["warnings"] = [
+            [warning.category.__name__, text_of(warning.message)[:300]] for warning in given[:MAX_WARNINGS]
+        ]
+        reply["printed"] = [[output["name"], output["text"]] for output in collector.written() if "text" in output]
+        self.examiner.send(reply, encoder.buffers)
+
+    def _perform(self, request: dict, buffers: list) -> tuple[Any, Any]:
+        decoder = Decoder(buffers, self._resolve)
+        match request["op"]:
+            case "get":
+                name = request["name"]
+                if name not in self.names:
+                    raise NameError(f"name {name!r} is not defined")
+                return self.names[name], None
+            case "call":
+                function = decoder.decode(request["function"])
+                args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
+                value = function(*args, **kwargs)
+                return value, (args if request.get("observe") else None)
+            case "count":
+                function, args = decoder.decode(request["function"]), decoder.decode(request["args"])
+                return _count_steps(function, args), None
+            case "attribute":
+                return getattr(decoder.decode(request["of"]), request["name"]), None
+            case "set":
+                setattr(decoder.decode(request["of"]), request["name"], decoder.decode(request["value"]))
+                return None, None
+            case "operate":
+                return _OPERATIONS[request["name"]](*decoder.decode(request["args"])), None
+        raise ValueError(request["op"])
+
+    def _refer(self, value: Any) -> dict:
+        """Write a reference to an object that stays here."""
+        if isinstance(value, _Callback):
+            return {"yours": value.number}
+        number = len(self.objects) + 1
+        self.objects[number] = value
+        return {
+            "object": number,
+            "type": type(value).__name__,
+            "callable": callable(value),
+            "module": type(value).__name__ == "module",
+        }
+
+    def _resolve(self, node: dict) -> Any:
+        """Return what a reference from the examiner means."""
+        if "object" in node:
+            return self.objects[node["object"]]
+        if "callback" in node:
+            return _Callback(self, node["callback"], node["name"])
+        if "numpy" in node:
+            import numpy
+
+            return getattr(numpy, node["numpy"])
+        if "generator" in node:
+            import numpy
+
+            generator = numpy.random.Generator(getattr(numpy.random, node["generator"])())
+            generator.bit_generator.state = Decoder([], self._resolve).decode(node["state"])
+            return generator
+        raise WireError("unknown reference")
+
+
+def _count_steps(function: Any, args: list) -> tuple[Any, int]:
+    """Call the function; return its value and how many lines and calls of Python that took, -1 if it kept us from counting."""
+    steps, tampered = 0, False
+
+    def line(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal steps
+        steps += event in ("call", "line")
+        return line
+
+    def called(frame: Any, event: str, argument: Any) -> None:
+        nonlocal tampered
+        # Whoever switches the counting off, or works in another thread or process, is not counted.
+        tampered |= event == "c_call" and argument in _UNCOUNTED and frame.f_code is not own
+
+    own = sys._getframe().f_code
+    sys.setprofile(called)
+    sys.settrace(line)
+    try:
+        value = function(*args)
+    finally:
+        tampered |= sys.gettrace() is not line
+        sys.settrace(None)
+        sys.setprofile(None)
+    return value, -1 if tampered else steps
+
+
+_UNCOUNTED = {sys.settrace, sys.setprofile, os.fork, _thread.start_new_thread}
+
+
+class _Callback:
+    """A function of the test that a student's function may call."""
+
+    def __init__(self, service: Service, number: int, name: str):
+        self.service, self.number = service, number
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        encoder = Encoder(self.service._refer)
+        arguments, named = encoder.encode(list(args)), encoder.encode(kwargs)
+        self.service.examiner.send({"callback": self.number, "args": arguments, "kwargs": named}, encoder.buffers)
+        while True:
+            reply, buffers = self.service.examiner.receive()
+            if "op" not in reply:
+                break
+            self.service._answer(reply, buffers)  # the test's function uses a function of the student
+        if "raised" in reply:
+            raise getattr(builtins, reply["raised"]["kind"], Exception)(reply["raised"]["text"])
+        return Decoder(buffers, self.service._resolve).decode(reply["value"])
+
+
+def _raised(error: BaseException) -> dict:
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    if isinstance(error, CellTimeoutError):
+        kinds = ["TimeoutError", "Exception"]
+    return {"kinds": kinds[:12], "text": text_of(error)}
+
+
+_OPERATIONS = {
+    name: getattr(operator, name)
+    for name in [
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "neg",
+        "pos",
+        "abs",
+        "invert",
+        "getitem",
+        "setitem",
+        "and_",
+        "or_",
+        "xor",
+        "index",
+    ]
+} | {"len": len, "iter": iter, "next": next, "float": float, "int": int, "complex": complex, "repr": repr}
