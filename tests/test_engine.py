@@ -21,8 +21,8 @@ from known_sets import SETS
 
 from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import AutograderError
-from autograder.engine import execution
-from autograder.engine.execution import KernelExecutor, prepare_environment
+from autograder.engine import kernel
+from autograder.engine.kernel import KernelExecutor, prepare_environment
 from autograder.engine.grading import grade
 from autograder.engine.shared.expressions import parse
 from autograder.engine.shared.wire import (
@@ -407,7 +407,7 @@ def test_a_kernel_whose_port_was_taken_is_started_again(monkeypatch, source, fai
             raise left.pop()
         return notebook, resources
 
-    monkeypatch.setattr(execution.Execute, "preprocess", preprocess)
+    monkeypatch.setattr(kernel.Execute, "preprocess", preprocess)
     if failures < 3:
         assert KernelExecutor()(source).notebook == source
     else:

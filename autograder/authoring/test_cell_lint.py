@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from autograder.engine.test_cells import foreign_names, is_support, scopes
+from autograder.engine.examiner.cell_names import foreign_names, scopes
+from autograder.engine.test_cells import is_support
 from autograder.problem_set.source import ProblemSet, grade_id, is_solution, is_test
 
 

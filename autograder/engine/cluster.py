@@ -11,14 +11,15 @@ import ipaddress
 import json
 import sys
 from dataclasses import asdict
+from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
 from distributed import Client, KilledWorker
 from nbformat import NotebookNode
 
-from autograder.common.errors import AutograderError, SubmissionError
-from autograder.engine.execution import ENGINE, Executed, SandboxExecutor, engine_name, executed_from
+from autograder.common.errors import AutograderError, MachineError, SubmissionError
+from autograder.engine.execution import ENGINE, Executed, SandboxExecutor, as_answer, engine_name, executed_from
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.shared.isolation import Limits
 
@@ -37,24 +38,29 @@ def run_here(request: bytes) -> bytes:
     Parameters
     ----------
     request : bytes
-        JSON: ``notebook``, ``limits``, ``seed``, and ``engine``, the hash of the engine that asks.
+        JSON: ``notebook``, ``reference``, ``limits``, ``seed``, and ``engine``, the hash of the engine that asks.
 
     Returns
     -------
     bytes
-        JSON: ``notebook``, ``notices`` and ``behaviour``; or ``failed``, a reason for the student; or ``broken``, one
-        for the instructor.
+        JSON: what `execution.executed_from` reads.
     """
     task = json.loads(request)
+    return json.dumps(_answer(task)).encode()
+
+
+def _answer(task: dict[str, Any]) -> dict[str, Any]:
     if task["engine"] != ENGINE:
-        return json.dumps({"broken": "a worker of the cluster has another version of the autograder"}).encode()
+        return {"broken": "A worker of the cluster has another version of the autograder, or of its packages."}
     try:
-        executed = _executor_here(Limits(**task["limits"]), task["seed"])(nbformat.from_dict(task["notebook"]))
-        return json.dumps(executed._asdict()).encode()
+        execute = _executor_here(Limits(**task["limits"]), task["seed"])
+        return as_answer(execute(nbformat.from_dict(task["notebook"]), task["reference"]))
     except SubmissionError as error:
-        return json.dumps({"failed": str(error)}).encode()
+        return {"failed": str(error)}
+    except MachineError as error:
+        return {"machine": str(error)}
     except AutograderError as error:
-        return json.dumps({"broken": str(error).rstrip(".")}).encode()
+        return {"broken": f"The cluster cannot grade: {error}"}
 
 
 class ClusterExecutor:
@@ -98,15 +104,15 @@ class ClusterExecutor:
     def start(self, jobs: int) -> None:
         """Do nothing: the cluster's workers run already."""
 
-    def __call__(self, notebook: NotebookNode) -> Executed:
+    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
         """Run the notebook on some worker; if that one dies, on another."""
-        task = {"notebook": notebook, "limits": asdict(self.limits), "seed": self.seed, "engine": ENGINE}
-        future = self.client.submit(run_here, json.dumps(task).encode(), pure=False)
+        task = {"notebook": notebook, "reference": reference, "limits": asdict(self.limits), "seed": self.seed}
+        future = self.client.submit(run_here, json.dumps({**task, "engine": ENGINE}).encode(), pure=False)
         try:
             answer = json.loads(future.result())
         except KilledWorker:
-            raise SubmissionError("Every worker that took this submission died; hand it to your instructor.") from None
-        return executed_from(answer, "The cluster cannot grade")
+            raise MachineError("every worker of the cluster that took this submission died") from None
+        return executed_from(answer)
 
     def close(self) -> None:
         """Leave the cluster."""

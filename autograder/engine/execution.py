@@ -1,61 +1,53 @@
 """The seam behind which a notebook is executed.
 
 Everything else in this package asks for a notebook to be run through an `Executor` and reads the outputs. Grading uses the
-`SandboxExecutor`; nbgrader's own way, a Jupyter kernel without a sandbox, is there to compare with.
+`SandboxExecutor`, on this machine or on a cluster's.
 """
 
 from __future__ import annotations
 
-import atexit
-import copy
+import contextlib
 import hashlib
-import os
 import queue
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import asdict
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
 
 import nbformat
-from jupyter_client.kernelspec import NoSuchKernel
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.preprocessors import Execute
 
-from autograder.common.errors import AutograderError, SubmissionError
+from autograder.common.errors import AutograderError, MachineError, SubmissionError
 from autograder.engine.sandbox import PACKAGE, Sandbox
 from autograder.engine.shared.isolation import Limits
-from autograder.engine.shared.wire import MAX_TRUSTED_BYTES, Connection, WireError
-from autograder.problem_set.source import grade_id
+from autograder.engine.submission_run import ExaminerEndedError, run_submission
+from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 
-#: The rooms whose code decides how a submission is executed and judged.
+#: The rooms whose code decides how a submission is executed and judged, and the packages that students and tests use.
 _ROOMS = ("common", "problem_set", "engine")
+_PACKAGES = ("numpy", "sympy", "mpmath", "scipy", "matplotlib", "ipython", "nbgrader")
 
 
 def _engine() -> str:
     """Return a hash of the engine: a changed one means grading anew."""
-    modules = sorted(path for room in _ROOMS for path in (PACKAGE / room).rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:16]
+    hashed = hashlib.sha256()
+    for path in sorted(path for room in _ROOMS for path in (PACKAGE / room).rglob("*.py")):
+        hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            hashed.update(f"{package} {version(package)}\0".encode())
+    hashed.update(sys.version.encode())
+    return hashed.hexdigest()[:16]
 
 
 ENGINE = _engine()
 
-#: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
-CELL_TIMEOUT = 30
 
-#: How often a kernel is started before it is given up: kernels that start at the same time may choose the same free port.
-STARTS = 3
-
-#: No history on disk; and none of the kernel's start-up warnings, which say that loopback traffic is not encrypted.
-KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
-
-
-class Executed(NamedTuple):
+@dataclass
+class Executed:
     """A notebook that was run.
 
     Attributes
@@ -66,34 +58,37 @@ class Executed(NamedTuple):
         What the student should know about the run.
     behaviour : dict of str to str
         For each test cell, a digest of what the student's functions answered; empty where that is not known.
+    awaiting : dict of str to str
+        Test cells that could not be judged, each with the reason; a person has to.
+    measured : dict of str to dict of str to float
+        For each test cell that measures, the processor time of its calls in seconds.
     """
 
     notebook: NotebookNode
-    notices: list[str]
-    behaviour: dict[str, str]
+    notices: list[str] = field(default_factory=list)
+    behaviour: dict[str, str] = field(default_factory=dict)
+    awaiting: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def executed_from(answer: dict, trouble: str) -> Executed:
-    """Turn what a worker answered into what an executor returns.
+def executed_from(answer: dict[str, Any]) -> Executed:
+    """Turn what another machine answered into what an executor returns.
 
     Parameters
     ----------
     answer : dict
-        ``notebook``, ``notices`` and ``behaviour``; or ``failed``, a reason for the student; or ``broken``, one for the
-        instructor.
-    trouble : str
-        How a sentence about what is broken begins.
+        The fields of `Executed`; or ``failed``, a reason for the student; ``machine``, one for the instructor, where the
+        machine failed; or ``broken``, where it cannot grade at all.
 
     Raises
     ------
-    SubmissionError, AutograderError
-        The answer is ``failed``, or ``broken``.
+    SubmissionError, MachineError, AutograderError
+        The answer is ``failed``, ``machine`` or ``broken``.
     """
-    if "failed" in answer:
-        raise SubmissionError(answer["failed"])
-    if "broken" in answer:
-        raise AutograderError(f"{trouble}: {answer['broken']}.")
-    return Executed(nbformat.from_dict(answer["notebook"]), answer["notices"], answer["behaviour"])
+    for key, error in (("failed", SubmissionError), ("machine", MachineError), ("broken", AutograderError)):
+        if key in answer:
+            raise error(answer[key])
+    return Executed(**{**answer, "notebook": nbformat.from_dict(answer["notebook"])})
 
 
 def engine_name(sandbox: str, limits: Limits, seed: int) -> str:
@@ -110,73 +105,29 @@ class Executor(Protocol):
     def start(self, jobs: int) -> None:
         """Prepare to run this many notebooks at once, without waiting; calling it is not necessary."""
 
-    def __call__(self, notebook: NotebookNode) -> Executed:
+    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
         """Return a copy of the notebook with the outputs of its cells, and notices for the student.
 
         A cell that fails holds an ``error`` output and the next cell still runs.
+
+        Parameters
+        ----------
+        notebook : NotebookNode
+            A restored submission.
+        reference : dict, optional
+            `Executed.measured` of the reference solution, run in the same way.
 
         Raises
         ------
         SubmissionError
             The notebook could not be run to its end.
+        MachineError
+            The machine failed; another try may succeed.
         """
 
 
-class KernelExecutor:
-    """Run each notebook in a fresh Jupyter kernel through nbgrader's Execute preprocessor. Not a sandbox.
-
-    Parameters
-    ----------
-    cell_timeout : int
-        Seconds before a cell is interrupted; its kernel is then asked to go on with the next cell.
-    """
-
-    def __init__(self, cell_timeout: int = CELL_TIMEOUT):
-        self.cell_timeout = cell_timeout
-        self.name = f"kernel, {cell_timeout} s a cell"
-
-    def start(self, jobs: int) -> None:
-        """Do nothing: each notebook has a kernel of its own."""
-
-    def __call__(self, notebook: NotebookNode) -> Executed:
-        """Run the notebook in an empty directory of its own."""
-        for _ in range(STARTS):
-            try:
-                return Executed(self._run(copy.deepcopy(notebook)), [], {})
-            except RuntimeError as error:
-                reason = error
-        raise AutograderError(f"No Jupyter kernel starts here: {reason}.")
-
-    def _run(self, executed: NotebookNode) -> NotebookNode:
-        with tempfile.TemporaryDirectory(prefix="submission-") as directory:
-            step = Execute(timeout=self.cell_timeout, extra_arguments=KERNEL_ARGUMENTS)
-            resources = ResourcesDict(metadata={"path": directory})
-            try:
-                return step.preprocess(executed, resources)[0]
-            except DeadKernelError:
-                raise SubmissionError(
-                    f"The Python process died while running {_last_started(executed)}; "
-                    "it may have called exit, used all memory or crashed."
-                ) from None
-            except CellTimeoutError:
-                raise SubmissionError(
-                    f"The notebook did not finish: a cell ran for more than {self.cell_timeout} seconds and could "
-                    "not be interrupted; look for a loop without an end."
-                ) from None
-            except NoSuchKernel as error:
-                raise AutograderError(f"No Jupyter kernel {error.name!r} here; install ipykernel.") from None
-
-
-def _last_started(notebook: NotebookNode) -> str:
-    started = [cell for cell in notebook.cells if cell.cell_type == "code" and "execution" in cell.metadata]
-    if not started:
-        return "its first cell"
-    name = grade_id(started[-1])
-    return f"the cell {name!r}" if name else f"its code cell number {len(started)}"
-
-
 class SandboxExecutor:
-    """Run each submission in a sandbox, and its test cells in an examiner outside it.
+    """Run each submission in a sandbox, and its test cells in an examiner in another.
 
     Parameters
     ----------
@@ -191,44 +142,72 @@ class SandboxExecutor:
     def __init__(self, sandbox: Sandbox, limits: Limits | None = None, seed: int = 0):
         self.sandbox, self.limits, self.seed = sandbox, limits or Limits(), seed
         self.name = engine_name(sandbox.name, self.limits, seed)
-        self._idle: queue.SimpleQueue[_WorkerProcess] = queue.SimpleQueue()
-        self._started: list[_WorkerProcess] = []
+        self.examiner = ExaminerProcess(sandbox)
+        self.students: list[StudentProcess] = []
+        self._idle: queue.LifoQueue[StudentProcess] = queue.LifoQueue()
         self._lock = threading.Lock()
+        self._company = _Company()
 
     def start(self, jobs: int) -> None:
-        """Start this many workers, and do not wait for them: a worker takes some seconds to come up.
+        """Start this many warm processes, and do not wait for them: one takes some seconds to come up.
 
         Parameters
         ----------
         jobs : int
             How many notebooks will run at once.
         """
-        for _ in range(jobs - len(self._started)):
-            worker = self._new_worker()
-            worker.start()
-            self._idle.put(worker)
+        self.examiner.start()
+        for _ in range(jobs - len(self.students)):
+            student = self._new_student()
+            student.start()
+            self._idle.put(student)
 
-    def _new_worker(self) -> _WorkerProcess:
+    def _new_student(self) -> StudentProcess:
         with self._lock:
-            self._started.append(_WorkerProcess(self.sandbox, len(self._started)))
-            return self._started[-1]
+            self.students.append(StudentProcess(self.sandbox, len(self.students)))
+            return self.students[-1]
 
-    def __call__(self, notebook: NotebookNode) -> Executed:
-        """Run the notebook in a worker that is idle, or in a new one."""
+    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
+        """Run the notebook in a warm process that is idle, or in a new one.
+
+        What the machine may have had a part in is believed only of a submission that ran alone.
+        """
         try:
-            worker = self._idle.get_nowait()
+            with self._company.joined():
+                return self._run(notebook, reference, last=False)
+        except SubmissionError as error:
+            if not error.doubtful:
+                raise
+        except (MachineError, ExaminerEndedError):
+            pass
+        with self._company.alone():
+            return self._run(notebook, reference, last=True)
+
+    def _run(self, notebook: NotebookNode, reference: dict | None, last: bool) -> Executed:
+        try:
+            student = self._idle.get_nowait()
         except queue.Empty:
-            worker = self._new_worker()
+            student = self._new_student()
         try:
-            answer = worker.run({"notebook": notebook, "limits": asdict(self.limits), "seed": self.seed})
+            with contextlib.ExitStack() as stack:
+                directory = ""
+                if self.sandbox.program is None:
+                    folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
+                    directory = stack.enter_context(folder)
+                parts = run_submission(
+                    student, self.examiner, notebook, self.limits, self.seed, directory, reference or {}, last
+                )
+                return Executed(*parts)
+        except MachineError:
+            student.stop()
+            raise
         finally:
-            self._idle.put(worker)
-        return executed_from(answer, "The grading engine does not work here")
+            self._idle.put(student)
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in self._started:
-            worker.stop()
+        """End all warm processes."""
+        for process in (*self.students, self.examiner):
+            process.stop()
 
     def __enter__(self) -> SandboxExecutor:
         return self
@@ -237,60 +216,45 @@ class SandboxExecutor:
         self.close()
 
 
-class _WorkerProcess:
-    """A worker, as its parent sees it; started when first used, and anew if it dies."""
+class _Company:
+    """Lets submissions run beside each other, or one alone."""
 
-    def __init__(self, sandbox: Sandbox, number: int):
-        self.sandbox, self.number = sandbox, number
-        self.process: subprocess.Popen | None = None
-        self.up = False
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._running = 0
+        self._waiting = 0
 
-    def run(self, request: dict) -> dict:
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._waiting)
+            self._running += 1
         try:
-            self.start()
-            if not self.up:
-                self.connection.receive()
-                self.up = True
-            self.connection.send(request)
-            return self.connection.receive()[0]
-        except WireError:
-            self.stop()
-            return {"failed": "The submission could not be judged: the grading worker ended meanwhile."}
+            yield
+        finally:
+            with self._condition:
+                self._running -= 1
+                self._condition.notify_all()
 
-    def start(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            return
-        mine, theirs = socket.socketpair()
-        package = str(PACKAGE.parent)
-        command = [sys.executable, "-m", "autograder.engine.worker", str(theirs.fileno()), str(self.number)]
-        self.process = subprocess.Popen(
-            [*command, self.sandbox.program or ""],
-            env={**os.environ, "PYTHONPATH": package, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self.connection, self.up = Connection(mine, MAX_TRUSTED_BYTES), False
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.connection.close()
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._condition:
+            self._waiting += 1
             try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
+                self._condition.wait_for(lambda: not self._running)
+                self._running += 1
+            except BaseException:
+                self._waiting -= 1
+                raise
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._running -= 1
+                self._waiting -= 1
+                self._condition.notify_all()
 
 
-def prepare_environment() -> None:
-    """Set what every kernel of this process inherits. Called once, before any thread starts.
-
-    nbgrader tells notebooks by NBGRADER_EXECUTION that they are being graded. A person's own IPython start-up files
-    and history stay out of grading.
-    """
-    os.environ["NBGRADER_EXECUTION"] = "autograde"
-    ipython = tempfile.mkdtemp(prefix="ipython-")
-    atexit.register(shutil.rmtree, ipython, ignore_errors=True)
-    os.environ["IPYTHONDIR"] = ipython
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+def as_answer(executed: Executed) -> dict[str, Any]:
+    """Write what an executor returned, so that `executed_from` reads it on another machine."""
+    return {**asdict(executed), "notebook": executed.notebook}

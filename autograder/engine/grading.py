@@ -237,7 +237,12 @@ def clear_outputs(notebook: NotebookNode) -> None:
             cell.outputs, cell.execution_count = [], None
 
 
-def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> Graded:
+def grade(
+    source: NotebookNode,
+    submitted: NotebookNode,
+    execute: Executor,
+    reference: dict[str, dict[str, float]] | None = None,
+) -> Graded:
     """Grade a submission against its set.
 
     Parameters
@@ -262,8 +267,9 @@ def grade(source: NotebookNode, submitted: NotebookNode, execute: Executor) -> G
     """
     notebook, notices = restore(source, submitted)
     clear_outputs(notebook)
-    executed, more, behaviour = execute(notebook)
-    notices += more
+    ran = execute(notebook, reference)
+    executed, behaviour = ran.notebook, ran.behaviour
+    notices += ran.notices
     scores: dict[str, float | None] = {}
     not_attempted: list[str] = []
     for cell in executed.cells:

@@ -16,10 +16,13 @@ from autograder.common.errors import AutograderError
 
 #: Where this package lies.
 PACKAGE = Path(__file__).resolve().parents[1]
-#: Rooms of this package that a process of the student's imports; nothing else of the course is visible in the sandbox.
-STUDENT_ROOMS = ("common", "engine/shared", "engine/student")
-#: User ids for submissions where the grader is root: no account of a Debian or Ubuntu system has one of them.
-USER_IDS = range(61_000, 61_180)
+#: Rooms of this package that a process in a sandbox imports, by its role; nothing else of the course is visible there.
+ROOMS = {
+    "student": ("common", "engine/shared", "engine/student"),
+    "examiner": ("common", "engine/shared", "engine/examiner"),
+}
+#: User ids where the grader is root: no account of a Debian or Ubuntu system has one of them.
+USER_IDS = {"student": range(61_000, 61_090), "examiner": range(61_090, 61_180)}
 
 #: One thread each: grading runs submissions side by side, and threads count as processes.
 _ENVIRONMENT = {
@@ -33,7 +36,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONPATH": "/grader",
-    "PYTHONSAFEPATH": "1",  # no module comes from the scratch folder, unless no other has its name
+    "PYTHONSAFEPATH": "1",  # no module comes from the folder in which a process starts
     "PYTHONUTF8": "1",
     "TZ": "UTC",
 }
@@ -62,22 +65,24 @@ class Sandbox:
         inside = any(folder.startswith("/tmp/") for folder in _python_folders())
         return "/scratch" if inside else "/tmp"
 
-    def command(self, descriptor: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, role: str, descriptor: int) -> tuple[list[str], dict[str, str]]:
         """Return the command and the environment of a warm process.
 
         Parameters
         ----------
+        role : {"student", "examiner"}
+            Which of the two it is.
         descriptor : int
             The inherited socket on which it takes requests.
         """
-        run = [sys.executable, "-m", "autograder.engine.student.process", str(descriptor)]
+        run = [sys.executable, "-P", "-m", f"autograder.engine.{role}.process", str(descriptor)]
         if self.program is None:
             names = ("HOME", "PATH", "LD_LIBRARY_PATH", "TMPDIR", "MPLCONFIGDIR")
             kept = {key: os.environ[key] for key in names if key in os.environ}
             return [*run, "open"], _ENVIRONMENT | kept | {"PYTHONPATH": str(PACKAGE.parent)}
-        return [*self._bubblewrap(), *run, "isolated"], {"PATH": "/usr/bin:/bin"}
+        return [*self._bubblewrap(role), *run, "isolated"], {"PATH": "/usr/bin:/bin"}
 
-    def _bubblewrap(self) -> list[str]:
+    def _bubblewrap(self, role: str) -> list[str]:
         # Root needs no user namespace, and without one the submission's user id is a real one. Anybody else needs it
         # to have the rights that the warm process uses to shut each submission in; each gives them up before it runs.
         options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -102,11 +107,14 @@ class Sandbox:
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", self.scratch]
         for folder in folders:
             options += ["--ro-bind", folder, folder]
-        for name in ("__init__.py", "engine/__init__.py", *STUDENT_ROOMS):
+        for name in ("__init__.py", "engine/__init__.py", *ROOMS[role]):
             options += ["--ro-bind", str(PACKAGE / name), f"/grader/autograder/{name}"]
         folders = {"HOME": self.scratch, "TMPDIR": self.scratch, "MPLCONFIGDIR": f"{self.scratch}/.matplotlib"}
         for key, value in (_ENVIRONMENT | folders).items():
             options += ["--setenv", key, value]
+        if role == "examiner":  # what one examiner could write, the next could read
+            for folder in ("/dev", self.scratch):
+                options += ["--remount-ro", folder]
         return [self.program, *options, "--remount-ro", "/", "--chdir", self.scratch, "--"]
 
 
@@ -171,7 +179,7 @@ def try_bubblewrap(program: str) -> str:
     """Start bubblewrap once; return what is wrong, or an empty text."""
     sandbox = Sandbox(program)
     check = f"from autograder.engine.shared import isolation; isolation.try_namespaces({sandbox.scratch!r})"
-    command = [*sandbox._bubblewrap(), sys.executable, "-c", check]
+    command = [*sandbox._bubblewrap("student"), sys.executable, "-P", "-c", check]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"})
     except (OSError, subprocess.TimeoutExpired) as error:

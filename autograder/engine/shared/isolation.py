@@ -5,16 +5,19 @@ Python 3.11 has no calls for these, so they go through the C library. Every fail
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
+import stat
 import struct
+import time
 from dataclasses import dataclass
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
 _MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP, _PR_SET_SECCOMP = 1, 38, 24, 22
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
 _LAST_CAPABILITY = 63
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -34,17 +37,21 @@ class Limits:
     file_bytes : int
         Bytes of one file; all its files together may have four times as much.
     cell_seconds, total_seconds : float
-        Wall-clock time of one cell, and of the whole submission.
+        Processor time of one cell or test, and of the whole submission.
     output_bytes : int
         Bytes of the outputs of one cell.
+    patience : float
+        How many times as long, on the clock, a cell may take before it is given up: a busy machine gives a process a
+        small part of its time.
     """
 
     memory: int = 1 << 30
-    processes: int = 96
+    processes: int = 64
     file_bytes: int = 16_000_000
-    cell_seconds: float = 30.0
-    total_seconds: float = 300.0
+    cell_seconds: float = 20.0
+    total_seconds: float = 200.0
     output_bytes: int = 2_000_000
+    patience: float = 10.0
 
 
 def _checked(result: int) -> None:
@@ -63,11 +70,10 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _checked(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
 
 
-def private_files(limits: Limits, scratch: str) -> None:
-    """Mount an empty scratch folder, /dev/shm and a /proc of this PID namespace, which no other submission sees."""
+def private_scratch(limits: Limits, scratch: str) -> None:
+    """Mount an empty scratch folder and /dev/shm, which no other submission sees."""
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-    _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
     if os.path.isdir("/dev/pts"):
         _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
@@ -77,13 +83,71 @@ def private_files(limits: Limits, scratch: str) -> None:
         _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 
 
+def private_proc() -> None:
+    """Mount the /proc of this PID namespace, in a mount namespace of its own: the parent keeps the one it has."""
+    unshare(CLONE_NEWNS)
+    _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+
+
+def fresh_descriptors(keep: set[int]) -> None:
+    """Close every inherited descriptor but these; a regular file is opened anew.
+
+    Processes that inherit a descriptor share its offset: what one submission reads, the next would find read.
+
+    Parameters
+    ----------
+    keep : set of int
+        Descriptors that stay as they are.
+    """
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        if number in keep:
+            continue
+        try:
+            mode = os.fstat(number).st_mode
+            if stat.S_ISREG(mode):
+                again = os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
+                os.dup2(again, number, inheritable=False)
+                os.close(again)
+            else:
+                os.close(number)
+        except OSError:  # the descriptor of the listing itself, or a file that is gone
+            with contextlib.suppress(OSError):
+                os.close(number)
+
+
+_MADV_COLLAPSE = 25
+_HUGE = 2 << 20
+
+
+def use_huge_pages() -> None:
+    """Put this process's memory into huge pages where the kernel can: a fork copies tables with an entry a page."""
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        for line in maps:
+            addresses, rights, _, _, inode, *name = line.split()
+            if not rights.startswith("rw") or inode != "0" or name not in ([], ["[heap]"]):
+                continue
+            start, end = (int(part, 16) for part in addresses.split("-"))
+            for address in range(-(-start // _HUGE) * _HUGE, end - _HUGE + 1, _HUGE):
+                _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), _MADV_COLLAPSE)
+
+
+def processor_seconds(process: int) -> float:
+    """Return the processor time that the kernel has counted for a process and its threads; 0 where it has ended."""
+    try:
+        return time.clock_gettime((~process << 3) | 2)  # the clock of that process: see clock_getcpuclockid(3)
+    except OSError:
+        return 0.0
+
+
 def try_namespaces(scratch: str) -> None:
     """Do, in a child, what every submission's process does; raise OSError where that is refused."""
     unshare(CLONE_NEWPID | CLONE_NEWIPC)
+    private_scratch(Limits(), scratch)
     child = os.fork()
     if child == 0:
         try:
-            private_files(Limits(), scratch)
+            private_proc()
             give_up_rights(None)
         except OSError as error:
             os._exit(error.errno or 1)
@@ -94,25 +158,52 @@ def try_namespaces(scratch: str) -> None:
         raise OSError(number, f"a process inside the sandbox cannot be shut in further: {os.strerror(number)}")
 
 
+def _set_limits(*limits: tuple[int, int]) -> None:
+    for name, value in limits:
+        hard = resource.getrlimit(name)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(name, (value, value))
+
+
 def limit(limits: Limits) -> None:
     """Set resource limits for this process and those it starts."""
     with open("/proc/self/statm", encoding="ascii") as statm:
         sizes = [int(field) * resource.getpagesize() for field in statm.read().split()]
     total, data = sizes[0], sizes[5]
-    for name, value in (
+    _set_limits(
         (resource.RLIMIT_AS, total + limits.memory),
         (resource.RLIMIT_DATA, data + limits.memory),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, int(limits.total_seconds) + 5),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
-    ):
-        hard = resource.getrlimit(name)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
+    )
+
+
+def limit_alone(memory: int, seconds: int) -> None:
+    """Set resource limits for a process that computes, writes no file and starts no process.
+
+    Parameters
+    ----------
+    memory : int
+        Bytes that it may allocate beyond what it has.
+    seconds : int
+        Its processor time; then it is killed.
+    """
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        total = int(statm.read().split()[0]) * resource.getpagesize()
+    _set_limits(
+        (resource.RLIMIT_AS, total + memory),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    )
 
 
 def give_up_rights(uid: int | None) -> None:
@@ -135,48 +226,69 @@ def give_up_rights(uid: int | None) -> None:
     _checked(_libc.capset(header, bytes(24)))
 
 
-#: System calls by which a process changes its surroundings or reaches rarely used parts of the kernel. Nothing in
-#: NumPy, SymPy or matplotlib uses them. Numbers by machine; an unknown machine runs without this filter.
-_REFUSED_CALLS = {
-    "x86_64": (
-        0xC000003E,
-        # ptrace, mount, umount2, pivot_root, chroot, unshare, setns, keyctl, add_key, request_key, bpf,
-        # userfaultfd, perf_event_open, io_uring_*, open_by_handle_at, kexec_load, init_module, finit_module,
-        # process_vm_readv, process_vm_writev, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr;
-        # then what holds memory that belongs to no process, or to the whole machine: memfd_create, memfd_secret, shmget,
-        # semget, msgget, io_setup, fanotify_init; and kcmp, pidfd_getfd, name_to_handle_at, personality
-        (101, 165, 166, 155, 161, 272, 308, 250, 248, 249, 321, 323, 298, 425, 426, 427, 304, 246, 175, 313, 310, 311)
-        + (428, 429, 430, 431, 432, 433, 442, 319, 447, 29, 64, 68, 206, 300, 312, 438, 303, 135),
-        56,
-        41,
-    ),
-    "aarch64": (
-        0xC00000B7,
-        (117, 40, 39, 41, 51, 97, 268, 219, 217, 218, 280, 282, 241, 425, 426, 427, 265, 104, 105, 273, 270, 271)
-        + (428, 429, 430, 431, 432, 433, 442, 279, 447, 194, 190, 186, 0, 262, 272, 438, 264, 92),
-        220,
-        198,
-    ),
+#: System calls that a submission does not get, by name, with their numbers on x86_64 and aarch64 (None: not there). An
+#: unknown machine runs without this filter.
+_REFUSED: dict[str, tuple[int | None, int | None]] = {
+    # What changes a process's surroundings, or reaches rarely used parts of the kernel.
+    **{"ptrace": (101, 117), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51)},
+    **{"unshare": (272, 97), "setns": (308, 268), "keyctl": (250, 219), "add_key": (248, 217), "bpf": (321, 280)},
+    **{"request_key": (249, 218), "userfaultfd": (323, 282), "perf_event_open": (298, 241), "kcmp": (312, 272)},
+    **{"io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427)},
+    **{"open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264), "kexec_load": (246, 104)},
+    **{"init_module": (175, 105), "finit_module": (313, 273), "process_vm_readv": (310, 270)},
+    **{"process_vm_writev": (311, 271), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430)},
+    **{"fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442)},
+    **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440)},
+    # What holds memory that belongs to no process, or to the whole machine.
+    **{"memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190)},
+    **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262)},
+    # What tells, or leaves behind, which shared files others have read or hold.
+    **{"fadvise64": (221, 223), "mincore": (27, 232), "cachestat": (451, 451), "flock": (73, 32)},
+    **{"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
 }
+#: System calls that answer as if the kernel did not have them: libraries then do without.
+_ABSENT = {"clone3": (435, 435), "preadv2": (327, 286), "pwritev2": (328, 287)}
+#: What the examiner does not need besides: it starts no process and opens no connection.
+_REFUSED_ALONE: dict[str, tuple[int | None, int | None]] = {
+    **{"clone": (56, 220), "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)},
+    **{"socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "kill": (62, 129)},
+}
+#: System calls refused, or said to be done, for some values of an argument: its place, the values, the answer (errno).
+_BY_ARGUMENT = [
+    # Locks, leases and notices by which others see who holds a file; a pipe of more than the usual size.
+    ("fcntl", (72, 25), 1, (5, 36, 37, 38, 1024, 1025, 1026, 1031), 1),
+    # Larger buffers of sockets are counted for no process: asked for, they stay as they are.
+    ("setsockopt", (54, 208), 2, (7, 8, 32, 33), 0),
+]
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_CLONE, _SOCKET = (56, 220), (41, 198)
 _CLONE_NEW = 0x7E020080  # every CLONE_NEW… flag
-_CLONE3 = 435
 _AF_UNIX = 1
 
 
-def filter_system_calls() -> bool:
+def filter_system_calls(alone: bool = False) -> bool:
     """Refuse the system calls listed above from now on; return whether this machine's are known.
 
     Sockets are those between processes of the submission: other families reach parts of the kernel that no network
     namespace shuts in, and their buffers are counted for the whole machine.
 
     clone3 answers that it does not exist, so that the C library uses clone, whose flags a filter can see.
+
+    Parameters
+    ----------
+    alone : bool
+        Whether this process starts no other and speaks to none but those it is connected to.
     """
-    known = _REFUSED_CALLS.get(os.uname().machine)
+    known = _MACHINES.get(os.uname().machine)
     if known is None:
         return False
-    architecture, refused, clone, socket_call = known
+    column, architecture = known
     load, jump_equal, jump_at_least, jump_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, kill, error = 0x7FFF0000, 0x80000000, 0x00050000
+
+    def argument(place: int) -> tuple[int, int, int, int]:
+        return (load, 0, 0, 16 + 8 * place)
+
     rules: list[tuple[int, int, int, int]] = [
         (load, 0, 0, 4),  # the architecture
         (jump_equal, 1, 0, architecture),
@@ -185,13 +297,24 @@ def filter_system_calls() -> bool:
     ]
     if os.uname().machine == "x86_64":  # the x32 numbers begin there
         rules += [(jump_at_least, 0, 1, 0x40000000), (answer, 0, 0, error | 38)]
-    for number in refused:
-        rules += [(jump_equal, 0, 1, number), (answer, 0, 0, error | 1)]
-    rules += [(jump_equal, 0, 1, _CLONE3), (answer, 0, 0, error | 38)]
-    rules += [(jump_equal, 0, 3, clone), (load, 0, 0, 16), (jump_set, 0, 1, _CLONE_NEW), (answer, 0, 0, error | 1)]
+    for names, number in ((_REFUSED | (_REFUSED_ALONE if alone else {}), 1), (_ABSENT, 38)):
+        for numbers in names.values():
+            if numbers[column] is not None:
+                rules += [(jump_equal, 0, 1, numbers[column]), (answer, 0, 0, error | number)]
+    for _, numbers, place, values, number in _BY_ARGUMENT:
+        rules += [(jump_equal, 0, 2 * len(values) + 2, numbers[column]), argument(place)]
+        for value in values:
+            rules += [(jump_equal, 0, 1, value), (answer, 0, 0, error | number)]
+        rules += [(answer, 0, 0, allow)]
     rules += [
-        (jump_equal, 0, 3, socket_call),
-        (load, 0, 0, 16),
+        (jump_equal, 0, 3, _CLONE[column]),
+        argument(0),
+        (jump_set, 0, 1, _CLONE_NEW),
+        (answer, 0, 0, error | 1),
+    ]
+    rules += [
+        (jump_equal, 0, 3, _SOCKET[column]),
+        argument(0),
         (jump_equal, 1, 0, _AF_UNIX),
         (answer, 0, 0, error | 97),
     ]
@@ -202,6 +325,11 @@ def filter_system_calls() -> bool:
     description = struct.pack("HxxxxxxP", len(rules), ctypes.addressof(buffer))
     _checked(_libc.prctl(_PR_SET_SECCOMP, 2, description, 0, 0))
     return True
+
+
+def hide_from_others() -> None:
+    """Keep other processes of the same user from this one's memory, also through /proc."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def die_with_parent() -> None:

@@ -23,14 +23,13 @@ import numpy as np
 #: numbers.
 MAX_JSON_BYTES = 32_000_000
 MAX_BUFFER_BYTES = 256_000_000
-#: Bytes of JSON between two processes that trust each other: a notebook of 20 MB, its text escaped, with outputs.
-MAX_TRUSTED_BYTES = 400_000_000
 #: Levels of lists in lists. A value nested more deeply is refused on both ends before Python's own limit is near.
 MAX_DEPTH = 40
 #: Digits beyond which an integer or an expression is refused: converting it would take longer than any test.
 MAX_DIGITS = 4_000
 
 _HEADER = struct.Struct("!QQ")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 #: Bytes that are sent, and asked for, in one call: most frames are shorter.
 _TOGETHER = 1 << 16
 #: Kinds of array that are numbers or text: boolean, integer, unsigned, float, complex, text, bytes, times.
@@ -64,13 +63,15 @@ class Connection:
     ----------
     end : socket.socket
         A connected stream socket; the connection owns it.
-    most : int
-        Bytes of JSON that a frame may have which arrives here.
+    most, most_buffers : int
+        Bytes of JSON, and of arrays, that a frame may have which arrives here.
     """
 
-    def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES):
-        self.socket, self.most = end, most
-        self._received = bytearray()  # what came with an earlier part of a frame
+    def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES, most_buffers: int = MAX_BUFFER_BYTES):
+        self.socket, self.most, self.most_buffers = end, most, most_buffers
+        self._received = bytearray()  # of the next frame, and what came with it
+        self._timeout: float | None = None
+        end.settimeout(None)
 
     def send(self, message: Any, buffers: list = (), deadline: float | None = None) -> None:
         """Send one frame.
@@ -89,14 +90,15 @@ class Connection:
         WireError
             The other end is gone or does not read.
         """
-        document = json.dumps([message, [len(part) for part in buffers]], separators=(",", ":")).encode()
-        size = sum(len(part) for part in buffers)
+        lengths = [len(part) for part in buffers]
+        document = _encode([message, lengths]).encode()
+        size = sum(lengths)
         parts = [_HEADER.pack(len(document), size) + document, *buffers]
         if size <= _TOGETHER:
             parts = [b"".join(parts)]
         try:
             for part in parts:
-                self._deadline(deadline)
+                self._wait_until(deadline)
                 self.socket.sendall(part)
         except TimeoutError:
             raise DeadlineError("the other end does not read") from None
@@ -104,7 +106,7 @@ class Connection:
             raise ConnectionEndedError("the other end is gone") from None
 
     def receive(self, deadline: float | None = None) -> tuple[Any, list[memoryview]]:
-        """Wait for one frame.
+        """Wait for one frame. After a DeadlineError, another call goes on with the same frame.
 
         Returns
         -------
@@ -116,13 +118,17 @@ class Connection:
         DeadlineError, ConnectionEndedError, WireError
             No frame in time, none any more, or not a frame.
         """
-        size, buffer_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
-        if size > self.most or buffer_size > MAX_BUFFER_BYTES:
+        self._fill(_HEADER.size, deadline)
+        size, buffer_size = _HEADER.unpack_from(self._received)
+        if size > self.most or buffer_size > self.most_buffers:
             raise WireError("a message is too large")
-        document = self._exactly(size, deadline)
-        buffers = memoryview(self._exactly(buffer_size, deadline))
+        begin = _HEADER.size + size
+        end = begin + buffer_size
+        self._fill(end, deadline)
+        frame, self._received = self._received, self._received[end:]
+        buffers = memoryview(frame)[begin:end]
         try:
-            message, lengths = json.loads(bytes(document))
+            message, lengths = json.loads(frame[_HEADER.size : begin])
             total = 0
             parts = []
             for length in lengths:
@@ -140,33 +146,27 @@ class Connection:
         """Close this end."""
         self.socket.close()
 
-    def _deadline(self, deadline: float | None) -> None:
-        if deadline is None:
-            self.socket.settimeout(None)
-        else:
-            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+    def _wait_until(self, deadline: float | None) -> None:
+        timeout = None if deadline is None else max(0.001, deadline - time.monotonic())
+        if timeout is not None or self._timeout is not None:
+            self.socket.settimeout(timeout)
+            self._timeout = timeout
 
-    def _exactly(self, count: int, deadline: float | None) -> bytearray:
-        received = self._received
-        while len(received) < count:
-            self._deadline(deadline)
+    def _fill(self, count: int, deadline: float | None) -> None:
+        """Receive until there are this many bytes. The buffer grows with what arrives, whatever a header says."""
+        while len(self._received) < count:
+            self._wait_until(deadline)
             try:
-                # The buffer grows with what arrives: a header that lies about its length takes no memory.
-                part = self.socket.recv(min(max(count - len(received), _TOGETHER), 1 << 20))
+                part = self.socket.recv(min(max(count - len(self._received), _TOGETHER), 1 << 20))
             except TimeoutError:
                 raise DeadlineError("no answer in time") from None
             except OSError:
                 raise ConnectionEndedError("the other end is gone") from None
             if not part:
                 raise ConnectionEndedError("the other end is gone")
-            received += part
+            self._received += part
             if deadline is not None and time.monotonic() > deadline:
                 raise DeadlineError("no answer in time")
-        if len(received) > count:
-            received, self._received = received[:count], received[count:]
-        else:
-            self._received = bytearray()
-        return received
 
 
 # ---- values

@@ -1,11 +1,10 @@
 """The process that runs what a student wrote. It is inside the sandbox, and whatever it says is only data.
 
-Three kinds of process live here. The *warm process* has imported everything and starts a *runner* for each submission.
-The runner gives up its rights and executes the submission's own cells; for each group of test cells it leaves a
+Four kinds of process live here. The *warm process* has imported everything and starts a *supervisor* for each submission,
+which keeps its rights, runs nothing of the student's, and counts what the submission uses. The supervisor starts the
+*runner*, which gives up its rights and executes the submission's own cells; for each group of test cells the runner leaves a
 *snapshot*, a fork of itself that waits. When the runner is through, the examiner asks the snapshots to call the student's
 functions: what they see then, hidden cases included, comes too late to be printed by any cell.
-
-Nothing here decides anything: the functions of this module could be replaced by the code they run.
 """
 
 from __future__ import annotations
@@ -24,14 +23,19 @@ from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student.runner import Runner
+from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.engine.student.warm_up import warm_shell
 
-#: Seconds between looks at a submission's memory.
+#: Seconds between looks at what a submission uses.
 LOOK = 0.25
+#: All states of the scratch folder together may be this many times as large as the folder.
+STATES = 4
+#: Bytes of a message on the control socket.
+MESSAGE = 65_536
 
 
 def main() -> None:
-    """Import everything once, then start a runner for each request on the socket that was inherited as argv[1]."""
+    """Import everything once, then start a supervisor for each request on the socket that was inherited as argv[1]."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     isolated = sys.argv[2] == "isolated"
     if not isolated:
@@ -39,11 +43,12 @@ def main() -> None:
     shell = warm_shell()
     gc.collect()
     gc.freeze()  # the collector does not touch, and so does not copy, what all forks share
+    isolation.use_huge_pages()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     requests.sendall(b"ready")
     while True:
         try:
-            text, ends, _, _ = socket.recv_fds(requests, 65536, 250)
+            text, ends, _, _ = socket.recv_fds(requests, MESSAGE, 250)
         except OSError:
             return
         if not text:
@@ -56,13 +61,15 @@ def main() -> None:
 
 
 def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
-    """Start the runner, watch its memory, and end everything it started when it ends or when nobody listens."""
+    """Start the runner, watch it, and end everything it started when it ends or when nobody listens; does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     limits, control = Limits(**task["limits"]), socket.socket(fileno=ends[0])
     reason, runner = "", 0
     try:
+        folder = task["directory"] or os.environ["TMPDIR"]
         if isolated:
             isolation.unshare(isolation.CLONE_NEWPID | isolation.CLONE_NEWIPC)
+            isolation.private_scratch(limits, folder)
         runner = os.fork()
         if runner == 0:
             control.close()
@@ -70,21 +77,37 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
         for end in ends[1:]:
             os.close(end)
         handle = os.pidfd_open(runner)
-        own = {1, os.getpid(), os.getppid()}
+        scratch = Scratch(folder, STATES * 4 * limits.file_bytes)
+        own = {1, os.getpid(), os.getppid()} if isolated else None
         # What the runner shares with this process from the start counts for neither.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
         while True:
             ready, _, _ = select.select([handle, control], [], [], LOOK)
-            if ready:
+            if handle in ready:
                 break
-            if isolated and _memory_of_others(own) > most:
+            if control in ready:
+                message = control.recv(MESSAGE)
+                if not message:
+                    break
+                try:
+                    control.send(json.dumps(_answer(json.loads(message), scratch, runner, own)).encode())
+                except TooMuchError:
+                    reason = "files"
+                    break
+                continue
+            if _processor(runner, own) > limits.total_seconds:
+                reason = "processor"
+                break
+            if own and not task["counted"] and _memory_of_others(own) > most:
                 reason = "memory"
                 break
+        used = _processor(runner, own)
         os.kill(runner, signal.SIGKILL)
         # As process 1 of its namespace, the runner takes everything with it that it has started.
         _, status = os.waitpid(runner, 0)
         code = os.waitstatus_to_exitcode(status)
-        control.sendall(json.dumps({"reason": reason, "code": code, "ended": handle in ready}).encode())
+        report = {"reason": reason, "code": code, "ended": handle in ready, "processor": used}
+        control.sendall(json.dumps(report).encode())
     except OSError as error:
         with contextlib.suppress(OSError):
             control.sendall(json.dumps({"reason": "isolation", "text": str(error)}).encode())
@@ -95,11 +118,44 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
         os._exit(0)
 
 
+def _answer(message: dict, scratch: Scratch, runner: int, own: set[int] | None) -> dict:
+    """Do what the grader asks of a submission's surroundings."""
+    if "keep" in message:
+        scratch.keep(message["keep"])
+    elif "put back" in message:
+        scratch.put_back(message["put back"])
+    return {"processor": _processor(runner, own)}
+
+
+def _processor(runner: int, own: set[int] | None) -> float:
+    """Return the processor time of the submission's processes, and of those that they have waited for, in seconds."""
+    total = 0.0
+    for process in _others(own) if own else _session(runner):
+        total += isolation.processor_seconds(process)
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+            total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def _others(own: set[int]) -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session: without a sandbox, they lie among all others of this machine."""
+    found = []
+    for process in _others(set()):
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
+            if int(file.read().rsplit(b")", 1)[1].split()[3]) == leader:
+                found.append(process)
+    return found
+
+
 def _memory_of_others(own: set[int]) -> int:
     """Return the bytes that the processes of the submission hold, what they share counted once."""
-    processes = [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]
     # The proportional size: a page that two processes share counts half for each.
-    return sum(_memory(f"/proc/{name}/smaps_rollup", ("Pss:", "SwapPss:")) for name in processes)
+    return sum(_memory(f"/proc/{process}/smaps_rollup", ("Pss:", "SwapPss:")) for process in _others(own))
 
 
 def _memory(path: str, fields: tuple[str, ...]) -> int:
@@ -115,13 +171,17 @@ def _become_runner(shell: Any, task: dict, limits: Limits, ends: list[int], isol
     try:
         os.setsid()
         if isolated:
-            isolation.private_files(limits, os.environ["TMPDIR"])
+            isolation.private_proc()
+            with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+                score.write("500")  # where memory runs out, the submission ends, not the warm process
+        isolation.fresh_descriptors({0, 1, 2, *ends})
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nothing, number)
         directory = task["directory"] or f"{os.environ['TMPDIR']}/work"
         os.makedirs(directory, exist_ok=True)
-        os.chmod(directory, 0o777)
+        if isolated:
+            os.chmod(directory, 0o777)
         os.chdir(directory)
         if isolated:
             isolation.limit(limits)

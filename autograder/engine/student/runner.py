@@ -3,82 +3,73 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
-import sys
+import warnings
 from typing import Any
 
+import numpy as np
+
 from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.outputs import pack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError
-from autograder.engine.student.display import Collector, Stream
-from autograder.engine.student.service import CellTimeoutError, Service, text_of
+from autograder.engine.student.cells import Cells
+from autograder.engine.student.service import CellTimeoutError, Service
 
 
 class Runner:
-    """Executes the submission's own cells as the examiner sends them, and leaves snapshots."""
+    """Executes cells and leaves a snapshot for each group of test cells.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The warm shell.
+    limits : Limits
+        What the submission may use.
+    connections : list of Connection
+        To the grader, and one for each snapshot, to the examiner.
+    seed : int
+        Seeds Python's and NumPy's global random generators.
+    """
 
     def __init__(self, shell: Any, limits: Limits, connections: list[Connection], seed: int):
-        import random
-
-        import numpy as np
-
         self.shell, self.limits = shell, limits
-        self.examiner, self.waiting = connections[0], dict(enumerate(connections[1:]))
+        self.grader, self.waiting = connections[0], dict(enumerate(connections[1:]))
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 (what a notebook that uses the global generator sees)
-        signal.signal(signal.SIGALRM, _out_of_time)
+        signal.signal(signal.SIGPROF, _out_of_time)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shell._showtraceback = self._error
-        self.collector = Collector(0)
+        self.cells = Cells(shell, limits)
 
     def run(self) -> None:
-        """Serve until the examiner has gone."""
+        """Serve until the grader has gone."""
         while True:
             try:
-                request, _ = self.examiner.receive()
+                request, _ = self.grader.receive()
             except ConnectionEndedError:
                 return
             if "run" in request:
-                self.examiner.send(self._cell(request["run"]))
+                shown = self.cells.run(request["run"], request["draw"])
+                message, buffers = pack(shown["outputs"])
+                self.grader.send({"outputs": message, "cut": shown["cut"]}, buffers)
             elif "snapshot" in request:
                 self._snapshot(request["snapshot"])
-                self.examiner.send({"done": True})
-
-    def _cell(self, source: str) -> dict:
-        self.collector = collector = Collector(self.limits.output_bytes)
-        collector.showing(self.shell, collector)
-        kept = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, self.limits.cell_seconds, 0.5)
-            try:
-                self.shell.run_cell(source, store_history=True)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        except BaseException as error:  # the alarm may ring in IPython's own code
-            self._error(type(error), error, [f"{type(error).__name__}: {error}"])
-        sys.stdout, sys.stderr = kept
-        return {"outputs": collector.written(), "cut": collector.cut}
-
-    def _error(self, kind: type, error: BaseException, traceback: list) -> None:
-        lines = [str(line) for line in traceback] if isinstance(traceback, list) else str(traceback).splitlines()
-        text = {"ename": kind.__name__, "evalue": text_of(error), "traceback": lines}
-        size = len(text["evalue"]) + sum(map(len, lines))
-        if size > self.collector.left:
-            text, size = {"ename": kind.__name__, "evalue": text["evalue"][:1000], "traceback": []}, 0
-        self.collector.outputs.append({"output_type": "error", **text})
-        self.collector.left -= size
+                self.grader.send({"done": True})
 
     def _snapshot(self, number: int) -> None:
         """Fork a process that keeps the present state and serves one group of test cells."""
         end = self.waiting.pop(number)
-        if os.fork() != 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # threads of the submission do not come along; it is told so elsewhere
+            child = os.fork()
+        if child != 0:
             end.close()
             return
-        self.examiner.close()
+        self.grader.close()
         for other in self.waiting.values():
             other.close()
         try:
-            Service(self.shell.user_ns, end, self.limits).serve()
+            Service(self.shell.user_ns, end).serve()
         except BaseException:
             os._exit(1)
         os._exit(0)

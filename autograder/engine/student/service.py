@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import _posixsubprocess
 import _thread
 import builtins
 import operator
 import os
 import signal
 import sys
+import time
 import warnings
 from typing import Any
 
-from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection, ConnectionEndedError, Decoder, EncodeError, Encoder, WireError
 from autograder.engine.student.display import Collector, Stream
 
@@ -32,10 +33,18 @@ def text_of(error: BaseException) -> str:
 
 
 class Service:
-    """Answers the examiner: fetches names, calls functions, reads attributes."""
+    """Answers the examiner from the names of a notebook.
 
-    def __init__(self, names: dict, examiner: Connection, limits: Limits):
-        self.names, self.examiner, self.limits = names, examiner, limits
+    Parameters
+    ----------
+    names : dict
+        The notebook's global names.
+    examiner : Connection
+        Leads to the examiner.
+    """
+
+    def __init__(self, names: dict, examiner: Connection):
+        self.names, self.examiner = names, examiner
         self.objects: dict[int, Any] = {}
 
     def serve(self) -> None:
@@ -53,17 +62,19 @@ class Service:
         collector = Collector(MAX_TEXT)
         kept = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
+        begin = time.process_time()
         with warnings.catch_warnings(record=True) as given:
             warnings.simplefilter("always")
             try:
-                signal.setitimer(signal.ITIMER_REAL, max(0.01, request["seconds"]), 0.5)
+                # Processor time: it stands still while other programs have the machine.
+                signal.setitimer(signal.ITIMER_PROF, max(0.01, request["seconds"]), 0.5)
                 try:
                     value, arguments = self._perform(request, buffers)
                     reply["value"] = encoder.encode(value)
                     if arguments is not None:
                         reply["arguments"] = encoder.encode(arguments)
                 finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
             except EncodeError as error:
                 reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be read: {error}"}
             except BaseException as error:
@@ -72,10 +83,14 @@ class Service:
         if "raised" in reply:
             encoder.buffers = []
             reply.pop("value", None)
-        reply["warnings"] = [
-            [warning.category.__name__, text_of(warning.message)[:300]] for warning in given[:MAX_WARNINGS]
-        ]
-        reply["printed"] = [[output["name"], output["text"]] for output in collector.written() if "text" in output]
+        reply["used"] = time.process_time() - begin
+        if given:
+            reply["warnings"] = [
+                [warning.category.__name__, text_of(warning.message)[:300]] for warning in given[:MAX_WARNINGS]
+            ]
+        if collector.outputs:
+            written = collector.written()
+            reply["printed"] = [[output["name"], output["text"]] for output in written if "text" in output]
         self.examiner.send(reply, encoder.buffers)
 
     def _perform(self, request: dict, buffers: list) -> tuple[Any, Any]:
@@ -135,9 +150,15 @@ class Service:
         raise WireError("unknown reference")
 
 
-def _count_steps(function: Any, args: list) -> tuple[Any, int]:
-    """Call the function; return its value and how many lines and calls of Python that took, -1 if it kept us from counting."""
-    steps, tampered = 0, False
+def _count_steps(function: Any, args: list) -> tuple[Any, int, bool]:
+    """Call the function and count the lines and calls of Python that this takes.
+
+    Returns
+    -------
+    tuple of (object, int, bool)
+        Its value, the steps, and whether nothing kept us from counting: no other hook, no other thread or process.
+    """
+    steps, disturbed = 0, False
 
     def line(frame: Any, event: str, argument: Any) -> Any:
         nonlocal steps
@@ -145,9 +166,9 @@ def _count_steps(function: Any, args: list) -> tuple[Any, int]:
         return line
 
     def called(frame: Any, event: str, argument: Any) -> None:
-        nonlocal tampered
+        nonlocal disturbed
         # Whoever switches the counting off, or works in another thread or process, is not counted.
-        tampered |= event == "c_call" and argument in _UNCOUNTED and frame.f_code is not own
+        disturbed |= event == "c_call" and argument in _UNCOUNTED and frame.f_code is not own
 
     own = sys._getframe().f_code
     sys.setprofile(called)
@@ -155,13 +176,21 @@ def _count_steps(function: Any, args: list) -> tuple[Any, int]:
     try:
         value = function(*args)
     finally:
-        tampered |= sys.gettrace() is not line
+        disturbed |= sys.gettrace() is not line
         sys.settrace(None)
         sys.setprofile(None)
-    return value, -1 if tampered else steps
+    return value, steps, not disturbed
 
 
-_UNCOUNTED = {sys.settrace, sys.setprofile, os.fork, _thread.start_new_thread}
+_UNCOUNTED = {
+    sys.settrace,
+    sys.setprofile,
+    os.fork,
+    os.posix_spawn,
+    _thread.start_new_thread,
+    _posixsubprocess.fork_exec,
+}
+_UNCOUNTED |= {getattr(_thread, name) for name in ("start_joinable_thread",) if hasattr(_thread, name)}
 
 
 class _Callback:

@@ -1,0 +1,438 @@
+"""Names of the student, as test cells see them: data are copied, anything else is a `Remote`.
+
+A `Remote` forwards calls, attributes and operators to the student's process, and answers for nothing itself.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograder.common.answer_digest import canonical
+from autograder.engine.shared.wire import (
+    Connection,
+    ConnectionEndedError,
+    DeadlineError,
+    Decoder,
+    EncodeError,
+    Encoder,
+    UnreadableError,
+    WireError,
+)
+
+#: Seconds of processor time beyond its limit that a call has to stop by itself, before it is given up.
+GRACE = 2.0
+#: Calls from the student's side to a function of a test, within one call of a student's function.
+MAX_CALLBACKS = 100_000
+#: Characters of what a test cell's calls answered that count for a diagnosis.
+MAX_RECORDED = 4_000_000
+
+
+class Remote:
+    """An object that lives in the student's process. Calls, attributes and operators are forwarded."""
+
+    __slots__ = ("_service", "_number", "_role")
+
+    def __init__(self, service: Snapshot, number: int):
+        object.__setattr__(self, "_service", service)
+        object.__setattr__(self, "_number", number)
+        object.__setattr__(self, "_role", "")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it there."""
+        return _with_role(self._service.call(self, args, kwargs), "operand" if self._role == "maker" else "")
+
+    def _count_steps(self, args: list) -> tuple[Any, int, bool]:
+        """Call it there; return its value, the number of Python lines and calls, and whether counting was undisturbed."""
+        answer = self._service.ask("count", function=self, args=list(args))
+        if type(answer) is not tuple or len(answer) != 3 or type(answer[1]) is not int or type(answer[2]) is not bool:
+            raise TypeError("the steps could not be counted")
+        return answer
+
+    def _cpu_seconds(self, args: list) -> tuple[Any, float]:
+        """Call it there; return its value, and the processor time that its processes took, measured from outside."""
+        before = self._service.processor()
+        value = self._service.ask("call", function=self, args=list(args), kwargs={})
+        seconds = self._service.processor() - before
+        self._service.measured[str(len(self._service.measured))] = seconds
+        return value, seconds
+
+    def _reference_cpu(self) -> float | None:
+        """Return what the last `_cpu_seconds` of this test gave for the reference solution in the same run, if known."""
+        return self._service.reference.get(str(len(self._service.measured) - 1))
+
+    def __getattr__(self, name: str) -> Any:
+        # NumPy and copy ask objects for protocols; a student's object follows none of them here.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        value = self._service.ask("attribute", of=self, name=name)
+        return _with_role(value, "maker" if self._role == "operand" else "")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._service.ask("set", of=self, name=name, value=value)
+
+    def __repr__(self) -> str:
+        try:
+            return str(self._service.ask("operate", name="repr", args=[self]))
+        except Exception as error:
+            return f"<an object whose repr raises {type(error).__name__}>"
+
+    __str__ = __repr__
+
+    def __copy__(self) -> Remote:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Remote:
+        return self
+
+    def __hash__(self) -> int:
+        return hash((id(self._service), self._number))
+
+    def __iter__(self) -> Any:
+        return self._service.ask("operate", name="iter", args=[self])
+
+    def __next__(self) -> Any:
+        return self._service.ask("operate", name="next", args=[self])
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._service.ask("operate", name="getitem", args=[self, key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._service.ask("operate", name="setitem", args=[self, key, value])
+
+    def __eq__(self, other: object) -> bool:
+        # Whoever answers for the object would like to be equal to everything.
+        return isinstance(other, Remote) and (self._service, self._number) == (other._service, other._number)
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"a {type(self).__name__} is neither true nor false; a bool was expected")
+
+    def __len__(self) -> int:
+        return self._service.number("len", self, int)
+
+    def __int__(self) -> int:
+        return self._service.number("int", self, int)
+
+    def __index__(self) -> int:
+        return self._service.number("index", self, int)
+
+    def __float__(self) -> float:
+        return self._service.number("float", self, float)
+
+    def __complex__(self) -> complex:
+        return self._service.number("complex", self, complex)
+
+
+def _with_role(value: Any, role: str) -> Any:
+    """Say what a test may do with a student's object.
+
+    A ``maker`` is a class named in the cell's metadata, or a method of its instances: what it returns is an ``operand``,
+    whose operators take the test's numbers. Any other object takes none.
+    """
+    if role and isinstance(value, Remote):
+        object.__setattr__(value, "_role", role)
+    return value
+
+
+def _forward(name: str, reflected: bool = False) -> Any:
+    def method(self: Remote, *others: Any) -> Any:
+        # Whatever stands on the other side goes to the student's process. Where it is not what the test gives as input,
+        # it may be what the test expects: `received - expected` asks for a number, and must get none.
+        if self._role != "operand" and not all(isinstance(other, Remote) for other in others):
+            raise TypeError(f"unsupported operand type(s) for {name}: a {type(self).__name__} is no number")
+        args = [*others, self] if reflected else [self, *others]
+        result = self._service.ask("operate", name=name, args=args)
+        # A number made here could be a forged one: `abs(answer - right) < 1e-9` must not ask the answer.
+        if not isinstance(result, Remote):
+            raise TypeError(f"{name} of a {type(self).__name__} gave a {type(result).__name__}")
+        return _with_role(result, self._role)
+
+    return method
+
+
+for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]:
+    _operation = {"and": "and_", "or": "or_"}.get(_name, _name)
+    setattr(Remote, f"__{_name}__", _forward(_operation))
+    setattr(Remote, f"__r{_name}__", _forward(_operation, reflected=True))
+for _name in ["neg", "pos", "abs", "invert"]:
+    setattr(Remote, f"__{_name}__", _forward(_name))
+# An array that meets such an object in an operator asks the object instead of its elements one by one.
+Remote.__array_ufunc__ = None
+
+
+class Snapshot:
+    """One snapshot of the student's process, as the test cells of one group see it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Leads to the snapshot.
+    processor : callable
+        Returns the seconds of processor time that the submission's processes have taken, as counted from outside.
+    patience : float
+        How many times as long as its processor time a call may take on the clock.
+    """
+
+    def __init__(self, connection: Connection, processor: Callable[[], float], patience: float):
+        self.connection, self.processor, self.patience = connection, processor, patience
+        self.count = 0
+        self.lost = ""
+        self.doubtful = False
+        self.types: dict[str, type] = {}
+        self.errors: dict[tuple, type] = {}
+        self.begin(0.0, False, frozenset(), {})
+
+    def begin(self, seconds: float, observe: bool, operands: frozenset[str], reference: dict[str, float]) -> None:
+        """Prepare for a test cell.
+
+        Parameters
+        ----------
+        seconds : float
+            The processor time of all its calls together.
+        observe : bool
+            Whether it sees what a call does to the arguments.
+        operands : frozenset of str
+            Names of those classes of the student whose instances take numbers of the test as operands.
+        reference : dict of str to float
+            What the calls that are measured took in the reference solution.
+        """
+        self.left, self.observe, self.operands, self.reference = seconds, observe, operands, reference
+        self.callbacks: dict[int, Any] = {}
+        self.behaviour: list[str] = []
+        self.measured: dict[str, float] = {}
+        self.recorded = 0
+
+    def fetch(self, name: str) -> Any:
+        """Return the value of a global name of the notebook.
+
+        Raises
+        ------
+        NameError
+            The notebook does not define it.
+        """
+        return _with_role(self.ask("get", name=name), "maker" if name in self.operands else "")
+
+    def call(self, function: Remote, args: tuple, kwargs: dict) -> Any:
+        """Call a function of the student."""
+        return self.ask("call", function=function, args=list(args), kwargs=kwargs, _observed=args)
+
+    def number(self, operation: str, of: Remote, kind: type) -> Any:
+        """Return what `len`, `int`, … give."""
+        value = self.ask("operate", name=operation, args=[of])
+        if type(value) is not kind:
+            raise TypeError(f"{operation}() gave no {kind.__name__}")
+        return value
+
+    def ask(self, operation: str, *, _observed: tuple | None = None, **fields: Any) -> Any:
+        """Send one request and return the value it answers with; raise what it raised."""
+        if self.lost:
+            raise RuntimeError(self.lost)
+        self.count += 1
+        number = self.count
+        encoder = Encoder(self._refer)
+        request: dict[str, Any] = {"id": number, "op": operation, "seconds": self.left}
+        for name, value in fields.items():
+            request[name] = value if name == "name" else encoder.encode(value)
+        if _observed is not None and self.observe:
+            request["observe"] = True
+        # Time on the clock is a backstop: what decides is the processor time, which others cannot take.
+        until = time.monotonic() + self.patience * max(self.left, 0.0) + GRACE
+        try:
+            self.connection.send(request, encoder.buffers, until)
+            reply, buffers = self._reply(until)
+            if not isinstance(reply, dict) or reply.get("id") != number:
+                raise WireError("an answer out of order")
+            used = reply.get("used")
+            if type(used) is float and used > 0:
+                self.left -= used
+            value = self._understand(reply, buffers, _observed if "observe" in request else None)
+            if self.recorded < MAX_RECORDED:
+                # Of counted steps only the value: another Python counts other steps for the same answer.
+                self.behaviour.append(canonical(value[:1] if operation == "count" and type(value) is tuple else value))
+                self.recorded += len(self.behaviour[-1])
+            return value
+        except UnreadableError as error:
+            raise TypeError(f"the result cannot be read: {error}") from None
+        except DeadlineError:
+            self.lost = "the call did not end in time, so the tests that follow it here could not run"
+            self.connection.close()
+            raise TimeoutError("the time limit is over; look for a loop without an end") from None
+        except WireError as error:
+            self.lost = "the Python process ended during an earlier test, or answered what no Python process answers"
+            self.connection.close()
+            # It may have been ended from outside, as by a machine short of memory.
+            self.doubtful |= isinstance(error, ConnectionEndedError)
+            what = (
+                "the Python process ended"
+                if isinstance(error, ConnectionEndedError)
+                else f"the answer is unusable: {error}"
+            )
+            raise RuntimeError(what) from None
+
+    def _reply(self, until: float) -> tuple[dict, list]:
+        for _ in range(MAX_CALLBACKS):
+            reply, buffers = self._receive(until)
+            if not (isinstance(reply, dict) and "callback" in reply):
+                return reply, buffers
+            self._call_back(reply, buffers, until)
+        raise WireError("too many calls of a test's function")
+
+    def _receive(self, until: float) -> tuple[dict, list]:
+        """Wait for a frame while the submission has processor time left."""
+        begin = None
+        while True:
+            try:
+                return self.connection.receive(min(until, time.monotonic() + 1.0))
+            except DeadlineError:
+                if time.monotonic() >= until:
+                    self.doubtful = True
+                    raise
+                used = self.processor()
+                begin = used if begin is None else begin
+                if used - begin > max(self.left, 0.0) + GRACE:
+                    raise
+
+    def _call_back(self, request: dict, buffers: list, until: float) -> None:
+        """Call a function of the test for the student's function."""
+        function = self.callbacks.get(request["callback"]) if type(request["callback"]) is int else None
+        if function is None:
+            raise WireError("a call of a function that was not given")
+        decoder = Decoder(buffers, self._resolve)
+        args, kwargs = decoder.decode(request.get("args")), decoder.decode(request.get("kwargs"))
+        if type(args) is not list or type(kwargs) is not dict:
+            raise WireError("a call that is not well formed")
+        encoder = Encoder(self._refer)
+        try:
+            answer = {"value": encoder.encode(function(*args, **kwargs))}
+        except WireError:
+            raise
+        except Exception as error:
+            kind = next((kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"), "Exception")
+            answer, encoder = {"raised": {"kind": kind, "text": str(error)[:1000]}}, Encoder(self._refer)
+        self.connection.send(answer, encoder.buffers, until)
+
+    def _understand(self, reply: dict, buffers: list, observed: tuple | None) -> Any:
+        for entry in _list_of(reply.get("warnings"), 100):
+            kind, text = _texts(entry, 2)
+            category = getattr(builtins, kind, None)
+            if not (isinstance(category, type) and issubclass(category, Warning)):
+                category = UserWarning
+            warnings.warn_explicit(text[:1000], category, "<notebook>", 1)
+        for entry in _list_of(reply.get("printed"), 1000):
+            name, text = _texts(entry, 2)
+            print(text[:20_000], end="", file=_stream(name))
+        if "raised" in reply:
+            raised = reply["raised"]
+            if not isinstance(raised, dict):
+                raise WireError("an error that is not well formed")
+            kinds = _texts(raised.get("kinds"), None)
+            (text,) = _texts([raised.get("text")], 1)
+            error = self._error(kinds[:20])(text[:10_000])
+            error.from_submission = True
+            self.behaviour.append(f"raises {type(error).__name__}")
+            raise error
+        decoder = Decoder(buffers, self._resolve)
+        value = decoder.decode(reply.get("value"))
+        if observed is not None:
+            after = decoder.decode(reply.get("arguments"))
+            if type(after) is not list or len(after) != len(observed):
+                raise WireError("arguments that are not well formed")
+            for mine, theirs in zip(observed, after, strict=True):
+                _overwrite(mine, theirs)
+        return value
+
+    def _error(self, kinds: list[str]) -> type[Exception]:
+        """Return a class that is named like the student's and derives from its nearest built-in exception."""
+        base: type[Exception] = Exception
+        for kind in kinds:
+            found = getattr(builtins, kind, None)
+            if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, Warning):
+                base = found
+                break
+        name = kinds[0][:100] if kinds else "Exception"
+        # Classes that take more than a text, or that mean something to whoever runs the test, are stood in for.
+        if issubclass(base, UnicodeError | BaseExceptionGroup):
+            base = ValueError
+        if base.__name__ == name:
+            return base
+        return self.errors.setdefault((name, base), type(name, (base,), {"__module__": "notebook"}))
+
+    def _refer(self, value: Any) -> dict:
+        """Write a reference to something of this side."""
+        if isinstance(value, Remote):
+            return {"object": value._number}
+        if isinstance(value, np.random.Generator):
+            state = value.bit_generator.state
+            return {"generator": state["bit_generator"], "state": Encoder(self._refer).encode(state)}
+        if isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value:
+            return {"numpy": value.__name__}
+        if isinstance(value, type) and issubclass(value, np.generic):
+            return {"numpy": value.__name__}
+        if callable(value):
+            number = len(self.callbacks) + 1
+            self.callbacks[number] = value
+            # Not its own name: that tells a student's test which candidates are wrong.
+            return {"callback": number, "name": "function"}
+        raise EncodeError(f"a test cannot hand over a {type(value).__name__}")
+
+    def _resolve(self, node: dict) -> Any:
+        """Return what a reference from the student's process stands for."""
+        if "yours" in node and type(node["yours"]) is int and node["yours"] in self.callbacks:
+            return self.callbacks[node["yours"]]
+        if type(node.get("object")) is int and isinstance(node.get("type"), str):
+            if node.get("module"):
+                raise NameError("a module does not cross; a test cell imports what it uses")
+            name = node["type"][:100]
+            kind = self.types.setdefault(name, type(name, (Remote,), {"__slots__": ()}))
+            return kind(self, node["object"])
+        raise WireError("a reference that is not well formed")
+
+
+def _list_of(content: Any, most: int) -> list:
+    if content is None:
+        return []
+    if not isinstance(content, list) or len(content) > most:
+        raise WireError("an answer that is not well formed")
+    return content
+
+
+def _texts(content: Any, count: int | None) -> list[str]:
+    good = isinstance(content, list) and all(isinstance(part, str) for part in content)
+    if not good or (count is not None and len(content) != count):
+        raise WireError("an answer that is not well formed")
+    return content
+
+
+def _stream(name: str) -> Any:
+    return sys.stderr if name == "stderr" else sys.stdout
+
+
+def _overwrite(mine: Any, theirs: Any) -> None:
+    """Give a mutable argument the contents it has in the student's process after the call."""
+    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+        # Its memory is never moved: other arrays of the test may look at it.
+        if mine.shape != theirs.shape:
+            if mine.size != theirs.size or not mine.flags.c_contiguous:
+                raise TypeError("the call changed the size of an argument")
+            mine.shape = theirs.shape
+        if mine.flags.writeable:
+            mine[...] = theirs
+    elif isinstance(mine, list) and isinstance(theirs, list):
+        if len(mine) == len(theirs) and any(isinstance(part, list | np.ndarray) for part in mine):
+            for inner, other in zip(mine, theirs, strict=True):
+                _overwrite(inner, other)
+            mine[:] = [
+                inner if isinstance(inner, list | np.ndarray | dict) else other
+                for inner, other in zip(mine, theirs, strict=True)
+            ]
+        else:
+            mine[:] = theirs
+    elif isinstance(mine, dict) and isinstance(theirs, dict):
+        mine.clear()
+        mine.update(theirs)

@@ -1,0 +1,330 @@
+"""One submission, from its first cell to its last test.
+
+First its own cells run, in their order, in the student's process; it leaves a snapshot of itself for each group of test
+cells. Then an examiner judges: the visible tests, and after them the hidden ones, so that nothing which a hidden test shows
+to the student's functions can reach an output. What both say is data, and is believed only in the form that is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder.common.errors import MachineError, SubmissionError
+from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.outputs import size, unpack
+from autograder.engine.shared.wire import Connection, ConnectionEndedError, DeadlineError, WireError
+from autograder.engine.test_cells import is_support
+from autograder.engine.warm_processes import START, Control, ExaminerProcess, StudentProcess
+from autograder.problem_set.source import grade_id, is_test
+
+#: Seconds of processor time beyond its limit that a process has to stop by itself, before it is given up.
+GRACE = 2.0
+#: Seconds between looks at a cell that takes long.
+LOOK = 1.0
+#: Characters of all outputs of a submission.
+MAX_OUTPUT = 12_000_000
+#: Seconds in which an examiner answers beyond what the submission may take.
+MARGIN = 30.0
+
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_VERDICTS = frozenset(["passed", "failed", "undecided"])
+
+
+class ExaminerEndedError(Exception):
+    """The examiner stopped, or said what no examiner says."""
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A test cell, its place among the tests, and the group whose snapshot it judges."""
+
+    cell: NotebookNode
+    index: int
+    group: int
+
+
+def run_submission(
+    student: StudentProcess,
+    examiner: ExaminerProcess,
+    notebook: NotebookNode,
+    limits: Limits,
+    seed: int,
+    directory: str,
+    reference: dict[str, dict[str, float]],
+    last: bool,
+) -> tuple[NotebookNode, list[str], dict[str, str], dict[str, str], dict[str, dict[str, float]]]:
+    """Run a restored submission.
+
+    Parameters
+    ----------
+    student, examiner : StudentProcess, ExaminerProcess
+        The warm processes.
+    notebook : NotebookNode
+        What `restore` returned; changed in place.
+    limits, seed, directory : Limits, int, str
+        As `StudentProcess.submission` takes them.
+    reference : dict
+        What the tests measured of the reference solution.
+    last : bool
+        Whether this is the last try: then tests that an examiner did not finish are left for a person.
+
+    Returns
+    -------
+    tuple
+        The fields of `execution.Executed`.
+
+    Raises
+    ------
+    SubmissionError, MachineError, ExaminerEndedError
+        The submission, the machine or the examiner failed.
+    """
+    run = _Run(notebook, limits)
+    control, runner, snapshots = student.submission(run.groups, limits, seed, directory)
+    judge = None
+    report: dict[str, Any] = {}
+    try:
+        judge = examiner.examiner(run.key, run.cells, limits, snapshots)
+        snapshots = []
+        run.own_cells(control, runner)
+        run.tests(control, judge, reference, last)
+    except _RunnerEndedError as error:
+        report = control.end()
+        raise _what_ended(error.where, report, limits) from None
+    finally:
+        for connection in (runner, judge, *snapshots):
+            if connection is not None:
+                connection.close()
+        report = report or control.end()
+    if report.get("reason") == "isolation":
+        raise MachineError(f"a submission could not be shut in: {report.get('text')}")
+    if report.get("reason") == "processor":
+        raise SubmissionError(f"The notebook used more than {limits.total_seconds:g} seconds of processor time.")
+    return notebook, run.notices, run.behaviour, run.awaiting, run.measured
+
+
+class _RunnerEndedError(Exception):
+    """The student's process ended."""
+
+    def __init__(self, where: str):
+        super().__init__(where)
+        self.where = where
+
+
+def _what_ended(where: str, report: dict, limits: Limits) -> Exception:
+    """Say why the student's process ended."""
+    match report.get("reason"):
+        case "memory":
+            return SubmissionError(f"The notebook used more than {limits.memory >> 20} MB of memory.")
+        case "processor":
+            return SubmissionError(
+                f"The notebook used more than {limits.total_seconds:g} seconds of processor time, in {where}."
+            )
+        case "files":
+            return SubmissionError(f"The notebook wrote more files than can be kept, before {where}.")
+        case "isolation":
+            return MachineError(f"a submission could not be shut in: {report.get('text')}")
+        case None:
+            return MachineError("the supervisor of a submission has ended")
+    text = f"The Python process died while running {where}; it may have called exit, used all memory or crashed."
+    # Killed by a signal that was not ours: its own doing, or that of a machine short of memory.
+    return SubmissionError(text, doubtful=report.get("code") in (-9, -15))
+
+
+class _Run:
+    """What is known of one run."""
+
+    def __init__(self, notebook: NotebookNode, limits: Limits):
+        self.notebook, self.limits = notebook, limits
+        self.notices: list[str] = []
+        self.behaviour: dict[str, str] = {}
+        self.awaiting: dict[str, str] = {}
+        self.measured: dict[str, dict[str, float]] = {}
+        self.left = MAX_OUTPUT
+        self.steps: list[tuple[NotebookNode | None, int]] = []  # a cell and its count, or None and a group's number
+        self.plan: list[_Test] = []
+        self.cells: list[dict] = []
+        self.groups = 0
+        self._arrange()
+        self.key = hashlib.sha256(json.dumps(self.cells).encode()).hexdigest()
+
+    def _arrange(self) -> None:
+        """Sort out which cells run where, and which test cells follow one another without another code cell between."""
+        count, before = 0, False
+        for cell in self.notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            count += 1
+            cell.execution_count = count
+            if is_support(cell) or is_test(cell):
+                kind = "test" if is_test(cell) else "support"
+                described = {"kind": kind, "name": grade_id(cell), "source": cell.source}
+                described["observe"] = cell.metadata.get("observe_arguments") is True
+                operands = cell.metadata.get("takes_operands")
+                described["operands"] = sorted(map(str, operands)) if isinstance(operands, list) else []
+                self.cells.append(described)
+            if is_test(cell):
+                if not before:
+                    self.steps.append((None, self.groups))
+                    self.groups += 1
+                self.plan.append(_Test(cell, len(self.plan), self.groups - 1))
+            else:
+                self.steps.append((cell, count))
+            before = is_test(cell)
+
+    # ---- the submission's own cells
+
+    def own_cells(self, control: Control, runner: Connection) -> None:
+        """Run them, and have the snapshots left."""
+        first = self._answer(control, runner, "its first cell", START, math.inf)
+        if first != ({"ready": True}, []):
+            raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
+        for cell, number in self.steps:
+            if cell is None:
+                control.ask(keep=number)
+                self._ask(control, runner, {"snapshot": number}, "a snapshot")
+                continue
+            where = _where(cell, number)
+            message, buffers = self._ask(control, runner, {"run": cell.source, "draw": True}, where)
+            outputs = unpack(message.get("outputs"), buffers)
+            cell.outputs = [_node(output, number) for output in outputs if self._fits(output)]
+            if message.get("cut") is True or len(cell.outputs) < len(outputs):
+                self.notices.append(f"The output of {where} was cut: it was too long to keep.")
+
+    def _fits(self, output: dict) -> bool:
+        length = size(output)
+        if length > self.left:
+            return False
+        self.left -= length
+        return True
+
+    def _ask(self, control: Control, runner: Connection, request: dict, where: str) -> tuple[dict, list]:
+        limits = self.limits
+        try:
+            runner.send(request, (), time.monotonic() + limits.patience * limits.cell_seconds)
+        except WireError:
+            raise _RunnerEndedError(where) from None
+        message, buffers = self._answer(
+            control, runner, where, limits.patience * limits.cell_seconds, limits.cell_seconds + GRACE
+        )
+        if not isinstance(message, dict):
+            raise SubmissionError(f"The Python process answered what no Python process answers in {where}.")
+        return message, buffers
+
+    def _answer(
+        self, control: Control, runner: Connection, where: str, clock: float, processor: float
+    ) -> tuple[Any, list]:
+        """Wait for an answer of the runner, for this many seconds on the clock and of processor time."""
+        end, begin = time.monotonic() + clock, None
+        while True:
+            try:
+                return runner.receive(min(end, time.monotonic() + LOOK))
+            except DeadlineError:
+                used = control.ask()
+                begin = used if begin is None else begin
+                if used - begin > processor:
+                    raise SubmissionError(
+                        f"The notebook did not finish: {where} ran for too long and could not be interrupted; look for a "
+                        "loop without an end."
+                    ) from None
+                if time.monotonic() >= end:
+                    raise SubmissionError(
+                        f"The notebook did not finish: {where} had not ended after {clock:g} seconds; look for what it "
+                        "waits for.",
+                        doubtful=True,
+                    ) from None
+            except ConnectionEndedError:
+                raise _RunnerEndedError(where) from None
+            except WireError as error:
+                raise SubmissionError(
+                    f"The Python process answered what no Python process answers ({error}) in {where}."
+                ) from None
+
+    # ---- the tests
+
+    def tests(self, control: Control, judge: Connection, reference: dict[str, dict[str, float]], last: bool) -> None:
+        """Have the tests judged, the visible ones first."""
+        order = sorted(self.plan, key=lambda test: _is_hidden(test.cell.source))
+        group = None
+        for number, test in enumerate(order):
+            if test.group != group:
+                group = test.group
+                control.ask(**{"put back": group})
+            name = grade_id(test.cell)
+            try:
+                if number == 0 and self._from_examiner(control, judge)[0] != {"ready": True}:
+                    raise ExaminerEndedError
+                with contextlib.suppress(ConnectionEndedError):  # then it says nothing either
+                    judge.send({"test": test.index, "snapshot": group, "reference": reference.get(name, {})})
+                message, buffers = self._from_examiner(control, judge)
+                self._believe(name, test.cell, message, buffers, last)
+            except ExaminerEndedError:
+                if not last:
+                    raise
+                for left in order[number:]:
+                    self.awaiting[grade_id(left.cell)] = (
+                        "The examiner stopped while it judged this submission, so this test was not judged."
+                    )
+                return
+
+    def _from_examiner(self, control: Control, judge: Connection) -> tuple[dict, list]:
+        """Wait for a message of the examiner; answer its questions meanwhile."""
+        end = time.monotonic() + 2 * self.limits.patience * self.limits.cell_seconds + MARGIN
+        try:
+            while True:
+                message, buffers = judge.receive(end)
+                if message != {"ask": "processor"}:
+                    return message, buffers
+                judge.send({"processor": control.ask()}, (), end)
+        except WireError:
+            raise ExaminerEndedError from None
+
+    def _believe(self, name: str, cell: NotebookNode, message: Any, buffers: list, last: bool) -> None:
+        """Take a verdict in the form that was asked for, and nothing else."""
+        if not isinstance(message, dict) or set(message) != {"verdict", "doubtful", "digest", "measured", "outputs"}:
+            raise ExaminerEndedError
+        verdict, digest, measured = message["verdict"], message["digest"], message["measured"]
+        if not (isinstance(verdict, str) and verdict in _VERDICTS and isinstance(digest, str)):
+            raise ExaminerEndedError
+        if not _DIGEST.fullmatch(digest) or not isinstance(measured, dict) or len(measured) > 20:
+            raise ExaminerEndedError
+        outputs = unpack(message["outputs"], buffers)
+        failed = bool(outputs) and outputs[-1]["output_type"] == "error"
+        if failed == (verdict == "passed"):
+            raise ExaminerEndedError
+        if message["doubtful"] is True and not last:
+            raise SubmissionError("A test was not answered to its end.", doubtful=True)
+        cell.outputs = [_node(output, cell.execution_count) for output in outputs]
+        self.behaviour[name] = digest
+        if verdict == "undecided":
+            self.awaiting[name] = outputs[-1]["evalue"]
+        kept = {key: seconds for key, seconds in measured.items() if type(seconds) is float and 0 <= seconds < 1e6}
+        if kept:
+            self.measured[name] = kept
+
+
+def _is_hidden(source: str) -> bool:
+    return "### BEGIN HIDDEN TESTS" in source
+
+
+def _where(cell: NotebookNode, count: int) -> str:
+    name = grade_id(cell)
+    return f"the cell {name!r}" if name else f"its code cell number {count}"
+
+
+def _node(output: dict, count: int) -> NotebookNode:
+    """Make an output of a notebook."""
+    node = NotebookNode(
+        {key: NotebookNode(value) if isinstance(value, dict) else value for key, value in output.items()}
+    )
+    if node.output_type == "execute_result":
+        node.execution_count = count
+    return node

@@ -1,0 +1,294 @@
+"""The two warm processes that fork for each submission, as the grader sees them: the student's and the examiner's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from autograder.common.errors import AutograderError, MachineError
+from autograder.engine.cgroup import Cgroup
+from autograder.engine.sandbox import USER_IDS, Sandbox
+from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.outputs import MAX_LINES, MAX_OUTPUTS
+from autograder.engine.shared.wire import Connection, WireError
+
+#: Seconds in which a warm process must be up; it imports NumPy, SymPy and matplotlib, maybe from a cold disk.
+START = 120.0
+#: Bytes of JSON that a submission's process, or an examiner, may send: a list of what the outputs are, not they themselves.
+MAX_MESSAGE = 1_000_000
+#: Bytes of the texts that an examiner may send for one test.
+MAX_VERDICT = 1_000_000
+#: Memory of the kernel's own, for tables and small buffers, beyond what a submission may allocate.
+KERNEL_MEMORY = 64 << 20
+
+
+class WarmProcess:
+    """A process in a sandbox that is started once, and takes requests on a socket.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        How it is shut in.
+    role : {"student", "examiner"}
+        Which of the two it is.
+    number : int
+        Which of its kind this is.
+    """
+
+    def __init__(self, sandbox: Sandbox, role: str, number: int = 0):
+        self.sandbox, self.role, self.number = sandbox, role, number
+        self.process: subprocess.Popen | None = None
+        self.requests: socket.socket | None = None
+        self.group: Cgroup | None = None
+        self.up = False
+
+    def user_id(self, number: int) -> int | None:
+        """Return a user id for a submission where the grader is root.
+
+        Each worker has one of its own, and so has each grader: a submission that takes all the processes that its user
+        may have takes them from no other.
+        """
+        ids = USER_IDS[self.role]
+        return ids[(16 * os.getpid() + number) % len(ids)] if os.geteuid() == 0 else None
+
+    def start(self) -> None:
+        """Start it, unless it runs; it takes a second or two to come up."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        self.stop()
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command, environment = self.sandbox.command(self.role, theirs.fileno())
+        if self.sandbox.program and self.role == "student":
+            self.group = Cgroup.make(str(self.number))
+        if self.group is not None:  # it joins before it starts anything
+            command = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.group.members), *command]
+        try:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd="/",  # no module comes from the folder in which somebody grades
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise MachineError(f"the sandbox did not start: {error.strerror}") from None
+        finally:
+            theirs.close()
+        self.requests, self.up = mine, False
+
+    def wait(self) -> None:
+        """Wait until it is up.
+
+        Raises
+        ------
+        MachineError
+            It does not come up.
+        """
+        self.start()
+        if self.up:
+            return
+        self.requests.settimeout(START)
+        try:
+            ready = self.requests.recv(5)
+        except OSError:
+            ready = b""
+        if ready != b"ready":
+            self.process.kill()
+            text = self.process.stderr.read(4000).decode(errors="replace").strip()
+            self.stop()
+            raise MachineError(f"the sandbox did not start: {text.splitlines()[-1] if text else 'no reason given'}")
+        self.requests.settimeout(None)
+        self.up = True
+
+    def stop(self) -> None:
+        """End it, and with it everything in the sandbox."""
+        if self.requests is not None:
+            self.requests.close()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stderr.close()
+        if self.group is not None:
+            self.group.remove()
+        self.process = self.requests = self.group = None
+        self.up = False
+
+
+class StudentProcess(WarmProcess):
+    """The warm process of a student's side; it runs one submission at a time."""
+
+    def __init__(self, sandbox: Sandbox, number: int):
+        super().__init__(sandbox, "student", number)
+
+    def submission(
+        self, groups: int, limits: Limits, seed: int, directory: str
+    ) -> tuple[Control, Connection, list[socket.socket]]:
+        """Start a runner for one submission.
+
+        Parameters
+        ----------
+        groups : int
+            How many snapshots it will leave.
+        limits : Limits
+            What it may use.
+        seed : int
+            Seeds Python's and NumPy's global random generators.
+        directory : str
+            Where it runs without a sandbox.
+
+        Returns
+        -------
+        tuple of (Control, Connection, list of socket.socket)
+            What leads to its supervisor and to the runner, and the ends for the examiner, one for each snapshot.
+        """
+        self.wait()
+        if self.group is not None:
+            self.group.allow(limits.memory + KERNEL_MEMORY)
+        pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
+        pairs += [socket.socketpair() for _ in range(groups + 1)]
+        task = {"limits": asdict(limits), "seed": seed, "uid": self.user_id(self.number)}
+        task |= {"directory": directory, "counted": self.group is not None}
+        try:
+            socket.send_fds(self.requests, [json.dumps(task).encode()], [theirs.fileno() for _, theirs in pairs])
+        except OSError:
+            for mine, _ in pairs:
+                mine.close()
+            raise MachineError("the process in the sandbox has ended") from None
+        finally:
+            for _, theirs in pairs:
+                theirs.close()
+        control, runner, *snapshots = [mine for mine, _ in pairs]
+        buffers = limits.output_bytes + 4 * (MAX_LINES + MAX_OUTPUTS) + 100_000
+        return Control(control, self), Connection(runner, MAX_MESSAGE, 4 * buffers), snapshots
+
+
+class Control:
+    """The way to a submission's supervisor, which keeps its rights and is no part of the submission.
+
+    Parameters
+    ----------
+    end : socket.socket
+        Leads there.
+    student : StudentProcess
+        Which started it.
+    """
+
+    def __init__(self, end: socket.socket, student: StudentProcess):
+        self._end, self._student = end, student
+        self._killed = student.group.killed() if student.group else 0
+        self._report: dict[str, Any] | None = None
+
+    def ask(self, **message: Any) -> float:
+        """Ask for something; return the processor time that the submission has taken so far, in seconds."""
+        if self._report is None:
+            try:
+                self._end.settimeout(START)
+                self._end.sendall(json.dumps(message).encode())
+                reply = json.loads(self._end.recv(4096))
+            except (OSError, ValueError):
+                raise MachineError("the supervisor of a submission has ended") from None
+            if "reason" not in reply:
+                return reply["processor"]
+            self._report = reply
+        return self._report.get("processor", 0.0)
+
+    def end(self) -> dict[str, Any]:
+        """End everything that the submission started; return what its supervisor reports: nothing if it has ended too."""
+        if self._report is None:
+            try:
+                self._end.shutdown(socket.SHUT_WR)
+                self._end.settimeout(START)
+                while self._report is None:  # an answer to an earlier question may still come
+                    reply = json.loads(self._end.recv(4096))
+                    self._report = reply if "reason" in reply else None
+            except (OSError, ValueError):
+                self._student.stop()  # with the whole sandbox ends whatever is left in it
+                self._report = {}
+        self._end.close()
+        if self._student.group and self._student.group.killed() > self._killed and not self._report.get("reason"):
+            self._report["reason"] = "memory"
+        return self._report
+
+
+class ExaminerProcess(WarmProcess):
+    """The warm process of the examiners; it serves any number of submissions at a time."""
+
+    def __init__(self, sandbox: Sandbox):
+        super().__init__(sandbox, "examiner")
+        self._sets: dict[str, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def stop(self) -> None:
+        """End it, and all examiners."""
+        for end in self._sets.values():
+            end.close()
+        self._sets = {}
+        super().stop()
+
+    def examiner(self, key: str, cells: list[dict], limits: Limits, snapshots: list[socket.socket]) -> Connection:
+        """Start an examiner for one submission.
+
+        Parameters
+        ----------
+        key : str
+            Tells one set's cells from another's.
+        cells : list of dict
+            The set's locked cells and test cells, in their order.
+        limits : Limits
+            What the submission may use.
+        snapshots : list of socket.socket
+            Lead to the snapshots; they are closed here.
+
+        Returns
+        -------
+        Connection
+            Leads to the examiner.
+        """
+        mine, theirs = socket.socketpair()
+        try:
+            with self._lock:
+                self.wait()
+                if key not in self._sets:
+                    self._sets[key] = self._start_set(cells)
+                self._count += 1
+                task = {"uid": self.user_id(self._count), "patience": limits.patience}
+                task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds + 10}
+                ends = [theirs, *snapshots]
+                socket.send_fds(self._sets[key], [json.dumps(task).encode()], [end.fileno() for end in ends])
+        except OSError:
+            mine.close()
+            if key in self._sets:
+                self._sets.pop(key).close()
+            raise MachineError("the examiner's process has ended") from None
+        finally:
+            for end in (theirs, *snapshots):
+                end.close()
+        return Connection(mine, MAX_MESSAGE, MAX_VERDICT)
+
+    def _start_set(self, cells: list[dict]) -> socket.socket:
+        (mine, theirs), pair = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        socket.send_fds(self.requests, [b"set"], [theirs.fileno(), pair[1].fileno()])
+        theirs.close()
+        pair[1].close()
+        connection = Connection(mine)
+        try:
+            connection.send({"cells": cells})
+            answer, _ = connection.receive()
+        except WireError:
+            raise MachineError("the examiner's process has ended") from None
+        finally:
+            with contextlib.suppress(OSError):
+                connection.close()
+        if "ready" not in answer:
+            pair[0].close()
+            raise AutograderError(f"The problem set's own cells do not run: {str(answer.get('broken'))[:300]}.")
+        return pair[0]
