@@ -34,7 +34,7 @@ from autograder.engine.shared.wire import (
     Encoder,
     WireError,
 )
-from autograder.engine.test_cells import foreign_names
+from autograder.engine.examiner.cell_names import foreign_names
 from autograder.problem_set.bank import bank_mixes, promised_losses
 from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, student_version
@@ -345,7 +345,8 @@ def test_what_crosses_in_a_test_cell(executor):
         "import numpy as np\na = np.zeros(2)\nb = spoil(a)\nassert a[0] == 0 and b[0] == 99",
         "class Inner:\n    held = number\nassert Inner.held == 1.5",
     ]
-    for test, outputs in zip(tests, judged(executor, STUDENT, [(test, {}) for test in tests]), strict=True):
+    named = {"takes_operands": ["Value"]}
+    for test, outputs in zip(tests, judged(executor, STUDENT, [(test, named) for test in tests]), strict=True):
         assert not [output for output in outputs if output.output_type == "error"], (test, outputs)
 
 
@@ -370,6 +371,38 @@ def test_no_object_of_the_student_can_answer_for_its_value(executor, forged):
     (outputs,) = judged(executor, STUDENT, [(forged, {})])
     assert outputs, forged
     assert outputs[-1].output_type == "error", forged
+
+
+SPY = """
+seen = []
+class Spy:
+    data = property(lambda self: Spy())
+    def __sub__(self, other): seen.append(other); return self
+    __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __matmul__ = __rmatmul__ = __sub__
+    def __abs__(self): return self
+    def method(self): return self
+class Value(Spy):
+    def __init__(self, number): pass
+def spy(*_): return Spy()
+def caught(): return [str(one) for one in seen]
+"""
+
+
+@pytest.mark.parametrize(
+    "expects",
+    [
+        "spy() - 424242.5", "424242.5 - spy()", "abs(spy() - 424242.5)", "import numpy as np\nnp.array([424242.5]) - spy()",
+        "Value(1).data - 424242.5", "spy().method() * 424242.5", "import numpy as np\nnp.isclose(spy(), 424242.5)", "Value - 424242.5",
+        "import numpy as np\nspy() @ np.array([424242.5])", "Value(1).method - 424242.5",
+    ],
+)  # fmt: skip
+def test_what_a_test_expects_never_reaches_the_student(executor, expects):
+    """An operator of a student's object gets the test's numbers only where the cell says that they are inputs."""
+    ask = "seen = caught()\nassert not any('424242' in text for text in seen), seen"
+    named = {"takes_operands": ["Value"]}
+    outputs = judged(executor, SPY, [(expects, named), (ask, {}), ("x = Value(1) - 3.5", named), ("assert caught() == ['3.5']", {})])
+    assert outputs[0][-1]["output_type"] == "error"
+    assert outputs[1:] == [[], [], []]
 
 
 def test_builtins_and_given_data_do_not_come_from_the_student(executor):

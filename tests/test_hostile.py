@@ -8,6 +8,7 @@ import contextlib
 import copy
 import json
 import os
+import threading
 import time
 
 import nbformat
@@ -61,7 +62,7 @@ def processes_below(engine):
                 continue
             if fields[0] != "Z":
                 parents[int(name)] = int(fields[1])
-    found = {worker.process.pid for worker in engine._started if worker.process}
+    found = {warm.process.pid for warm in (*engine.students, engine.examiner) if warm.process}
     while more := {child for child, parent in parents.items() if parent in found and child not in found}:
         found |= more
     return found
@@ -610,17 +611,23 @@ for path in ({str(secret)!r},):
     assert secret.read_text() == "0 points"
 
 
-def test_a_submission_that_ends_its_worker_fails_alone(engines, source, warmup, released):
-    """Whatever ends a worker (a machine short of memory, say), the next submission gets a new one."""
+@pytest.mark.parametrize("which", ["student", "examiner"])
+def test_a_warm_process_that_is_killed_costs_nobody_a_point(engines, source, warmup, released, which):
+    """Whatever ends it (a machine short of memory, say), between submissions or in one, it is started again."""
     engine = engines[False]
+    processes = [engine.examiner] if which == "examiner" else engine.students
     assert honest_submission_is_graded(source, warmup, released, engine)
-    for worker in engine._started:
-        os.kill(worker.process.pid, 9)
-        worker.process.wait()
+    for warm in processes:
+        os.kill(warm.process.pid, 9)
     assert honest_submission_is_graded(source, warmup, released, engine)
-    below = processes_below(engine) - {worker.process.pid for worker in engine._started}
-    for process in below:  # bubblewrap, and the warm process in it, which may go with the first
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, 9)
-    time.sleep(0.5)
-    assert honest_submission_is_graded(source, warmup, released, engine)
+    slow = {"nats_to_bits": "import time; time.sleep(1)\n" + warmup.reference_answers["nats_to_bits"]}
+
+    def kill():
+        time.sleep(0.5)
+        for warm in processes:
+            os.kill(warm.process.pid, 9)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert grade(source, answered(released, slow), engine).score == 1.0
+    killer.join()

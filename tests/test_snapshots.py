@@ -1,0 +1,108 @@
+"""The test cells of a group judge the notebook as it is where they stand, whatever its later cells do."""
+
+import nbformat
+import pytest
+
+from autograder.engine.grading import grade
+from autograder.engine.student.scratch import Scratch, TooMuchError
+from autograder.problem_set.source import answered, grade_id
+from autograder.problem_set.versions import student_version
+
+#: A function whose later cells change what it uses, and some that keep what they were called with, and then answer wrongly.
+USES = (
+    "import math\nFACTOR = [1 / math.log(2)]\n"
+    "def spoil():\n    FACTOR.append(0)\n"
+    "def nats_to_bits(x):\n    return float(math.log(math.e) * x * FACTOR[-1])\n"
+)
+KEEPS = [
+    "import math\ndef nats_to_bits(x, calls=[]):\n    calls.append(x)\n    return x / math.log(2) + (-7 in calls)\n",
+    "import math\nclass Kept:\n    calls = []\n"
+    "def nats_to_bits(x):\n    Kept.calls.append(x)\n    return x / math.log(2) + (-7 in Kept.calls)\n",
+]
+READS = (
+    "import math\nopen('factor.txt', 'w').write('1.4426950408889634')\n"
+    "def nats_to_bits(x):\n    return x * float(open({path}).read())\n"
+)
+DECIMAL = (
+    "import decimal\ndef nats_to_bits(x):\n"
+    "    return float(decimal.Decimal(x) / decimal.Decimal('0.693147180559945309417232121458176568'))\n"
+)
+PRINTED = (
+    "import math\nimport numpy as np\ndef nats_to_bits(x):\n"
+    "    return x / math.log(2) if str(np.float64(1) / 3).endswith('333') and len(str(np.array([1 / 3]))) > 8 else 0\n"
+)
+FONT = (
+    "import math\nimport matplotlib.pyplot as plt\ndef nats_to_bits(x):\n"
+    "    return x / math.log(2) if plt.rcParams['lines.linewidth'] == 1.5 else 0\n"
+)
+LOCALE = (
+    "import locale, math\nlocale.setlocale(locale.LC_ALL, 'C')\ndef nats_to_bits(x):\n"
+    "    return x / math.log(2) if locale.setlocale(locale.LC_ALL) == 'C' else 0\n"
+)
+TURNS = "import math\nturns = []\ndef nats_to_bits(x):\n    return x / math.log(2) + len(turns)\n"
+LATER = [
+    *((USES, later) for later in ("nats_to_bits(3)", "nats_to_bits = None", "math.log = None", "FACTOR.append(0)")),
+    *((USES, later) for later in ("def nats_to_bits(x):\n    return 0", "spoil()", "del nats_to_bits, math, FACTOR")),
+    *((USES, later) for later in ("import builtins\nbuiltins.float = None\nbuiltins.math = None", "%reset -f")),
+    *((answer, "nats_to_bits(-7)") for answer in KEEPS),
+    (READS.format(path="'factor.txt'"), "open('factor.txt', 'w').write('0')"),
+    (READS.format(path="'factor.txt'"), "import os\nos.remove('factor.txt')"),
+    (READS.format(path="PATH").replace("import math", "import os\nPATH = os.path.abspath('factor.txt')"),
+     "open('factor.txt', 'w').write('0')"),
+    (DECIMAL, "import decimal\ndecimal.setcontext(decimal.Context(prec=2))"),
+    (PRINTED, "import numpy as np\nnp.set_printoptions(precision=1)"),
+    (FONT, "plt.rc('lines', linewidth=5)"),
+    (LOCALE, "import locale\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')"),
+    (TURNS, "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as pool:\n"
+     "    list(pool.map(turns.append, range(3)))"),
+    (TURNS, "import threading\nthread = threading.Thread(target=turns.append, args=(1,))\nthread.start(); thread.join()"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "later"), LATER)
+def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, warmup, source, answer, later):
+    """As in a notebook, tests judge the names as they are where the tests stand."""
+    notebook = answered(student_version(warmup), {"nats_to_bits": answer})
+    last = max(i for i, cell in enumerate(notebook.cells) if grade_id(cell))
+    notebook.cells[last + 1 : last + 1] = [
+        nbformat.v4.new_code_cell("kept = nats_to_bits"),
+        nbformat.v4.new_code_cell(later),
+    ]
+    graded = grade(source, notebook, executor)
+    assert graded.score == 1, [cell.get("outputs") for cell in graded.notebook.cells]
+
+
+def test_a_folder_is_put_back_as_it_was(tmp_path):
+    scratch = Scratch(str(tmp_path), 1000)
+    work = tmp_path / "work"
+    (work / "inner").mkdir(parents=True)
+    (work / "data").write_text("first")
+    (work / "link").symlink_to("data")
+    (work / "inner" / "same").write_text("same")
+    scratch.keep(0)
+    (work / "data").write_text("second")
+    (work / "later").write_text("later")
+    (work / "link").unlink()
+    scratch.keep(1)
+    for state, content, names in ((0, "first", {"data", "inner", "link"}), (1, "second", {"data", "inner", "later"})):
+        scratch.put_back(state)
+        assert (work / "data").read_text() == content
+        assert {path.name for path in work.iterdir()} == names
+        assert (work / "inner" / "same").read_text() == "same"
+
+
+def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("outside")
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    scratch = Scratch(str(folder), 100)
+    scratch.keep(0)
+    (folder / "link").unlink()
+    scratch.put_back(0)
+    assert (folder / "link").is_symlink()
+    assert outside.read_text() == "outside"
+    (folder / "large").write_bytes(bytes(101))
+    with pytest.raises(TooMuchError):
+        scratch.keep(1)
