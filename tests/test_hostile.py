@@ -41,7 +41,7 @@ def engines(tmp_path_factory):
     """The engine with the usual limits and, where an attack takes all the time there is, with short ones."""
     os.environ[CANARY] = CANARY
     usual = Limits(cell_seconds=8, total_seconds=40)
-    short = Limits(cell_seconds=1, total_seconds=12, memory=512 << 20)
+    short = Limits(cell_seconds=1, total_seconds=12, memory=512 << 20, patience=3)
     with SandboxExecutor(require_sandbox(), usual) as patient, SandboxExecutor(require_sandbox(), short) as hasty:
         yield {False: patient, True: hasty}
     del os.environ[CANARY]

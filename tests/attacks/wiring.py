@@ -10,7 +10,7 @@ from attacks import Attack
 #: Finds the runner in memory and makes each snapshot serve `reply`.
 HIJACK = """
 import gc, json, os, struct, sys, time
-(runner,) = [thing for thing in gc.get_objects() if type(thing).__name__ == "_Runner"]
+(runner,) = [thing for thing in gc.get_objects() if type(thing).__name__ == "Runner"]
 def raw(connection, document, buffers=b"", size=None, buffer_size=None):
     document = document if isinstance(document, bytes) else json.dumps(document).encode()
     connection.socket.sendall(struct.pack("!QQ", size or len(document), buffer_size or len(buffers)) + document + buffers)
@@ -195,7 +195,7 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        time.sleep(0.1); runner.examiner.close()
+        time.sleep(0.1); runner.grader.close()
         """),
         ends="died|answered",
     ),
@@ -205,7 +205,7 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        raw(runner.examiner, [[1, 2], []])
+        raw(runner.grader, [[1, 2], []])
         """),
         ends="answered what no",
     ),
@@ -215,7 +215,7 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        raw(runner.examiner, b"[" * 100, size=2 ** 62)
+        raw(runner.grader, b"[" * 100, size=2 ** 62)
         """),
         ends="answered what no",
     ),
@@ -225,8 +225,9 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        raw(runner.examiner, b'[{"outputs":[' + b'{"a":{}},' * 3_400_000 + b'{}]},[]]')
+        raw(runner.grader, b'[{"outputs":[' + b'{"a":{}},' * 3_400_000 + b'{}]},[]]')
         """),
+        ends="answered",
     ),
     Attack(
         "wiring",
@@ -234,13 +235,13 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        wrong = [None, 1, {}, {"output_type": "error"}, {"output_type": "error", "ename": 1, "evalue": "x", "traceback": []},
-                 {"output_type": "error", "ename": "<b>", "evalue": "x", "traceback": [1]},
-                 {"output_type": "stream", "name": "stdin", "text": "x"}, {"output_type": "stream", "name": "stdout", "text": ["x"]},
-                 {"output_type": "display_data", "data": {"application/javascript": "alert(1)", "text/html": 5}},
-                 {"output_type": "execute_result", "data": {"text/plain": "\\ud800"}, "metadata": {"a": "b"}},
-                 {"output_type": "update_display_data", "data": {}}, {"output_type": []}]
-        raw(runner.examiner, [{"outputs": wrong, "cut": "yes"}, []])
+        wrong = [["display_data", ["text/plain", "text/html"], 2], ["stream", ["stdin"], 1], ["stream", ["stdout"], 2],
+                 ["error", [], 1], ["error", [], 2], ["display_data", ["application/javascript"], 1],
+                 ["update_display_data", ["text/plain"], 1], [[], [], 0], ["execute_result", ["text/plain"], 10 ** 9],
+                 ["display_data", [5], 1], None, 1, {}]
+        for end in (wrong, wrong[4:], wrong[8:], wrong[9:], wrong[10:], {"a": 1}):
+            texts = [b"<b>", b"\\xff\\xfe", b"x"] * 4
+            raw(runner.grader, [{"outputs": end, "cut": "yes"}, [len(text) for text in texts]], b"".join(texts))
         """),
         ends="graded|answered|died",
     ),
@@ -250,7 +251,7 @@ ATTACKS = [
         "\n"
         + HIJACK
         + textwrap.dedent("""
-        raw(runner.examiner, b'[{"outputs":[{"output_type":"error","ename":"E","evalue":"","traceback":[' + b'"",' * 9_000_000 + b'""]}]},[]]')
+        raw(runner.grader, b'[{"outputs":[["error",[],9000000]]},[' + b"0," * 8_999_999 + b"0]]")
         """),
         ends="graded|answered",
     ),
@@ -259,11 +260,12 @@ ATTACKS = [
         "Encoder, Connection, json and struct are patched on the student's side",
         """
         import json, struct, sys
-        import autograder.wire as wire
+        import autograder.engine.shared.wire as wire
         wire.Encoder.encode = lambda self, value, depth=0: 1.4426950408889634
         wire.Connection.send = lambda self, *a, **k: self.socket.sendall(b"junk")
         json.dumps = lambda *a, **k: "[]"
         """,
+        quick=True,
         ends="graded|answered what no|died|did not",
     ),
 ]

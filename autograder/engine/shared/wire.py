@@ -70,7 +70,7 @@ class Connection:
     def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES, most_buffers: int = MAX_BUFFER_BYTES):
         self.socket, self.most, self.most_buffers = end, most, most_buffers
         self._received = bytearray()  # of the next frame, and what came with it
-        self._timeout: float | None = None
+        self._slice = 0.0
         end.settimeout(None)
 
     def send(self, message: Any, buffers: list = (), deadline: float | None = None) -> None:
@@ -96,14 +96,17 @@ class Connection:
         parts = [_HEADER.pack(len(document), size) + document, *buffers]
         if size <= _TOGETHER:
             parts = [b"".join(parts)]
-        try:
-            for part in parts:
+        for part in parts:
+            view, sent = memoryview(part), 0
+            while sent < len(view):
                 self._wait_until(deadline)
-                self.socket.sendall(part)
-        except TimeoutError:
-            raise DeadlineError("the other end does not read") from None
-        except OSError:
-            raise ConnectionEndedError("the other end is gone") from None
+                try:
+                    sent += self.socket.send(view[sent:])
+                except BlockingIOError:
+                    if deadline is not None and time.monotonic() >= deadline:
+                        raise DeadlineError("the other end does not read") from None
+                except OSError:
+                    raise ConnectionEndedError("the other end is gone") from None
 
     def receive(self, deadline: float | None = None) -> tuple[Any, list[memoryview]]:
         """Wait for one frame. After a DeadlineError, another call goes on with the same frame.
@@ -147,10 +150,14 @@ class Connection:
         self.socket.close()
 
     def _wait_until(self, deadline: float | None) -> None:
-        timeout = None if deadline is None else max(0.001, deadline - time.monotonic())
-        if timeout is not None or self._timeout is not None:
-            self.socket.settimeout(timeout)
-            self._timeout = timeout
+        """Have the kernel end a call after a second, or sooner where the deadline is near: most then need no new setting."""
+        left = math.inf if deadline is None else deadline - time.monotonic()
+        wait = 0.0 if deadline is None else 1.0 if left > 0.5 else max(0.001, left)
+        if wait != self._slice:
+            seconds = struct.pack("ll", int(wait), int(1_000_000 * (wait % 1)))
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self.socket.setsockopt(socket.SOL_SOCKET, option, seconds)
+            self._slice = wait
 
     def _fill(self, count: int, deadline: float | None) -> None:
         """Receive until there are this many bytes. The buffer grows with what arrives, whatever a header says."""
@@ -158,13 +165,13 @@ class Connection:
             self._wait_until(deadline)
             try:
                 part = self.socket.recv(min(max(count - len(self._received), _TOGETHER), 1 << 20))
-            except TimeoutError:
-                raise DeadlineError("no answer in time") from None
+            except BlockingIOError:
+                part = None
             except OSError:
                 raise ConnectionEndedError("the other end is gone") from None
-            if not part:
+            if part == b"":
                 raise ConnectionEndedError("the other end is gone")
-            self._received += part
+            self._received += part or b""
             if deadline is not None and time.monotonic() > deadline:
                 raise DeadlineError("no answer in time")
 

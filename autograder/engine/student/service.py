@@ -46,6 +46,16 @@ class Service:
     def __init__(self, names: dict, examiner: Connection):
         self.names, self.examiner = names, examiner
         self.objects: dict[int, Any] = {}
+        self._collector = Collector(MAX_TEXT)
+        self._streams = Stream("stdout", self._collector), Stream("stderr", self._collector)
+        self._given: list = []
+        warnings.simplefilter("always")
+        warnings.showwarning = self._warned
+        self._filters = list(warnings.filters)
+
+    def _warned(self, message: Warning, category: type, *_: Any) -> None:
+        if len(self._given) < MAX_WARNINGS:
+            self._given.append([category.__name__, text_of(message)[:300]])
 
     def serve(self) -> None:
         """Serve until the examiner has gone."""
@@ -59,38 +69,39 @@ class Service:
     def _answer(self, request: dict, buffers: list) -> None:
         reply: dict[str, Any] = {"id": request["id"]}
         encoder = Encoder(self._refer)
-        collector = Collector(MAX_TEXT)
         kept = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
+        sys.stdout, sys.stderr = self._streams
         begin = time.process_time()
-        with warnings.catch_warnings(record=True) as given:
-            warnings.simplefilter("always")
+        try:
+            # Processor time: it stands still while other programs have the machine.
+            signal.setitimer(signal.ITIMER_PROF, max(0.01, request["seconds"]), 0.5)
             try:
-                # Processor time: it stands still while other programs have the machine.
-                signal.setitimer(signal.ITIMER_PROF, max(0.01, request["seconds"]), 0.5)
-                try:
-                    value, arguments = self._perform(request, buffers)
-                    reply["value"] = encoder.encode(value)
-                    if arguments is not None:
-                        reply["arguments"] = encoder.encode(arguments)
-                finally:
-                    signal.setitimer(signal.ITIMER_PROF, 0)
-            except EncodeError as error:
-                reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be read: {error}"}
-            except BaseException as error:
-                reply["raised"] = _raised(error)
+                value, arguments = self._perform(request, buffers)
+                reply["value"] = encoder.encode(value)
+                if arguments is not None:
+                    reply["arguments"] = encoder.encode(arguments)
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+        except EncodeError as error:
+            reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be read: {error}"}
+        except BaseException as error:
+            reply["raised"] = _raised(error)
         sys.stdout, sys.stderr = kept
         if "raised" in reply:
             encoder.buffers = []
             reply.pop("value", None)
         reply["used"] = time.process_time() - begin
-        if given:
-            reply["warnings"] = [
-                [warning.category.__name__, text_of(warning.message)[:300]] for warning in given[:MAX_WARNINGS]
-            ]
-        if collector.outputs:
-            written = collector.written()
+        if self._given:
+            reply["warnings"], self._given = self._given, []
+        if warnings.filters != self._filters:  # what a call sets there, the next one does not find
+            warnings.filters[:] = self._filters
+            warnings.simplefilter("always")
+            self._filters = list(warnings.filters)
+        if self._collector.outputs:
+            written = self._collector.written()
             reply["printed"] = [[output["name"], output["text"]] for output in written if "text" in output]
+            self._collector = Collector(MAX_TEXT)
+            self._streams = Stream("stdout", self._collector), Stream("stderr", self._collector)
         self.examiner.send(reply, encoder.buffers)
 
     def _perform(self, request: dict, buffers: list) -> tuple[Any, Any]:
