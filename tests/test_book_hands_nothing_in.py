@@ -8,9 +8,9 @@ import warnings
 import jupytext
 import matplotlib as mpl
 import pytest
+from autograder.engine.examiner.judge import run_test_cell
 from known_sets import SETS
 
-from autograder.engine.examiner.judge import run_test_cell
 from autograder.engine.examiner.cell_names import definitions
 from autograder.engine.test_cells import is_support
 from autograder.problem_set.source import find_problem_sets, grade_id, is_test

@@ -22,8 +22,9 @@ from known_sets import SETS
 from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import AutograderError
 from autograder.engine import kernel
-from autograder.engine.kernel import KernelExecutor, prepare_environment
+from autograder.engine.examiner.cell_names import foreign_names
 from autograder.engine.grading import grade
+from autograder.engine.kernel import KernelExecutor, prepare_environment
 from autograder.engine.shared.expressions import parse
 from autograder.engine.shared.wire import (
     Connection,
@@ -34,7 +35,6 @@ from autograder.engine.shared.wire import (
     Encoder,
     WireError,
 )
-from autograder.engine.examiner.cell_names import foreign_names
 from autograder.problem_set.bank import bank_mixes, promised_losses
 from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, student_version

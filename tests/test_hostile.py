@@ -4,7 +4,6 @@ Each attack in the folder `attacks` is a submission of the warm-up whose answer 
 and through the tests of other sets stand at the end of this file.
 """
 
-import contextlib
 import copy
 import json
 import os

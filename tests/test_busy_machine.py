@@ -1,0 +1,144 @@
+"""A busy machine, a greedy neighbour or a sleeping cell changes nobody's points: what counts is processor time."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+
+from autograder.common.errors import SubmissionError
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.grading import grade
+from autograder.engine.sandbox import require_sandbox
+from autograder.engine.shared.isolation import Limits
+from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.source import answered, find_problem_sets
+from autograder.problem_set.versions import instructor_version, without_hidden_tests
+
+#: Seconds after which the load ends by itself, whatever becomes of the test.
+BOUND = 240
+
+
+@contextlib.contextmanager
+def load(processes):
+    """Keep the machine busy with this many processes."""
+    code = f"import signal\nsignal.alarm({BOUND})\nwhile True: pass"
+    started = [subprocess.Popen([sys.executable, "-S", "-c", code]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def graphs(course):
+    return find_problem_sets(course, ["ps4-graphs"])[0]
+
+
+def test_a_class_gets_the_same_points_on_a_busy_machine(graphs):
+    """The reference of a set with thousands of small calls, and answers of its bank, with five times as much work as processors."""
+    source = instructor_version(graphs)
+    released = without_hidden_tests(source)
+    mixes = [[], *bank_mixes(graphs.bank)[:3]]
+    with SandboxExecutor(require_sandbox()) as engine, ThreadPoolExecutor(2) as pool, load(5 * os.cpu_count()):
+        submissions = [
+            answered(released, graphs.reference_answers | {entry.replaces: entry.code for entry in mix})
+            for mix in mixes
+        ]
+        graded = list(pool.map(lambda submission: grade(source, submission, engine), submissions))
+    for mix, result in zip(mixes, graded, strict=True):
+        assert result.lost(graphs.tests) == promised_losses(mix)
+
+
+def test_sixteen_spinning_processes_take_no_point_from_a_neighbour(warmup, source):
+    released = without_hidden_tests(source)
+    greedy = """
+import os
+for _ in range(16):
+    if os.fork() == 0:
+        while True: pass
+while True: pass
+"""
+    slow = """
+import math, time
+def nats_to_bits(x):
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    return x / math.log(2)
+"""
+    limits = Limits(cell_seconds=8, total_seconds=30)
+    with SandboxExecutor(require_sandbox(), limits) as engine, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(grade, source, answered(released, {"nats_to_bits": greedy}), engine)
+        second = pool.submit(grade, source, answered(released, {"nats_to_bits": slow}), engine)
+        assert second.result().score == 1.0
+        with contextlib.suppress(SubmissionError):
+            assert first.result().score == 0.0
+
+
+@pytest.mark.parametrize(
+    ("code", "score"),
+    [
+        ("import time\ntime.sleep(3)\nimport math\ndef nats_to_bits(x): return x / math.log(2)", 1.0),
+        ("import math, time\ndef nats_to_bits(x):\n    time.sleep(0.2)\n    return x / math.log(2)", 1.0),
+    ],
+)
+def test_waiting_costs_nothing(warmup, source, code, score):
+    """A second of processor time is allowed, and these wait for longer than that."""
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20)) as engine:
+        assert grade(source, answered(without_hidden_tests(source), {"nats_to_bits": code}), engine).score == score
+
+
+def test_what_waits_for_ever_is_given_up_after_a_second_try(warmup, source):
+    code = "import time\ntime.sleep(3600)"
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20, patience=2)) as engine:
+        begin = time.monotonic()
+        with pytest.raises(SubmissionError, match="had not ended after 2 seconds"):
+            grade(source, answered(without_hidden_tests(source), {"nats_to_bits": code}), engine)
+        assert time.monotonic() - begin >= 4  # it was believed only after it had happened twice
+
+
+def test_the_second_try_runs_alone():
+    """While one submission is tried again, no other runs beside it."""
+    spans = []
+    engine = SandboxExecutor(require_sandbox())
+
+    def run(notebook, reference, last):
+        begin = time.monotonic()
+        time.sleep(0.1)
+        spans.append((begin, time.monotonic(), last))
+        if notebook == "doubtful" and not last:
+            raise SubmissionError("perhaps", doubtful=True)
+        return notebook
+
+    engine._run = run
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(engine, ["a", "doubtful", "b", "c", "doubtful", "d"])) == [
+            "a",
+            "doubtful",
+            "b",
+            "c",
+            "doubtful",
+            "d",
+        ]
+    alone = [span for span in spans if span[2]]
+    assert len(alone) == 2
+    for begin, end, _ in alone:
+        beside = [span for span in spans if span[:2] != (begin, end) and span[0] < end and span[1] > begin]
+        assert not beside
+
+
+def test_a_loop_without_an_end_in_many_cells_is_one_failure(warmup, source):
+    cells = [nbformat.v4.new_code_cell("while True: pass") for _ in range(30)]
+    notebook = answered(without_hidden_tests(source), {"nats_to_bits": "pass"})
+    notebook.cells += cells
+    with (
+        SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=4)) as engine,
+        pytest.raises(SubmissionError, match="more than 4 seconds of processor time"),
+    ):
+        grade(source, notebook, engine)
