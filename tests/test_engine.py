@@ -23,7 +23,7 @@ from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import AutograderError
 from autograder.engine import execution
 from autograder.engine.execution import KernelExecutor, prepare_environment
-from autograder.engine.grading import grade
+from autograder.engine.score import grade
 from autograder.engine.shared.expressions import parse
 from autograder.engine.shared.wire import (
     Connection,

@@ -16,9 +16,10 @@ from attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
-from autograder.engine.grading import grade, read_submission
 from autograder.engine.sandbox import require_sandbox
+from autograder.engine.score import grade
 from autograder.engine.shared.isolation import Limits
+from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
 from autograder.reports.feedback import ConcealHiddenTests

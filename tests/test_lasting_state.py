@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
-from autograder.engine.grading import grade
 from autograder.engine.lasting_state import Dependence
+from autograder.engine.score import grade
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import student_version
 
