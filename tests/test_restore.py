@@ -185,7 +185,7 @@ def test_a_copy_of_a_test_that_the_student_wrote_into_is_a_cell_of_her_own():
         cell_of(notebook, "four").source = "four = try_out()"
         copied(notebook, "double-test", "def try_out():\n    return 4", place)
         assert scores(notebook) == FULL
-        copied(notebook, "double-test", cell_of(notebook, "double-test").source, 0)
+        copied(notebook, "double-test", cell_of(released(), "double-test").source, 0)
         result = graded(notebook)
         assert result.scores == FULL
         assert [cell.cell_type for cell in result.notebook.cells].count("raw") == 1
@@ -373,6 +373,18 @@ def test_an_indented_cell_of_the_students_own_spoils_no_answer(more):
     for name in ("double", "four"):
         notebook.cells.insert(notebook.cells.index(cell_of(notebook, name)) + 1, new_code_cell(more))
     assert scores(notebook) == FULL
+
+
+def test_what_runs_again_has_an_id_that_nbformat_allows():
+    notebook = solved_small()
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"{index:064d}"
+    cell_of(notebook, "double").update(source="def double(x):\n    y = 2 * x", execution_count=9)
+    copied(notebook, "double", "    return y", id="1" * 64)
+    copied(notebook, "double", "0", len(notebook.cells), id="2" * 64)
+    restored, _ = restore(SMALL, read_submission(json.dumps(notebook)))
+    nbformat.validate(restored)
+    assert len({cell.id for cell in restored.cells}) == len(restored.cells)
 
 
 def test_a_split_stub_was_not_attempted():

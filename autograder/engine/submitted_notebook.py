@@ -56,7 +56,7 @@ def read_submission(content: bytes | str) -> NotebookNode:
     """
     found = read_json(content)
     if not isinstance(found, dict) or "nbformat" not in found:
-        raise SubmissionError("The file is JSON but not a Jupyter notebook. Hand in the .ipynb file.")
+        raise SubmissionError("The file is not a notebook: it is JSON, but not a Jupyter notebook. Hand in the .ipynb file.")
     version = found["nbformat"]
     if type(version) is not int or not 1 <= version <= 4:
         raise SubmissionError(f"The file is not a valid Jupyter notebook: its format has no known version. {_REMEDY}")
@@ -123,7 +123,7 @@ def own_ids(cells: list[dict]) -> list[str]:
 
 def free_id(wanted: str, taken: Collection[str]) -> str:
     """Return an id for a cell that no other has; the same for the same notebook, so that grading stays a function."""
-    number, found = 0, wanted
+    number, found = 0, wanted[:64]  # as long as nbformat allows
     while found in taken:
         number += 1
         found = f"{wanted[:50]}-{number}"
@@ -172,8 +172,11 @@ def _text(found: Any) -> str | None:
     """Return a text that may be written as its lines; None where it is something else."""
     if found is None:
         return ""
-    if isinstance(found, list) and all(isinstance(line, str) for line in found):
-        return "".join(found)
+    if isinstance(found, list):
+        try:
+            return "".join(found)
+        except TypeError:
+            return None
     return found if isinstance(found, str) else None
 
 
