@@ -56,7 +56,9 @@ def read_submission(content: bytes | str) -> NotebookNode:
     """
     found = read_json(content)
     if not isinstance(found, dict) or "nbformat" not in found:
-        raise SubmissionError("The file is not a notebook: it is JSON, but not a Jupyter notebook. Hand in the .ipynb file.")
+        raise SubmissionError(
+            "The file is not a notebook: it is JSON, but not a Jupyter notebook. Hand in the .ipynb file."
+        )
     version = found["nbformat"]
     if type(version) is not int or not 1 <= version <= 4:
         raise SubmissionError(f"The file is not a valid Jupyter notebook: its format has no known version. {_REMEDY}")
