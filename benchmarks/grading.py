@@ -34,8 +34,9 @@ import nbformat
 
 from autograder.classroom.directory import ClassDirectory
 from autograder.engine.execution import SandboxExecutor
-from autograder.engine.grading import clear_outputs, restore
+from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
+from autograder.engine.score import clear_outputs
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import instructor_version
 

@@ -12,8 +12,8 @@ import pytest
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
-from autograder.engine.grading import grade
 from autograder.engine.sandbox import require_sandbox
+from autograder.engine.score import grade
 from autograder.engine.shared.isolation import Limits
 from autograder.problem_set.bank import bank_mixes, promised_losses
 from autograder.problem_set.source import answered, find_problem_sets

@@ -163,7 +163,7 @@ def test_a_folder_and_a_students_own_zip_in_the_platforms_zip(room, notebook, tm
 def test_the_set_is_read_from_the_notebook_and_not_from_its_name(room, notebook, tmp_path):
     lying = json.loads(notebook("declares ps1"))
     lying["metadata"]["autograder"]["problem_set"] = "ps1-information"
-    foreign = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    foreign = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "source": "1"}]}
     export = archive(
         tmp_path / "e.zip",
         ("a_101_1_ps1-information.ipynb", notebook("a", strip=True)),

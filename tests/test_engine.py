@@ -23,8 +23,8 @@ from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import AutograderError
 from autograder.engine import kernel
 from autograder.engine.examiner.cell_names import foreign_names
-from autograder.engine.grading import grade
 from autograder.engine.kernel import KernelExecutor, prepare_environment
+from autograder.engine.score import grade
 from autograder.engine.shared.expressions import parse
 from autograder.engine.shared.wire import (
     Connection,
@@ -400,7 +400,9 @@ def test_what_a_test_expects_never_reaches_the_student(executor, expects):
     """An operator of a student's object gets the test's numbers only where the cell says that they are inputs."""
     ask = "seen = caught()\nassert not any('424242' in text for text in seen), seen"
     named = {"takes_operands": ["Value"]}
-    outputs = judged(executor, SPY, [(expects, named), (ask, {}), ("x = Value(1) - 3.5", named), ("assert caught() == ['3.5']", {})])
+    outputs = judged(
+        executor, SPY, [(expects, named), (ask, {}), ("x = Value(1) - 3.5", named), ("assert caught() == ['3.5']", {})]
+    )
     assert outputs[0][-1]["output_type"] == "error"
     assert outputs[1:] == [[], [], []]
 

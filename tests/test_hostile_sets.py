@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.engine.grading import grade
+from autograder.engine.score import grade
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
 

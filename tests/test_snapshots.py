@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from autograder.engine.grading import grade
+from autograder.engine.score import grade
 from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import student_version

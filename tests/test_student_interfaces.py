@@ -12,7 +12,8 @@ import pytest
 from local_jupyter import TOKEN, jupyter
 from notebook_page import choose, restart_and_run_all
 
-from autograder.engine.grading import grade, read_submission
+from autograder.engine.score import grade
+from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import grade_id
 
 INTERFACES = {"lab": "lab/tree", "notebook": "notebooks"}  # the application, and where it shows a notebook

@@ -28,9 +28,9 @@ import numpy as np
 
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError, SubmissionError
-from autograder.engine.execution import Executor
-from autograder.engine.grading import grade
 from autograder.engine.examiner.cell_names import foreign_names
+from autograder.engine.execution import Executor
+from autograder.engine.score import grade
 from autograder.problem_set.bank import deal_out
 from autograder.problem_set.source import ProblemSet, answered, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executor
-from autograder.engine.grading import Graded, grade
+from autograder.engine.score import Graded, grade
 from autograder.problem_set.bank import BankEntry, bank_mixes, promised_losses
 from autograder.problem_set.source import ProblemSet, answered, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests

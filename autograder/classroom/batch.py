@@ -27,7 +27,8 @@ from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import printable
 from autograder.common.untrusted_files import reached_by_link, read_regular_file, require_no_links, walk
 from autograder.engine.execution import Executor
-from autograder.engine.grading import Graded, grade, read_submission
+from autograder.engine.score import Graded, grade
+from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.known_behaviour import known_behaviour
 from autograder.problem_set.source import ProblemSet, answered, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
@@ -271,9 +272,7 @@ def _read_file(path: Path) -> NotebookNode:
             raise SubmissionError(
                 f"{name} has more than {MAX_SUBMISSION_BYTES // 1_000_000} MB; clear its outputs and hand it in again."
             )
-        return read_submission(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise SubmissionError(f"{name} is not a notebook: it is not UTF-8 text.") from None
+        return read_submission(content)
     except OSError as error:
         raise SubmissionError(f"{name} cannot be read: {error.strerror}.") from None
 

@@ -21,8 +21,9 @@ from autograder.classroom.archives import Member, members
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.roster import Roster, folder_problem, name_key
 from autograder.common.atomic_files import write_bytes, write_text
+from autograder.common.errors import SubmissionError
 from autograder.common.text import printable
-from autograder.common.untrusted_files import MAX_VALUES, holds_too_much
+from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import ProblemSet, grade_id
 
 #: A platform that writes the time of packing into a zip packs a class within minutes; students take longer.
@@ -266,21 +267,16 @@ class _Identifier:
 
     def _problem_set(self, member: Member) -> str:
         try:
-            text = member.data.decode("utf-8-sig")
-            if holds_too_much(text):
-                raise _UnplacedError(f"it holds more than {MAX_VALUES} values; its outputs should be cleared")
-            content = json.loads(text)
-        except (ValueError, RecursionError):
-            raise _UnplacedError("it is not a notebook: its content is not valid JSON") from None
-        cells = content.get("cells") if isinstance(content, dict) else None
-        if not isinstance(cells, list):
-            raise _UnplacedError("it is not a notebook of Jupyter's present format")
+            notebook = read_submission(member.data)
+        except SubmissionError as error:
+            # Its sentences speak of the file or the notebook, and are shown here after its name.
+            raise _UnplacedError(re.sub("^The (?:file|notebook) ", "it ", str(error))) from None
         votes: dict[str, set[str]] = defaultdict(set)
-        for cell in cells:
-            name = _inside(cell, "metadata", "nbgrader", "grade_id")
-            if isinstance(name, str) and name in self.owner:
+        for cell in notebook.cells:
+            name = grade_id(cell)
+            if name in self.owner:
                 votes[self.owner[name]].add(name)
-        declared = _inside(content, "metadata", "autograder", "problem_set")
+        declared = notebook.metadata.get("autograder", {}).get("problem_set")
         declared = declared if isinstance(declared, str) and declared in self.names else ""
         if declared and (declared in votes or not votes):
             return declared
@@ -399,15 +395,6 @@ def _canvas(name: str) -> tuple[str, str, int, bool] | None:
     if match is None or len(match["upload"]) > 18:
         return None
     return match["name"] or "", match["id"], int(match["upload"]), bool(late or match["late"])
-
-
-def _inside(content: object, *keys: str) -> object:
-    """Follow keys into nested dicts of a submission, which may hold anything."""
-    for key in keys:
-        if not isinstance(content, dict):
-            return None
-        content = content.get(key)
-    return content
 
 
 def _as_folder(name: str) -> str:

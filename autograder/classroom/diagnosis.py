@@ -7,7 +7,7 @@ behaves like that misconception.
 
 from __future__ import annotations
 
-from autograder.engine.grading import Graded
+from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
 

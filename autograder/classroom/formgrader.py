@@ -23,8 +23,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder.common.errors import SubmissionError
 from autograder.common.untrusted_files import require_no_links
 from autograder.engine.execution import SandboxExecutor
-from autograder.engine.grading import clear_outputs, restore
+from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
+from autograder.engine.score import clear_outputs
 from autograder.problem_set.source import is_graded
 from autograder.problem_set.versions import from_source
 

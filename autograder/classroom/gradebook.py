@@ -22,7 +22,7 @@ from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError
-from autograder.engine.grading import Graded
+from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
 # nbgrader 0.9.6 makes objects before it adds them to the session; SQLAlchemy 2 remarks on it, and all is well.

@@ -6,11 +6,13 @@ student's own; a pipe would never end.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from autograder.common.errors import SubmissionError
 from autograder.common.text import printable
@@ -20,12 +22,65 @@ from autograder.common.text import printable
 MAX_VALUES = 300_000
 #: A string, or what remains of the text after an opening quote: so that no text takes more than one pass.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+#: Half of a surrogate pair, written out: valid in JSON, and nothing that a file can hold. Whole pairs match too.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def holds_too_much(text: str) -> bool:
     """Whether a JSON text has more values than a notebook needs. Counted before it is read, in one pass."""
+    if sum(map(text.count, ",[{")) <= MAX_VALUES:  # those in strings among them: so it is with nearly all notebooks
+        return False
     outside = _STRING.sub("", text)
     return sum(map(outside.count, ",[{")) > MAX_VALUES
+
+
+def read_json(content: bytes | str) -> Any:
+    """Read what a student's file holds, if it is JSON.
+
+    Parameters
+    ----------
+    content : bytes or str
+        The file. UTF-8, UTF-16 and UTF-32 are told apart, with a byte-order mark or without: editors of Windows write
+        them all.
+
+    Raises
+    ------
+    SubmissionError
+        It is no text, no JSON, or holds more values than a notebook needs.
+    """
+    if isinstance(content, bytes):
+        try:
+            content = content.decode(json.detect_encoding(content))
+        except UnicodeDecodeError:
+            raise SubmissionError(
+                "The file is not a notebook: it is not text in UTF-8. Download it again from Jupyter and hand that in."
+            ) from None
+    content = content.removeprefix("\ufeff")
+    if holds_too_much(content):
+        raise SubmissionError(
+            f"The notebook holds more than {MAX_VALUES} values; clear its outputs and hand it in again."
+        )
+    try:
+        found = json.loads(content)
+        if _SURROGATE.search(content) or not _writable(content):
+            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    except ValueError:
+        raise SubmissionError(
+            "The file is not a notebook: it is not valid JSON. Download it again from Jupyter and hand that in."
+        ) from None
+    except RecursionError:
+        raise SubmissionError(
+            "The file is not a notebook: its JSON is nested too deeply. Download it again from Jupyter and hand that in."
+        ) from None
+    return found
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_regular_file(path: Path, most: int) -> bytes:

@@ -19,6 +19,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograder.common.errors import MachineError, SubmissionError
+from autograder.engine.restore import is_run
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.outputs import size, unpack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError, DeadlineError, WireError
@@ -160,7 +161,7 @@ class _Run:
         """Sort out which cells run where, and which test cells follow one another without another code cell between."""
         count, before = 0, False
         for cell in self.notebook.cells:
-            if cell.cell_type != "code":
+            if not is_run(cell):
                 continue
             count += 1
             cell.execution_count = count

@@ -20,7 +20,7 @@ from autograder.classroom.directory import ClassDirectory, Outcome
 from autograder.classroom.gradebook import read_comments, read_grades, read_penalties
 from autograder.common.atomic_files import write_text
 from autograder.common.text import number
-from autograder.engine.grading import cell_score
+from autograder.engine.score import cell_score
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points
 
 HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)

@@ -1,0 +1,149 @@
+"""Grading as a pure function: the set's source and a submission go in, a graded notebook and its scores come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum, determine_grade
+
+from autograder.engine.execution import Executor
+from autograder.engine.restore import handed_in_pictures, restore
+from autograder.problem_set.source import grade_id, is_graded, is_prose, is_solution, is_test
+
+
+@dataclass
+class Graded:
+    """What came of one submission.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The submission with its locked cells restored and with the outputs of the run.
+    scores : dict of str to (float or None)
+        Points of each graded cell; None where a person has to give them.
+    not_attempted : list of str
+        grade_ids of the cells that the student left as they were released.
+    notices : list of str
+        What was repaired or looked unusual, in sentences for the student.
+    behaviour : dict of str to str
+        For each test cell, a digest of what the submission's functions answered.
+    awaiting : dict of str to str
+        grade_id of each test cell that the engine could not judge, and why, in a sentence; it has no score.
+    pictures : dict of str to str
+        Ids of the set's figure cells that the student left as they are, and what they showed when she handed the notebook
+        in: PNG in base64, which nobody has checked.
+    measured : dict of str to dict of str to float
+        For each test cell that measures, the processor time of its calls in seconds.
+    """
+
+    notebook: NotebookNode
+    scores: dict[str, float | None]
+    not_attempted: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    behaviour: dict[str, str] = field(default_factory=dict)
+    awaiting: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """Sum of the points given so far."""
+        return sum(score for score in self.scores.values() if score is not None)
+
+    def lost(self, tests: dict[str, float]) -> set[str]:
+        """Return the grade_ids of those test cells, given with their points, that did not earn all of them."""
+        return {name for name, full in tests.items() if self.scores.get(name) != full}
+
+    @property
+    def needs_manual_grading(self) -> bool:
+        """Whether a person has to grade a part."""
+        return None in self.scores.values()
+
+
+def clear_outputs(notebook: NotebookNode) -> None:
+    """Remove what a notebook's cells showed when the student ran them."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+
+
+def grade(
+    source: NotebookNode,
+    submitted: NotebookNode,
+    execute: Executor,
+    reference: dict[str, dict[str, float]] | None = None,
+) -> Graded:
+    """Grade a submission against its set.
+
+    Parameters
+    ----------
+    source : NotebookNode
+        The instructor's version of the set, with hidden tests.
+    submitted : NotebookNode
+        The submission, as `read_submission` returns it.
+    execute : Executor
+        Runs the notebook.
+    reference : dict, optional
+        `Graded.measured` of the reference solution, graded in the same run.
+
+    Returns
+    -------
+    Graded
+        Scores follow nbgrader's rules, but for one: what a test cell writes to stderr (a warning) is reported and
+        costs nothing.
+
+    Raises
+    ------
+    SubmissionError
+        The submission cannot be graded; the text says why.
+    """
+    notebook, notices = restore(source, submitted)
+    pictures = handed_in_pictures(source, submitted)
+    clear_outputs(notebook)
+    executed = execute(notebook, reference)
+    notices += executed.notices
+    awaiting = executed.awaiting
+    found: dict[str, float | None] = {}
+    untouched = set()
+    for cell in executed.notebook.cells:
+        name = grade_id(cell)
+        if is_solution(cell) and cell.metadata.nbgrader["checksum"] == compute_checksum(cell):
+            untouched.add(name)
+        if is_graded(cell):
+            found[name] = None if name in awaiting else cell_score(cell)
+            if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
+                notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
+    scores = {grade_id(cell): found[grade_id(cell)] for cell in source.cells if is_graded(cell)}
+    not_attempted = [name for name in _without_points(source, scores) if name in untouched]
+    return Graded(
+        executed.notebook, scores, not_attempted, notices, executed.behaviour, awaiting, pictures, executed.measured
+    )
+
+
+def _without_points(source: NotebookNode, scores: dict[str, float | None]) -> list[str]:
+    """Return the names of the answers that earned nothing: where one did, the student has it in a cell of her own."""
+    earned: dict[str, bool] = {}
+    item = None
+    for cell in source.cells:
+        if is_solution(cell):
+            item = grade_id(cell)
+            earned[item] = False
+        elif is_test(cell) and item is not None:
+            earned[item] |= bool(scores[grade_id(cell)])
+    return [name for name, has in earned.items() if not has]
+
+
+def _is_stderr(output: NotebookNode) -> bool:
+    return output.output_type == "stream" and output.name == "stderr"
+
+
+def cell_score(cell: NotebookNode) -> float | None:
+    """Return the points of a graded cell that was run; None where a person gives them."""
+    if cell.cell_type == "code":
+        outputs = [output for output in cell.outputs if not _is_stderr(output)]
+        cell = NotebookNode({**cell, "outputs": outputs})
+    try:
+        return determine_grade(cell)[0]
+    except (ValueError, KeyError):  # more points than the cell has, or a result that is no text
+        return 0.0

@@ -1,0 +1,269 @@
+"""Reading what was handed in as a notebook: every cell is built anew from what counts, and nothing else is kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.common.errors import SubmissionError
+from autograder.common.untrusted_files import read_json
+
+#: A set has a hundred cells at most; each cell that is run takes a message, and may take its time.
+MAX_CELLS = 2_000
+#: Characters of a code cell.
+MAX_CODE = 500_000
+#: Characters of one picture in base64, and of all; a figure of a problem set has some thirty thousand.
+MAX_PICTURE, MAX_PICTURES = 1_000_000, 6_000_000
+#: Pixels of a picture: a small file can unfold to gigabytes in the browser that shows it.
+MAX_PIXELS = 20_000_000
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+#: What nbformat allows as the id of a cell.
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_REMEDY = "Open it in Jupyter, save it there, and hand in the saved file."
+
+
+def read_submission(content: bytes | str) -> NotebookNode:
+    """Read a submitted file as a notebook of the current format.
+
+    Of each cell remain type, text, id, how often the kernel had run something when it ran, nbgrader's metadata, the
+    images attached to a text, and the PNG images that it shows. What is missing or has another form than a notebook's
+    is made up where nothing depends on it: other programs than Jupyter write notebooks too.
+
+    Parameters
+    ----------
+    content : bytes or str
+        The file.
+
+    Returns
+    -------
+    NotebookNode
+        A valid notebook.
+
+    Raises
+    ------
+    SubmissionError
+        It is not a notebook, one without cells, or one that is too large.
+    """
+    found = read_json(content)
+    if not isinstance(found, dict) or "nbformat" not in found:
+        raise SubmissionError(
+            "The file is not a notebook: it is JSON, but not a Jupyter notebook. Hand in the .ipynb file."
+        )
+    version = found["nbformat"]
+    if type(version) is not int or not 1 <= version <= 4:
+        raise SubmissionError(f"The file is not a valid Jupyter notebook: its format has no known version. {_REMEDY}")
+    if version < 4:
+        found = _upgraded(found)
+    cells = found.get("cells")
+    if not isinstance(cells, list):
+        raise SubmissionError(f"The file is not a valid Jupyter notebook: it has no list of cells. {_REMEDY}")
+    if not cells:
+        raise SubmissionError("The notebook has no cells. Hand in the notebook you received, with your answers in it.")
+    _require_few(cells)
+    for number, cell in enumerate(cells, 1):
+        if not isinstance(cell, dict):
+            raise _invalid(number, "is none")
+    left = MAX_PICTURES
+    read = []
+    for number, (cell, own_id) in enumerate(zip(cells, own_ids(cells), strict=True), 1):
+        read.append(_read_cell(number, own_id, cell))
+        if read[-1].cell_type == "code":
+            read[-1].outputs = _pictures(cell.get("outputs"), left)
+            left -= sum(len(output.data["image/png"]) for output in read[-1].outputs)
+    metadata = found.get("metadata")
+    return NotebookNode(
+        nbformat=4,
+        nbformat_minor=5,
+        metadata=_flat(metadata, "autograder", "kernelspec") if isinstance(metadata, dict) else NotebookNode(),
+        cells=read,
+    )
+
+
+def make_cell(kind: str, own_id: str, source: str, metadata: NotebookNode | None = None) -> NotebookNode:
+    """Return a cell that has not run.
+
+    Parameters
+    ----------
+    kind : {"code", "markdown", "raw"}
+        Its type.
+    own_id : str
+        Its id, which no other cell of the notebook may have.
+    source : str
+        Its text.
+    metadata : NotebookNode, optional
+        Its metadata; none by default.
+    """
+    cell = NotebookNode()
+    cell.update(cell_type=kind, id=own_id, metadata=NotebookNode() if metadata is None else metadata, source=source)
+    if kind == "code":
+        cell.update(execution_count=None, outputs=[])
+    return cell
+
+
+def own_ids(cells: list[dict]) -> list[str]:
+    """Return an id for each cell: its own where it has one that no earlier cell has, and else a new one."""
+    taken = {cell["id"] for cell in cells if _is_id(cell.get("id"))}
+    ids: dict[str, None] = {}
+    for number, cell in enumerate(cells, 1):
+        own_id = cell.get("id")
+        if not _is_id(own_id) or own_id in ids:
+            own_id = free_id(f"submitted-{number}", taken)
+            taken.add(own_id)
+        ids[own_id] = None
+    return list(ids)
+
+
+def free_id(wanted: str, taken: Collection[str]) -> str:
+    """Return an id for a cell that no other has; the same for the same notebook, so that grading stays a function."""
+    number, found = 0, wanted[:64]  # as long as nbformat allows
+    while found in taken:
+        number += 1
+        found = f"{wanted[:50]}-{number}"
+    return found
+
+
+def _is_id(found: Any) -> bool:
+    return isinstance(found, str) and _ID.fullmatch(found) is not None
+
+
+def _invalid(number: int, what: str) -> SubmissionError:
+    return SubmissionError(f"The file is not a valid Jupyter notebook: its cell {number} {what}. {_REMEDY}")
+
+
+def _require_few(cells: list) -> None:
+    if len(cells) > MAX_CELLS:
+        raise SubmissionError(
+            f"The notebook has more than {MAX_CELLS} cells. Delete those that you added and need not."
+        )
+
+
+def _read_cell(number: int, own_id: str, cell: dict) -> NotebookNode:
+    kind = cell.get("cell_type")
+    if kind not in ("code", "markdown"):
+        kind = "raw"  # as Jupyter shows a type that it does not know
+    source = _text(cell.get("source", ""))
+    if source is None:
+        raise _invalid(number, "holds something other than text")
+    if kind == "code" and len(source) > MAX_CODE:
+        raise SubmissionError(
+            f"The notebook has a code cell of more than {MAX_CODE} characters; what it holds belongs into a file."
+        )
+    metadata = cell.get("metadata")
+    # Jupyter's editor writes one kind of line end; other programs write others.
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    metadata = _flat(metadata, "nbgrader") if isinstance(metadata, dict) else NotebookNode()
+    built = make_cell(kind, own_id, source, metadata)
+    if kind == "code":
+        built["execution_count"] = _count(cell.get("execution_count"))
+    elif isinstance(cell.get("attachments"), dict):
+        built["attachments"] = _images(cell["attachments"])
+    return built
+
+
+def _text(found: Any) -> str | None:
+    """Return a text that may be written as its lines; None where it is something else."""
+    if found is None:
+        return ""
+    if isinstance(found, list):
+        try:
+            return "".join(found)
+        except TypeError:
+            return None
+    return found if isinstance(found, str) else None
+
+
+def _count(found: Any) -> int | None:
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
+        return int(found)
+    return found if type(found) is int and found >= 0 else None
+
+
+def _flat(metadata: dict, *names: str) -> NotebookNode:
+    """Return the entries with these names, and of each what is a plain value: anything may stand there, of any size."""
+    kept = NotebookNode()
+    for name in names:
+        if isinstance(metadata.get(name), dict):
+            kept[name] = NotebookNode({key: value for key, value in metadata[name].items() if _is_plain(value)})
+    return kept
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _images(attachments: dict) -> NotebookNode:
+    """Return the images that are attached to a text."""
+    kept = NotebookNode()
+    for name, bundle in attachments.items():
+        if isinstance(bundle, dict):
+            texts = {kind: _text(data) for kind, data in bundle.items() if kind.startswith("image/")}
+            kept[name] = NotebookNode({kind: text for kind, text in texts.items() if text})
+    return kept
+
+
+def _pictures(outputs: Any, left: int) -> list[NotebookNode]:
+    """Return what a cell showed as PNG images, as far as they are such and fit.
+
+    Parameters
+    ----------
+    outputs : object
+        What stands for the cell's outputs in the file.
+    left : int
+        Characters that the notebook's further pictures may have.
+    """
+    kept = []
+    for output in outputs if isinstance(outputs, list) else []:
+        data = output.get("data") if isinstance(output, dict) else None
+        text = _text(data.get("image/png")) if isinstance(data, dict) else None
+        text = "".join(text.split()) if text and len(text) <= 2 * MAX_PICTURE else ""
+        if text and len(text) <= min(left, MAX_PICTURE) and _is_png(text):
+            left -= len(text)
+            picture = NotebookNode({"image/png": text})
+            kept.append(NotebookNode(output_type="display_data", data=picture, metadata=NotebookNode()))
+    return kept
+
+
+def _is_png(text: str) -> bool:
+    """Whether a text is base64 of what begins as a PNG image of a reasonable size."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    # The signature, then the first chunk: its length, `IHDR`, width and height.
+    width, height = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    return content.startswith(_PNG) and content[12:16] == b"IHDR" and 0 < width * height <= MAX_PIXELS
+
+
+def _upgraded(found: dict) -> dict:
+    """Return a notebook of an earlier format in the current one, without outputs."""
+    sheets = found.get("worksheets", [found])
+    cells = [cell for sheet in sheets for cell in sheet["cells"]] if _have_cells(sheets) else None
+    if cells is None or not all(isinstance(cell, dict) for cell in cells):
+        raise SubmissionError(f"The file is not a valid Jupyter notebook: it has no list of cells. {_REMEDY}")
+    _require_few(cells)
+    for cell in cells:
+        cell["outputs"] = []  # they have another form there, and are made anew
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what nbformat remarks on is mended when the cells are read
+            return nbformat.reads(json.dumps(found), as_version=4)
+    except Exception:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
+        raise SubmissionError(
+            f"The file is not a valid Jupyter notebook: it is broken, and of an earlier format. {_REMEDY}"
+        ) from None
+
+
+def _have_cells(sheets: Any) -> bool:
+    return isinstance(sheets, list) and all(
+        isinstance(sheet, dict) and isinstance(sheet.get("cells"), list) for sheet in sheets
+    )

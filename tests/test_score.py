@@ -1,0 +1,76 @@
+"""What a submission earns, what is said about it, and what stops it; the kernel runs only where it must."""
+
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+
+from autograder.common.errors import SubmissionError
+from autograder.engine.score import grade
+from autograder.problem_set.source import answered, grade_id
+from autograder.problem_set.versions import student_version
+
+HIDDEN = "nats_to_bits-hidden"
+
+
+def test_right_answers_that_print_and_warn_lose_nothing(source, warmup, executor):
+    code = "import warnings\nprint('hello')\n" + warmup.reference_answers["nats_to_bits"].replace(
+        "    return", "    warnings.warn('look'); print('called')\n    return"
+    )
+    graded = grade(source, answered(student_version(warmup), {"nats_to_bits": code}), executor)
+    assert graded.scores[HIDDEN] == 1.0
+    assert any("warned" in notice for notice in graded.notices)
+
+
+def test_a_blank_notebook_earns_nothing_and_counts_as_not_attempted(source, warmup, executor):
+    graded = grade(source, student_version(warmup), executor)
+    assert set(graded.scores.values()) == {0.0}
+    assert graded.not_attempted == ["nats_to_bits"]
+
+
+def test_a_loop_without_end_fails_its_cell_and_the_rest_is_graded(source, warmup, impatient):
+    code = warmup.reference_answers["nats_to_bits"]
+    notebook = answered(student_version(warmup), {"nats_to_bits": code})
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("while True: pass"))
+    graded = grade(source, notebook, impatient)
+    assert graded.score == 1.0
+
+
+def test_a_dead_process_is_a_failure_with_a_reason(source, warmup, executor):
+    notebook = answered(student_version(warmup), {"nats_to_bits": "import os\nos._exit(0)"})
+    with pytest.raises(SubmissionError, match="died while running the cell 'nats_to_bits'"):
+        grade(source, notebook, executor)
+
+
+def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
+    reason = "The steps could not be counted; a person looks at this answer."
+
+    def execute(notebook):
+        return SimpleNamespace(notebook=notebook, notices=[], behaviour={}, awaiting={HIDDEN: reason})
+
+    graded = grade(source, answered(student_version(warmup), warmup.reference_answers), execute)
+    assert graded.scores[HIDDEN] is None
+    assert graded.awaiting == {HIDDEN: reason}
+    assert graded.needs_manual_grading
+
+
+def test_an_untouched_cell_whose_tests_pass_was_attempted_elsewhere(source, warmup):
+    def execute(notebook, failing=()):
+        for cell in notebook.cells:
+            if grade_id(cell) in failing:
+                cell.outputs = [new_output("error", ename="E", evalue="", traceback=[])]
+        return SimpleNamespace(notebook=notebook, notices=[], behaviour={})
+
+    blank = student_version(warmup)
+    assert grade(source, blank, execute).not_attempted == []
+    graded = grade(source, blank, lambda notebook: execute(notebook, ("nats_to_bits-values", HIDDEN)))
+    assert graded.not_attempted == ["nats_to_bits"]
+
+
+def test_the_stub_of_a_deleted_answer_does_not_run(source, warmup, executor):
+    notebook = answered(student_version(warmup), warmup.reference_answers)
+    (answer,) = [cell for cell in notebook.cells if grade_id(cell) == "nats_to_bits"]
+    notebook.cells.remove(answer)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(answer.source))
+    assert grade(source, notebook, executor).score == 1.0
