@@ -4,7 +4,6 @@ import base64
 import copy
 import itertools
 import json
-from types import SimpleNamespace
 
 import hypothesis
 import nbformat
@@ -14,6 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
 from autograder.common.errors import SubmissionError
+from autograder.engine.execution import Executed
 from autograder.engine.kernel import KernelExecutor
 from autograder.engine.restore import NOT_RUN, handed_in_pictures, is_run, restore
 from autograder.engine.score import grade
@@ -86,7 +86,7 @@ def solved_small():
     return answered(released(), RIGHT)
 
 
-def kernel(notebook):
+def kernel(notebook, reference=None):
     """Run a notebook from top to bottom in one namespace, as a kernel does."""
     executed, names = copy.deepcopy(notebook), {}
     for cell in executed.cells:
@@ -95,7 +95,7 @@ def kernel(notebook):
                 exec(compile(cell.source, "<cell>", "exec"), names)
             except Exception as error:
                 cell.outputs.append(new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[]))
-    return SimpleNamespace(notebook=executed, notices=[], behaviour={})
+    return Executed(executed)
 
 
 def scores(notebook):

@@ -1,12 +1,13 @@
 """What a submission earns, what is said about it, and what stops it; the kernel runs only where it must."""
 
-from types import SimpleNamespace
+import functools
 
 import nbformat
 import pytest
 from nbformat.v4 import new_output
 
 from autograder.common.errors import SubmissionError
+from autograder.engine.execution import Executed
 from autograder.engine.score import grade
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import student_version
@@ -46,8 +47,8 @@ def test_a_dead_process_is_a_failure_with_a_reason(source, warmup, executor):
 def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
     reason = "The steps could not be counted; a person looks at this answer."
 
-    def execute(notebook):
-        return SimpleNamespace(notebook=notebook, notices=[], behaviour={}, awaiting={HIDDEN: reason})
+    def execute(notebook, reference=None):
+        return Executed(notebook, awaiting={HIDDEN: reason})
 
     graded = grade(source, answered(student_version(warmup), warmup.reference_answers), execute)
     assert graded.scores[HIDDEN] is None
@@ -56,15 +57,15 @@ def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
 
 
 def test_an_untouched_cell_whose_tests_pass_was_attempted_elsewhere(source, warmup):
-    def execute(notebook, failing=()):
+    def execute(notebook, reference=None, failing=()):
         for cell in notebook.cells:
             if grade_id(cell) in failing:
                 cell.outputs = [new_output("error", ename="E", evalue="", traceback=[])]
-        return SimpleNamespace(notebook=notebook, notices=[], behaviour={})
+        return Executed(notebook)
 
     blank = student_version(warmup)
     assert grade(source, blank, execute).not_attempted == []
-    graded = grade(source, blank, lambda notebook: execute(notebook, ("nats_to_bits-values", HIDDEN)))
+    graded = grade(source, blank, functools.partial(execute, failing=("nats_to_bits-values", HIDDEN)))
     assert graded.not_attempted == ["nats_to_bits"]
 
 
