@@ -6,24 +6,19 @@ imports or defines itself. Release refuses a set whose cells step outside, and n
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import functools
 import io
 import re
-import symtable
+import sys
 from collections.abc import Iterable
 from typing import Any
 
-from nbformat import NotebookNode
+from autograder.problem_set.enclosure import module_name
+from autograder.problem_set.names import foreign_names, scopes
+from autograder.problem_set.source import is_support
 
-from autograder.problem_set.source import grade_id, is_graded, is_solution
-
-
-def is_support(cell: NotebookNode) -> bool:
-    """Whether a cell is locked, ungraded code, as the one that holds the checks: the examiner runs it too."""
-    locked = grade_id(cell) is not None and bool(cell.metadata.nbgrader.get("locked", False))
-    return cell.cell_type == "code" and locked and not is_graded(cell) and not is_solution(cell)
+__all__ = ["compiled", "definitions", "foreign_names", "is_support", "scopes", "uses_any"]
 
 
 @functools.cache
@@ -33,10 +28,14 @@ def compiled(source: str, filename: str) -> Any:
 
 
 def definitions(source: str, name: str) -> dict[str, Any]:
-    """Run a support cell and return what it defines."""
+    """Run a support cell and return what it defines, and the module that it gives to the tests."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
+    module = module_name(name)
+    sys.modules.pop(module, None)  # another set has one of this name
     with contextlib.redirect_stdout(io.StringIO()):  # what it prints is shown from the student's process
         exec(compiled(source, f"<{name}>"), namespace)
+    if module in sys.modules:
+        namespace[module] = sys.modules[module]
     return {name: value for name, value in namespace.items() if not name.startswith("__")}
 
 
@@ -44,37 +43,3 @@ def uses_any(sources: Iterable[str], names: Iterable[str]) -> bool:
     """Whether one of the texts contains one of the names as a word."""
     found = re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b") if names else None
     return found is not None and any(found.search(source) for source in sources)
-
-
-@functools.cache
-def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the global names that a cell binds, those it imports, and those it uses at any depth.
-
-    Raises
-    ------
-    SyntaxError
-        It is not plain Python.
-    """
-    table = symtable.symtable(source, "<cell>", "exec")
-    symbols = table.get_symbols()
-    bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
-    imported = {s.get_name() for s in symbols if s.is_imported()}
-    used: set[str] = set()
-
-    def walk(scope: symtable.SymbolTable) -> None:
-        for symbol in scope.get_symbols():
-            if (scope is table or symbol.is_global()) and symbol.is_referenced():
-                used.add(symbol.get_name())
-            if symbol.is_global() and symbol.is_assigned() and scope is not table:
-                bound.add(symbol.get_name())
-        for inner in scope.get_children():
-            walk(inner)
-
-    walk(table)
-    return frozenset(bound), frozenset(imported), frozenset(used)
-
-
-def foreign_names(source: str) -> frozenset[str]:
-    """Return the names that a cell uses at any depth and binds nowhere at its top level, built-in names left out."""
-    bound, _, used = scopes(source)
-    return frozenset(name for name in used - bound if not hasattr(builtins, name))

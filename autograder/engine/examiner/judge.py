@@ -28,7 +28,6 @@ from nbformat import NotebookNode
 from autograder.common.answer_digest import canonical, digest
 from autograder.common.errors import SubmissionError
 from autograder.engine.lasting_state import Dependence
-from autograder.engine.plain_code import is_plain
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import (
     Connection,
@@ -86,12 +85,12 @@ class Remote:
         """Call it there."""
         return self._service.call(self, args, kwargs)
 
-    def _count_steps(self, args: list) -> tuple[Any, int]:
-        """Call it there; return its value and the number of Python lines and calls, -1 if it avoided being counted."""
+    def _count_steps(self, args: list) -> tuple[Any, int, bool]:
+        """Call it there; return its value, the number of Python lines and calls, and whether nothing disturbed the count."""
         answer = self._service.ask("count", function=self, args=list(args))
         if type(answer) is not tuple or len(answer) != 2 or type(answer[1]) is not int:
             raise TypeError("the steps could not be counted")
-        return answer if self._service.countable else (answer[0], -1)
+        return answer[0], answer[1], answer[1] != -1
 
     def __getattr__(self, name: str) -> Any:
         # NumPy and copy ask objects for protocols; a student's object follows none of them here.
@@ -183,12 +182,10 @@ class Service:
     ----------
     connection : Connection
         Leads to the snapshot.
-    countable : bool
-        Whether the submission's code is so plain that its own count of steps can be believed.
     """
 
-    def __init__(self, connection: Connection, countable: bool = False):
-        self.connection, self.countable = connection, countable
+    def __init__(self, connection: Connection):
+        self.connection = connection
         self.deadline = 0.0
         self.observe = False
         self.count = 0
@@ -607,8 +604,7 @@ def examine(
         if cut:
             notices.append(f"The output of {_where(cell, count)} was cut: it was too long to keep.")
     leave_snapshots()
-    countable = any("steps_do_not_grow" in cell.source for cell, *_ in plan) and is_plain(own)
-    services = [Service(connection, countable) for connection in connections[1:]]
+    services = [Service(connection) for connection in connections[1:]]
     behaviour = {}
     for hidden in (False, True):
         for cell, number, defined in plan:
