@@ -80,7 +80,7 @@ def _check_floats(value):
         return None
 
 
-class Undecided(Exception):
+class Undecided(Exception):  # noqa: N818 (it is no error of anybody)
     """A test can neither give nor refuse its points: a person has to look at the answer."""
 
     awaits_hand = True
