@@ -165,6 +165,8 @@ class ProblemSet:
                 cell.source = enclosed_module(written, module, gives, self.modules)
                 bound, imported, _ = scopes(written)
                 self.modules |= dict.fromkeys(bound - imported, module)
+            else:
+                return
         except SyntaxError:
             return  # release names it, among all that it refuses in the set's cells
         except EnclosureError as error:
