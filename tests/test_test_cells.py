@@ -240,7 +240,8 @@ class Shell:
 
     @property
     def hidden(self):
-        return {"In", "Out", "get_ipython", "exit", "quit", "open"}
+        # Python notes in the last one which warnings it has shown.
+        return {"In", "Out", "get_ipython", "exit", "quit", "open", "__warningregistry__"}
 
     def run(self, source: str):
         """Run a cell; return what it raised, or None."""
