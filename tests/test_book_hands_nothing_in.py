@@ -11,9 +11,8 @@ import pytest
 from autograder.engine.examiner.judge import run_test_cell
 from known_sets import SETS
 
-from autograder.engine.examiner.cell_names import definitions
-from autograder.engine.test_cells import is_support
-from autograder.problem_set.source import find_problem_sets, grade_id, is_test
+from autograder.engine.examiner.locked_cells import definitions
+from autograder.problem_set.source import find_problem_sets, grade_id, is_support, is_test
 from autograder.problem_set.versions import instructor_version
 
 

@@ -20,9 +20,9 @@ from hypothesis.extra import numpy as hnp
 from known_sets import SETS
 
 from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.common.cell_names import foreign_names
 from autograder.common.errors import AutograderError
 from autograder.engine import kernel
-from autograder.engine.examiner.cell_names import foreign_names
 from autograder.engine.kernel import KernelExecutor, prepare_environment
 from autograder.engine.score import grade
 from autograder.engine.shared.expressions import parse

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.linear_model import LogisticRegression as ScikitLearns
 from sklearn.metrics import log_loss
 
-from autograder.engine.examiner.cell_names import definitions
+from autograder.engine.examiner.locked_cells import definitions
 from autograder.problem_set.source import find_problem_sets, grade_id
 
 #: Logits from 0 to such that exp(z) is no number any more.

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from autograder.common.atomic_files import write_text
+from autograder.common.cell_names import foreign_names
 from autograder.common.errors import AutograderError, SubmissionError
-from autograder.engine.examiner.cell_names import foreign_names
 from autograder.engine.execution import Executor
 from autograder.engine.score import grade
 from autograder.problem_set.bank import deal_out

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from autograder.engine.examiner.cell_names import foreign_names, scopes
-from autograder.engine.test_cells import is_support
-from autograder.problem_set.source import ProblemSet, grade_id, is_solution, is_test
+from autograder.common.cell_names import foreign_names, scopes
+from autograder.problem_set.source import ProblemSet, grade_id, is_solution, is_support, is_test
 
 
 def faults_of_test_cells(problem_set: ProblemSet) -> list[str]:
@@ -22,6 +21,7 @@ def faults_of_test_cells(problem_set: ProblemSet) -> list[str]:
 def _faults(problem_set: ProblemSet) -> Iterator[str]:
     where = f"{problem_set.source_path}, cell "
     supported: set[str] = set()
+    shared = problem_set.modules.keys()
     solved: set[str] = set()
     modules: set[str] = set()
     for cell in problem_set.notebook.cells:
@@ -29,7 +29,11 @@ def _faults(problem_set: ProblemSet) -> Iterator[str]:
         if cell.cell_type != "code":
             continue
         try:
-            text = problem_set.reference_answers[name] if is_solution(cell) else cell.source
+            text = (
+                problem_set.reference_answers[name]
+                if is_solution(cell)
+                else problem_set.authored.get(name, cell.source)
+            )
             bound, imported, _ = scopes(text)
         except SyntaxError as error:
             if is_test(cell) or is_support(cell) or is_solution(cell):
@@ -39,14 +43,14 @@ def _faults(problem_set: ProblemSet) -> Iterator[str]:
             solved |= bound
             modules |= imported
         elif is_support(cell):
-            for unknown in sorted(foreign_names(text) - supported):
+            for unknown in sorted(foreign_names(text) - supported - shared):
                 yield (
                     f"{where}{name!r}, line {_line(text, unknown)}: a locked cell runs in the examiner too and has to "
                     f"import or define {unknown!r} itself."
                 )
             supported |= bound
         elif is_test(cell):
-            foreign = foreign_names(text) - supported
+            foreign = foreign_names(text) - supported - shared
             for unknown in sorted(foreign & modules):
                 yield f"{where}{name!r}, line {_line(text, unknown)}: import {unknown!r} in the test cell itself."
             for unknown in sorted(foreign - solved):

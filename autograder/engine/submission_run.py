@@ -23,9 +23,8 @@ from autograder.engine.restore import is_run
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.outputs import size, unpack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError, DeadlineError, WireError
-from autograder.engine.test_cells import is_support
 from autograder.engine.warm_processes import START, Control, ExaminerProcess, StudentProcess
-from autograder.problem_set.source import grade_id, is_test
+from autograder.problem_set.source import grade_id, is_support, is_test
 
 #: Seconds of processor time beyond its limit that a process has to stop by itself, before it is given up.
 GRACE = 2.0

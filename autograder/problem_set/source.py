@@ -11,8 +11,10 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from autograder.common.cell_names import module_name, scopes
 from autograder.common.errors import AutograderError, UsageError
 from autograder.problem_set.bank import BankEntry
+from autograder.problem_set.enclosure import EnclosureError, enclosed_module, enclosed_test
 
 #: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor knows them.
 SOLUTION_MARKS = re.compile(r"^\s*### (BEGIN|END) SOLUTION\s*$\n?", re.MULTILINE)
@@ -53,6 +55,12 @@ def is_prose(cell: NotebookNode) -> bool:
     return is_graded(cell) and is_solution(cell)
 
 
+def is_support(cell: NotebookNode) -> bool:
+    """Whether a cell is locked, ungraded code, as the one that holds the checks: the examiner runs it too."""
+    locked = grade_id(cell) is not None and _flag(cell, "locked")
+    return cell.cell_type == "code" and locked and not is_graded(cell) and not is_solution(cell)
+
+
 def points(cell: NotebookNode) -> float:
     """Return the points a graded cell carries."""
     return float(cell.metadata["nbgrader"]["points"])
@@ -90,6 +98,15 @@ class ProblemSet:
     folder : Path
         Holds ``<name>.md``, the MyST source notebook, and ``bank.md``.
 
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The source, its test cells and modules enclosed, so that everyone sees them as students do.
+    authored : dict of str to str
+        What the author wrote in each of those cells, by grade_id.
+    modules : dict of str to str
+        The names that the set's modules define for its tests, and which module defines each.
+
     Raises
     ------
     AutograderError
@@ -101,6 +118,8 @@ class ProblemSet:
         self.name = folder.name
         self.source_path = folder / f"{folder.name}.md"
         self.bank_path = folder / "bank.md"
+        self.authored: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
         self.notebook = self._read_source()
         self.items = self._find_items()
 
@@ -113,7 +132,8 @@ class ProblemSet:
         notebook.metadata["language_info"] = NotebookNode(name="python")
         seen: dict[str, int] = {}
         for index, cell in enumerate(notebook.cells):
-            include = cell.metadata.pop("autograder", {}).get("include")
+            options = cell.metadata.pop("autograder", {})
+            include = options.get("include")
             if include:
                 path = self.folder.parent / include
                 if not path.is_file():
@@ -126,10 +146,32 @@ class ProblemSet:
                 )
             if name is not None:
                 seen[name] = index
+            self._enclose(cell, options)
             # Ids made by position and grade_id: the same source gives the same bytes.
             cell["id"] = name or f"cell-{index:03d}"
         notebook.nbformat, notebook.nbformat_minor = 4, 5
         return notebook
+
+    def _enclose(self, cell: NotebookNode, options: dict) -> None:
+        """Give a test cell, or a locked cell of definitions that tests share, the form in which students receive it."""
+        name, written = grade_id(cell), cell.source
+        try:
+            if is_test(cell):
+                cell.source = enclosed_test(written, self.modules)
+            elif is_support(cell) and ("module" in options or "include" in options):
+                module, gives = module_name(name), options.get("gives", [])
+                if not module.isidentifier():
+                    raise EnclosureError(1, "its grade_id becomes the name of a module; use letters, digits and _")
+                cell.source = enclosed_module(written, module, gives, self.modules)
+                bound, imported, _ = scopes(written)
+                self.modules |= dict.fromkeys(bound - imported, module)
+            else:
+                return
+        except SyntaxError:
+            return  # release names it, among all that it refuses in the set's cells
+        except EnclosureError as error:
+            raise AutograderError(f"{self.source_path}, cell {name!r}, line {error.line}: {error}.") from error
+        self.authored[name] = written
 
     def _find_items(self) -> dict[str, Item]:
         items: dict[str, Item] = {}

@@ -22,7 +22,8 @@ from typing import Any
 import mpmath  # noqa: F401 (test cells evaluate expressions with it)
 import numpy as np  # noqa: F401
 
-from autograder.engine.examiner.cell_names import definitions, foreign_names
+from autograder.common.cell_names import foreign_names
+from autograder.engine.examiner.locked_cells import definitions
 from autograder.engine.examiner.remote import Snapshot
 from autograder.engine.examiner.test_cell import judge, parsed
 from autograder.engine.shared import isolation

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograder.common.answer_digest import digest
-from autograder.engine.examiner.cell_names import foreign_names
+from autograder.common.cell_names import foreign_names
 from autograder.engine.examiner.remote import Snapshot
 
 #: Characters of an error's text, and of all that a test cell prints.
@@ -114,6 +114,8 @@ def _error_output(error: BaseException, filename: str, hidden: bool = False) -> 
             kind = next(base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins")
         kind += " (raised by the submission)"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+    # The cell is the body of a function that runs at once: the frames that call it are nothing to look at.
+    frames = [frame for frame in frames if frame.name not in ("<module>", "<lambda>")] or frames
     lines = traceback.StackSummary.from_list(frames[:3]).format() if frames else []
     lines = ["Traceback (most recent call last):\n", *lines] if lines else []
     shown = "".join([*lines, f"{kind}: {text}"]).splitlines()

@@ -120,6 +120,11 @@ class Service:
             case "count":
                 function, args = decoder.decode(request["function"]), decoder.decode(request["args"])
                 return _count_steps(function, args), None
+            case "hold":
+                function, args = decoder.decode(request["function"]), decoder.decode(request["args"])
+                return _Held(function(*args)), None
+            case "release":
+                return decoder.decode(request["held"]).value, None
             case "attribute":
                 return getattr(decoder.decode(request["of"]), request["name"]), None
             case "set":
@@ -202,6 +207,13 @@ _UNCOUNTED = {
     _posixsubprocess.fork_exec,
 }
 _UNCOUNTED |= {getattr(_thread, name) for name in ("start_joinable_thread",) if hasattr(_thread, name)}
+
+
+class _Held:
+    """A value that stays here until it is asked for."""
+
+    def __init__(self, value: Any):
+        self.value = value
 
 
 class _Callback:

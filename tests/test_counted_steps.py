@@ -1,0 +1,232 @@
+"""A loop over samples is told by the steps of Python that it takes: no import, no clock and no word in the text decides."""
+
+import functools
+import math
+import operator
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+from autograder.engine.grading import grade
+
+from autograder.problem_set.source import answered, find_problem_sets, grade_id
+from autograder.problem_set.versions import instructor_version, without_hidden_tests
+
+FEW, MANY = (np.ones(10),), (np.ones(1000),)
+
+
+@pytest.fixture(scope="module")
+def checks(course):
+    """The names of solutions/checks.py."""
+    defined: dict = {}
+    exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
+    return SimpleNamespace(**defined)
+
+
+@pytest.fixture
+def check(checks):
+    def make(function, **options):
+        return checks.Check(function, "double", "what doubling means", "chapter Doubling", **options)
+
+    return make
+
+
+def message(judge, *args, **kwargs) -> str:
+    with pytest.raises(AssertionError) as caught:
+        judge(*args, **kwargs)
+    return str(caught.value)
+
+
+def twice(value):
+    return 2 * value
+
+
+def generated(x):
+    yield from (2 * value for value in x)
+
+
+LOOPS = {
+    "a comprehension": lambda x: np.array([2 * value for value in x]),
+    "a generator": lambda x: np.fromiter(generated(x), float),
+    "a generator expression": lambda x: np.array(tuple(2 * value for value in x)),
+    "map": lambda x: np.array(list(map(twice, x))),
+    "vectorize": lambda x: np.vectorize(twice)(x),
+    "frompyfunc": lambda x: np.frompyfunc(twice, 1, 1)(x).astype(float),
+    "apply_along_axis": lambda x: np.apply_along_axis(twice, 1, x[:, None])[:, 0],
+    "apply_along_axis of C": lambda x: 2 * np.apply_along_axis(np.sum, 1, x[:, None]),
+    "reduce": lambda x: functools.reduce(lambda total, value: total + value, x) * 2 * np.ones(len(x)) / len(x),
+    "sorted by a key": lambda x: 2 * np.array(sorted(x, key=lambda value: -value)),
+}
+NO_LOOPS = {
+    "an array": lambda x: 2 * x,
+    "map": lambda x: np.array(list(map(operator.add, x, x))),
+    "vectorize": lambda x: 2 * np.vectorize(math.sqrt)(x),
+    "frompyfunc": lambda x: 2 * np.frompyfunc(math.sqrt, 1, 1)(x).astype(float),
+    "reduce": lambda x: functools.reduce(np.add, x) * 2 * np.ones(len(x)) / len(x),
+    "a sum": lambda x: sum(x.tolist()) * 2 * np.ones(len(x)) / len(x),
+}
+
+
+@pytest.mark.parametrize("way", LOOPS)
+def test_a_loop_over_samples_is_found_by_its_steps(check, way):
+    text = message(check(LOOPS[way]).steps_do_not_grow, FEW, MANY, 2 * np.ones(1000))
+    assert text.startswith("double([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) and double(an array of shape (1000,)) took ")
+    assert "let NumPy loop over the samples" in text
+    assert "1000" not in message(check(LOOPS[way], hidden=True).steps_do_not_grow, FEW, MANY)
+
+
+@pytest.mark.parametrize("way", NO_LOOPS)
+def test_what_runs_no_line_of_python_for_each_sample_is_no_loop(check, way):
+    check(NO_LOOPS[way]).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
+
+
+def test_steps_that_are_wasted_on_few_samples_hide_nothing(check):
+    def wasteful(x):
+        for _ in range(5000 if len(x) == 10 else 0):
+            pass
+        return LOOPS["a comprehension"](x)
+
+    assert "let NumPy loop over the samples" in message(check(wasteful).steps_do_not_grow, FEW, MANY)
+    message(check(LOOPS["a comprehension"]).steps_do_not_grow, FEW, (np.ones(40),))
+
+
+def test_the_value_is_judged_beside_the_steps(check):
+    def stub(x):
+        raise NotImplementedError
+
+    check(lambda x: 2 * x).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
+    for judge, args in (("steps_do_not_grow", (FEW, MANY, 2 * np.ones(1000))), ("serves", (2 * np.ones(1000), *MANY))):
+        assert "returned 0 at index 0" in message(getattr(check(lambda x: 0 * x), judge), *args)
+        assert "returned None" in message(getattr(check(lambda x: None), judge), *args)
+        assert "(type str)" in message(getattr(check(lambda x: "text"), judge), *args)
+        assert "not attempted" in message(getattr(check(stub), judge), *args)
+        assert "ZeroDivisionError" in message(getattr(check(lambda x: len(x) / 0), judge), *args)
+        assert "1000" not in message(getattr(check(lambda x: 0 * x, hidden=True), judge), *args)
+
+
+def test_a_notebook_whose_count_is_disturbed_says_so_and_loses_nothing(check, capsys):
+    def untraced(x):
+        sys.settrace(None)
+        return 2 * x
+
+    check(untraced).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
+    shown = capsys.readouterr().out
+    assert shown.startswith("Note (no points lost): The steps of double could not be counted")
+    assert "Its steps are counted when your work is graded." in shown
+    assert "returned 2 at index 0" in message(check(untraced).steps_do_not_grow, FEW, MANY, 3 * np.ones(1000))
+
+
+def test_a_debugger_that_was_there_before_is_there_afterwards(check):
+    def debugger(frame, event, argument):
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(debugger)
+    try:
+        check(lambda x: 2 * x).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
+        assert sys.gettrace() is debugger
+    finally:
+        sys.settrace(before)
+
+
+# ---- as it is graded: the function is at the other end of a wire
+
+
+def remote(value=lambda x: 2 * x, steps=(5, 5), undisturbed=True, seconds=0.01, reference=0.01):
+    """A function as the examiner sees it."""
+    counts = iter(steps)
+
+    class Remote:
+        asked = []  # noqa: RUF012
+
+        def __call__(self, *args):
+            raise AssertionError("called without a count")
+
+        def _count_steps(self, args):
+            return value(*args), next(counts), undisturbed
+
+        def _cpu_seconds(self, args):
+            return value(*args), seconds
+
+        def _reference_cpu(self, key):
+            self.asked.append(key)
+            return reference
+
+    return Remote()
+
+
+def test_a_count_that_was_disturbed_is_decided_by_a_person_and_never_by_a_guess(check, checks):
+    with pytest.raises(checks.Undecided, match="The steps of double could not be counted") as caught:
+        check(remote(undisturbed=False)).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
+    assert caught.value.awaits_hand
+    assert not isinstance(caught.value, AssertionError)
+    # What is wrong whatever the count says is wrong.
+    message(check(remote(undisturbed=False)).steps_do_not_grow, FEW, MANY, 3 * np.ones(1000))
+    message(check(remote(steps=(20, 3000), undisturbed=False)).steps_do_not_grow, FEW, MANY, 2 * np.ones(1000))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reference", "hand"),
+    [
+        (0.01, 0.01, False),
+        (30.0, 0.01, True),
+        (30.0, 2.0, False),  # the reference is slow too
+        (1e-4, 1e-7, False),  # whatever the ratio: so little time proves nothing
+        (30.0, None, False),  # no reference has been measured
+    ],
+)
+def test_processor_time_that_contradicts_the_count_is_looked_at_by_a_person(check, checks, seconds, reference, hand):
+    function = remote(seconds=seconds, reference=reference)
+    if hand:
+        with pytest.raises(checks.Undecided, match="processor time") as caught:
+            check(function).serves(2 * np.ones(100_000), np.ones(100_000))
+        assert "100000" not in str(caught.value)
+    else:
+        check(function).serves(2 * np.ones(100_000), np.ones(100_000))
+    assert function.asked == ["double(an array of shape (100000,))"]
+    message(check(function).serves, 3 * np.ones(100_000), np.ones(100_000))
+
+
+# ---- what honest students have in their notebooks
+
+SCRATCH = {
+    "os": "import os\nprint(os.getcwd() != '')",
+    "re": "import re\nre.findall('[0-9]+', 'ring 1909')",
+    "operator": "import operator\noperator.add(1, 2)",
+    "inspect": "import inspect\ninspect.signature(predict_proba)",
+    "a question": "np.sum?",
+    "scipy": "from scipy.special import expit\nexpit(0.0)",
+    "display": "from IPython.display import display\ndisplay(np.arange(3))",
+    "a shell": "!echo hi",
+    "autoreload": "%load_ext autoreload\n%autoreload 2",
+    "f_x": "f_x = 3\nf_x",
+    "chunk": "chunk = birds[:10]",
+    "site": "site = 'island'",
+    "signal": "signal = np.sin(np.arange(10.0))",
+    "io": "io = 1",
+    "time": "%time predict_proba(birds, np.zeros(3), 0.0)",
+    "timeit": "%timeit -n 1 -r 1 predict_proba(birds, np.zeros(3), 0.0)",
+    "sys": "import sys\nprint(sys.version)",
+    "threads": "import concurrent.futures",
+    "getattr": "getattr(birds, 'shape')",
+    "settrace, by name": "# sys.settrace would not help here",
+}
+
+
+@pytest.fixture(scope="module")
+def ps5(course):
+    """The set, as submissions are graded against it, and its notebook with the reference solution."""
+    (problem_set,) = find_problem_sets(course, ["ps5-arrays"])
+    source = instructor_version(problem_set)
+    return problem_set, source, answered(without_hidden_tests(source), problem_set.reference_answers)
+
+
+@pytest.mark.parametrize("name", SCRATCH)
+def test_an_honest_scratch_cell_costs_nothing(ps5, executor, name):
+    problem_set, source, solved = ps5
+    notebook = nbformat.from_dict(solved)
+    place = [grade_id(cell) for cell in notebook.cells].index("predict_proba") + 1
+    notebook.cells = [*notebook.cells[:place], nbformat.v4.new_code_cell(SCRATCH[name]), *notebook.cells[place:]]
+    assert grade(source, notebook, executor).lost(problem_set.tests) == set()
