@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
-from autograder.engine.grading import grade
 
+from autograder.engine.score import grade
 from autograder.problem_set.source import answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 

@@ -8,7 +8,6 @@ import sys
 import nbformat
 import numpy as np
 import pytest
-from autograder.engine.grading import grade
 from IPython.core.interactiveshell import InteractiveShell
 from known_sets import SETS
 from nbclient import NotebookClient
@@ -17,6 +16,7 @@ from nbgrader.preprocessors import ClearHiddenTests
 from autograder.common.cell_names import foreign_names, scopes
 from autograder.common.errors import AutograderError
 from autograder.engine.examiner.locked_cells import definitions
+from autograder.engine.score import grade
 from autograder.problem_set.enclosure import EnclosureError, enclosed_module, enclosed_test
 from autograder.problem_set.source import (
     ProblemSet,
