@@ -62,9 +62,11 @@ def prove(
     source = instructor_version(problem_set)
     released = without_hidden_tests(source)
 
+    measured: dict[str, dict[str, float]] = {}
+
     def run(answers: dict[str, str]) -> Graded | SubmissionError:
         try:
-            return grade(source, answered(released, answers), execute)
+            return grade(source, answered(released, answers), execute, measured)
         except SubmissionError as error:
             return error
         finally:
@@ -76,6 +78,8 @@ def prove(
     mixes = bank_mixes(problem_set.bank)
     with ThreadPoolExecutor(jobs) as pool:
         reference, unsolved = pool.submit(run_with, []), pool.submit(run, {})
+        if isinstance(reference.result(), Graded):  # what the others are measured beside
+            measured |= reference.result().measured
         mixed = [pool.submit(run_with, mix) for mix in mixes]
         faults = _reference_faults(problem_set, reference.result()) + _unsolved_faults(problem_set, unsolved.result())
         if faults:
