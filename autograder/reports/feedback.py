@@ -246,7 +246,7 @@ def _items(
         remark = "not attempted" if name in outcome.not_attempted else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
-            remark = " ".join(["awaits grading by hand, and counts 0 until then.", *reasons]).rstrip(".")
+            remark = ". ".join(["awaits grading by hand, and counts 0 until then", *reasons])
         rows.append({"name": name, "points": value, "full": item.max_score, "remark": remark})
     return rows
 
