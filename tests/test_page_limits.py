@@ -50,9 +50,15 @@ def sources(notebook):
 
 
 def attachments(notebook):
-    cell = nbformat.v4.new_markdown_cell("![](attachment:a.png)\n\n" * 2_000)
-    cell["attachments"] = {"a.png": {"image/png": PICTURE}}
-    notebook.cells.append(cell)
+    for many in (
+        "![](attachment:a.png) ",
+        "![](attachment&#58;a.png) ",
+        "[p]: attachment:a.png\n\n" + "![][p] " * 2_000,
+    ):
+        cell = nbformat.v4.new_markdown_cell(many * (2_000 if len(many) < 100 else 1))
+        cell["attachments"] = {"a.png": {"image/png": PICTURE}}
+        notebook.cells.append(cell)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("![](attachment:missing.png)"))
 
 
 def messages(notebook):
@@ -62,8 +68,12 @@ def messages(notebook):
             cell.outputs.append(nbformat.v4.new_output("error", ename="<" * 3_000_000, evalue="<" * 3_000_000))
 
 
-HOSTILE = [headings, pictures, texts, sources, attachments, messages]
-WITHOUT_PICTURES = r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]*"
+def nested(notebook):
+    for text in (">" * 20_000, "* " * 10_000, "[" * 20_000, "*a_ " * 5_000, "`" * 20_000, "![" * 10_000, "$" * 20_000):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+
+
+HOSTILE = [headings, pictures, texts, sources, attachments, messages, nested]
 
 
 class Showing(Scripted):

@@ -86,7 +86,8 @@ class DisarmMarkup(Preprocessor):
                 if foreign > MAX_FOREIGN_CELLS:
                     continue
             cell.source = sources.fit(cell.source, MAX_ANSWER)
-            _keep_attachments(cell, pictures)
+            if cell.cell_type == "markdown":
+                cell.attachments = _Attachments(cell.get("attachments", {}), pictures)
             if "outputs" in cell:
                 cell.outputs = _fitting(cell.outputs, shown, pictures)
             kept.append(_disarmed(cell))
@@ -134,12 +135,24 @@ def _fitting(outputs: list[NotebookNode], shown: Room, pictures: PictureRoom) ->
     return kept
 
 
-def _keep_attachments(cell: NotebookNode, pictures: PictureRoom) -> None:
-    """Keep the pictures in a Markdown cell for which there is room: each place that names one holds it once more."""
-    times = cell.source.count("attachment:")
-    for name, bundle in list(cell.get("attachments", {}).items()):
-        if not all(isinstance(data, str) and pictures.fits(data, times) for data in bundle.values()):
-            del cell.attachments[name]
+class _Attachments(NotebookNode):
+    """The pictures in a Markdown cell, handed out while there is room for them.
+
+    Each place that names one holds it once more, and there are many ways to name one; so they are counted where nbconvert
+    takes them. It would give up the whole page for one that is missing.
+    """
+
+    def __init__(self, bundles: dict, pictures: PictureRoom):
+        super().__init__(bundles)
+        # An item would be an attachment.
+        object.__setattr__(self, "pictures", pictures)
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> dict[str, str]:
+        bundle = self.get(name, {})
+        return bundle if bundle and all(map(self.pictures.fits, bundle.values())) else {"image/png": ""}
 
 
 @functools.cache

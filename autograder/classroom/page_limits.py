@@ -70,9 +70,9 @@ class PictureRoom:
     def __init__(self):
         self.count, self.size = MAX_PICTURES, MAX_ALL_PICTURES
 
-    def fits(self, data: str, times: int = 1) -> bool:
-        """Whether there is room for a picture that is shown so many times, which then takes it."""
-        if times > self.count or len(data) > MAX_PICTURE or times * len(data) > self.size:
+    def fits(self, data: str) -> bool:
+        """Whether there is room for a picture, which then takes it."""
+        if not self.count or len(data) > min(self.size, MAX_PICTURE):
             return False
-        self.count, self.size = self.count - times, self.size - times * len(data)
+        self.count, self.size = self.count - 1, self.size - len(data)
         return True
