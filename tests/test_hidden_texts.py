@@ -1,7 +1,10 @@
 """What a failed hidden test says to its student was fixed when the set was released, whatever the submission does."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -141,3 +144,26 @@ def test_without_what_was_fixed_the_sentence_is_always_the_same(released, tmp_pa
         notebook = nbformat.read(directory.graded_notebook(ADA), as_version=4)
         concealed, _ = ConcealHiddenTests().preprocess(notebook, resources)
         assert FAILED in json.dumps([cell for cell in concealed.cells if grade_id(cell) == HIDDEN])
+
+
+def test_nbgraders_own_feedback_shows_what_was_fixed(released, tmp_path):
+    root = tmp_path / "class"
+    for student, raised in (("ada", FIXED), ("eve", f"Leak|{FIXED} 424242")):
+        hand_in(root, released, student, script(fails=raised))
+    directory = ClassDirectory(root)
+    grade_class(directory, [released], Scripted(), 1)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "generate_feedback", SET],
+        cwd=root,
+        env={**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    pages = {s: (root / "feedback" / s / SET / f"{SET}.html").read_text(encoding="utf-8") for s in ("ada", "eve")}
+    assert FIXED in pages["ada"]
+    assert FAILED in pages["eve"]
+    # The visible test tells what it received; it failed alike.
+    assert pages["eve"].count("424242") == 1
+    assert "BEGIN HIDDEN" not in pages["ada"] + pages["eve"]
