@@ -15,7 +15,8 @@ from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade
 from autograder.problem_set.bank import BankEntry, bank_mixes, promised_losses
-from autograder.problem_set.source import ProblemSet, answered, grade_id
+from autograder.problem_set.known_behaviour import HIDDEN_TESTS
+from autograder.problem_set.source import ProblemSet, answered, grade_id, is_test
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
 
@@ -29,10 +30,13 @@ class Proof:
         What is wrong, a sentence each.
     behaviour : list of tuple of (BankEntry, dict of str to str)
         Each misconception, and for every test cell a digest of what it answered.
+    messages : dict of str to set of str
+        Each hidden test cell, and what it said to whoever failed it.
     """
 
     faults: list[str]
     behaviour: list[tuple[BankEntry, dict[str, str]]] = field(default_factory=list)
+    messages: dict[str, set[str]] = field(default_factory=dict)
 
 
 def prove(
@@ -101,13 +105,17 @@ def prove(
         alone = [(entry, pool.submit(run_with, [entry])) for entry in suspects]
         for entry, future in alone:
             faults += _entry_faults(problem_set, entry, future.result())
+        messages: dict[str, set[str]] = {}
+        for future in [unsolved, *mixed, *(future for _, future in alone)]:
+            if isinstance(future.result(), Graded):
+                _collect_messages(future.result(), messages)
     if suspects and not faults:
         names = ", ".join(str(entry) for entry in suspects)
         faults.append(
             f"{problem_set.name}: some of these entries get the right points alone but not in one notebook, so one "
             f"of them calls or changes what another item defines; make them self-contained: {names}."
         )
-    return Proof(faults, behaviour)
+    return Proof(faults, behaviour, messages)
 
 
 def notebooks_to_prove(problem_set: ProblemSet) -> int:
@@ -127,6 +135,18 @@ def _message(outcome: Graded, name: str) -> str:
                 if output.output_type == "error":
                     return f" ({output.ename}: {output.evalue.strip()[:300]})"
     return ""
+
+
+def _collect_messages(outcome: Graded, messages: dict[str, set[str]]) -> None:
+    """Add what the hidden tests of a notebook said of their own when they failed: not what an answer raised."""
+    for cell in outcome.notebook.cells:
+        if is_test(cell) and HIDDEN_TESTS.search(cell.source):
+            texts = messages.setdefault(grade_id(cell), set())
+            texts.update(
+                output.evalue
+                for output in cell.outputs
+                if output.output_type == "error" and output.ename == "AssertionError" and output.evalue
+            )
 
 
 def _reference_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError) -> list[str]:

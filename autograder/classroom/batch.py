@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import stat
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.utils import parse_utc
 
 from autograder.classroom.diagnosis import diagnose
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
+from autograder.classroom.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import Roster
-from autograder.common.atomic_files import write_notebook
-from autograder.common.errors import AutograderError, SubmissionError
-from autograder.common.text import printable
-from autograder.common.untrusted_files import reached_by_link, read_regular_file, require_no_links, walk
+from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
+from autograder.common.errors import AutograderError, MachineError, SubmissionError, UsageError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade
-from autograder.engine.submitted_notebook import read_submission
-from autograder.problem_set.known_behaviour import known_behaviour
-from autograder.problem_set.source import ProblemSet, answered, grade_id
+from autograder.problem_set.known_behaviour import behaviour_path, known_behaviour, known_messages
+from autograder.problem_set.source import ProblemSet, answered
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
-#: Larger files are not read: a notebook with its figures has a few hundred kilobytes.
-MAX_SUBMISSION_BYTES = 20_000_000
-#: Among more notebooks than these, none is looked for: each takes time to read.
-MAX_NOTEBOOKS = 20
+#: Modules of this room that decide a result too: which notebook is graded, and what a wrong answer is taken for.
+_DECIDING = ("diagnosis", "handed_in")
+#: Characters of a sentence about a submission, and how many notices of one are kept.
+MAX_SENTENCE, MAX_NOTICES = 1_000, 50
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,15 @@ class Batch:
     changed_sets: list[str]
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A submission that is due, the hash of all that decides its result, and that of what is graded: files and set."""
+
+    submission: Submission
+    fingerprint: str
+    attempt: str
+
+
 def grade_class(
     directory: ClassDirectory,
     problem_sets: list[ProblemSet],
@@ -67,11 +71,13 @@ def grade_class(
     finished: Callable[[Submission, Outcome], None] = lambda submission, outcome: None,
     roster: Roster | None = None,
     due_dates: DueDates | None = None,
+    again: Collection[str] | None = None,
 ) -> Batch:
     """Grade what a class handed in, and record it in the gradebook.
 
-    Submissions whose file, set and way of execution have not changed since they were graded are left alone. One that
-    cannot be graded stops no other.
+    Submissions are left alone where nothing has changed that decides their result: what was handed in, the set with its
+    bank, and the way of execution. One that cannot be graded stops no other; where the machine failed, the next call
+    tries again.
 
     Parameters
     ----------
@@ -89,9 +95,13 @@ def grade_class(
         The students of the class; their names go into the gradebook.
     due_dates : DueDates, optional
         When the sets are due. Without, dates that stand in the gradebook stay.
+    again : collection of str, optional
+        Students whose submissions are graded whether they have changed or not; all of them where it is empty.
 
     Raises
     ------
+    UsageError
+        A student of `again` handed in none of these sets.
     AutograderError
         Nothing was handed in, the class directory cannot be used, or a set's reference solution does not get full
         marks on this machine.
@@ -104,21 +114,23 @@ def grade_class(
             f"Nothing to grade: {directory.submitted} holds no submission of {' or '.join(names)}; "
             "submissions lie in submitted/<student>/<problem set>/."
         )
+    anew = _students_again(submissions, names, again)
     directory.prepare()
-    due: list[tuple[Submission, str]] = []
+    due: list[_Task] = []
     outcomes: dict[Submission, Outcome] = {}
     sources = {problem_set.name: instructor_version(problem_set) for problem_set in problem_sets}
-    ways = {name: f"{execute.name}\n{nbformat.writes(source)}" for name, source in sources.items()}
+    ways = {problem_set.name: _way(problem_set, sources[problem_set.name], execute) for problem_set in problem_sets}
     for submission in submissions:
-        fingerprint = _fingerprint(directory, submission, ways[submission.problem_set])
+        files, way = fingerprint(directory.submission_folder(submission)), ways[submission.problem_set]
+        task = _Task(submission, _hash(way, files), _hash(nbformat.writes(sources[submission.problem_set]), files))
         earlier = directory.outcome(submission)
-        if earlier and earlier.fingerprint == fingerprint:
+        if earlier and earlier.fingerprint == task.fingerprint and submission.student not in anew:
             outcomes[submission] = earlier
         else:
-            due.append((submission, fingerprint))
+            due.append(task)
 
     known = {problem_set.name: (problem_set, known_behaviour(problem_set)) for problem_set in problem_sets}
-    graded_sets = {submission.problem_set for submission, _ in due}
+    graded_sets = {task.submission.problem_set for task in due}
     if due:
         execute.start(min(jobs, len(due)))
     # Both take their seconds, so they go side by side: making a new gradebook, and the first reference solution.
@@ -127,39 +139,37 @@ def grade_class(
         _checks(pool, problem_sets, sources, graded_sets, execute) as checks,
         open_gradebook(directory) as gradebook,
     ):
+        references: dict[str, dict[str, dict[str, float]]] = {}
         for problem_set in problem_sets:
             write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
+            # nbgrader's own feedback button knows the class alone.
+            messages = json.dumps(known_messages(problem_set), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+            write_text(messages, directory.fixed_messages(problem_set.name))
             if problem_set.name in checks:
-                checks[problem_set.name].result()
+                references[problem_set.name] = checks[problem_set.name].result()
                 record_source(directory, problem_set.name, sources[problem_set.name])
         started(len(due))
         if roster is not None:
             record_students(gradebook, roster)
         penalties = LatePenalties(directory, gradebook, due_dates)
-        waiting: dict[Future, tuple[Submission, str]] = {}
+        waiting: dict[Future, _Task] = {}
         queue = iter(due)
         try:
             while True:
                 # One more than run at once is handed over, so that no worker waits while results are recorded; an
                 # interrupt ends after those that run.
                 while len(waiting) <= jobs and (task := next(queue, None)):
-                    submission, _ = task
-                    source = sources[submission.problem_set]
-                    waiting[pool.submit(_grade_files, directory, submission, source, execute)] = task
+                    name = task.submission.problem_set
+                    given = (directory, task.submission, sources[name], execute, references[name])
+                    waiting[pool.submit(_grade_files, *given)] = task
                 if not waiting:
                     break
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    submission, fingerprint = waiting.pop(future)
-                    problem_set, behaviour = known[submission.problem_set]
-                    outcome = _record(directory, gradebook, submission, future, fingerprint)
-                    if future.exception() is None:
-                        outcome.diagnoses = diagnose(problem_set, future.result(), behaviour)
-                        # With the grade, for this run may be killed before its end; a plugin that fails stops it there.
-                        with contextlib.suppress(AutograderError):
-                            penalties.apply(submission.problem_set, submission.student)
-                    directory.record_outcome(submission, outcome)
-                    outcomes[submission] = outcome
-                    finished(submission, outcome)
+                    task = waiting.pop(future)
+                    problem_set, behaviour = known[task.submission.problem_set]
+                    outcome = _record(directory, gradebook, task, future, problem_set, behaviour, penalties)
+                    outcomes[task.submission] = outcome
+                    finished(task.submission, outcome)
         finally:
             for future in waiting:
                 future.cancel()
@@ -191,120 +201,158 @@ def _checks(
             check.cancel()
 
 
-def _fingerprint(directory: ClassDirectory, submission: Submission, way: str) -> str:
-    """Hash what a result follows from: the way of execution with the set's source, and what was handed in."""
-    hashed = hashlib.sha256(way.encode())
-    folder = directory.submission_folder(submission)
-    for path, status in [] if reached_by_link(folder) else walk(folder):
-        if stat.S_ISDIR(status.st_mode):
-            continue
-        hashed.update(os.fsencode(path.name) + f"\0{status.st_size}\0{stat.S_IFMT(status.st_mode)}\0".encode())
-        if status.st_size <= MAX_SUBMISSION_BYTES:
-            with contextlib.suppress(OSError):
-                hashed.update(read_regular_file(path, MAX_SUBMISSION_BYTES))
-    return hashed.hexdigest()
+def _students_again(submissions: list[Submission], names: list[str], again: Collection[str] | None) -> Collection[str]:
+    """Return the students whose submissions are graded in any case."""
+    there = {submission.student for submission in submissions}
+    if again is None:
+        return ()
+    for student in again:
+        if student not in there:
+            raise UsageError(f"There is no submission of {student!r} for {' or '.join(names)} to grade again.")
+    return set(again) or there
 
 
-def _require_full_marks(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> None:
-    """Grade the reference solution: if that loses points, this machine would take points from everybody."""
+def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> str:
+    """Write down all that decides a result besides the submission."""
+    here = Path(__file__).parent
+    deciding = "\n".join((here / f"{name}.py").read_text(encoding="utf-8") for name in _DECIDING)
+    bank = [(entry.name, entry.replaces, sorted(entry.loses), entry.code) for entry in problem_set.bank]
+    try:
+        recorded = behaviour_path(problem_set).read_text(encoding="utf-8")
+    except OSError:
+        recorded = ""
+    return _hash(execute.name, nbformat.writes(source), deciding, json.dumps(bank), recorded)
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
+
+
+def _require_full_marks(
+    problem_set: ProblemSet, source: NotebookNode, execute: Executor
+) -> dict[str, dict[str, float]]:
+    """Grade the reference solution: if that loses points, this machine would take points from everybody.
+
+    Returns
+    -------
+    dict
+        What its tests measured, to compare submissions with.
+    """
     reference = answered(without_hidden_tests(source), problem_set.reference_answers)
     try:
-        lost = sorted(grade(source, reference, execute).lost(problem_set.tests))
+        graded = grade(source, reference, execute)
     except SubmissionError as error:
         raise AutograderError(
             f"{problem_set.name}: the reference solution does not run here ({error}); nothing was graded."
         ) from None
+    except MachineError as error:
+        raise AutograderError(
+            f"{problem_set.name}: the machine failed at the reference solution ({_clause(error)}); nothing was graded."
+        ) from None
+    lost = sorted(graded.lost(problem_set.tests))
     if lost:
         raise AutograderError(
             f"{problem_set.name}: the reference solution loses points here in {', '.join(lost)}, so the set or this "
             "machine's Python is broken; nothing was graded. Run: autograder release"
         )
+    return graded.measured
 
 
-def _grade_files(directory: ClassDirectory, submission: Submission, source: NotebookNode, execute: Executor) -> Graded:
-    notebook, notices = _find_notebook(directory, submission, source)
-    graded = grade(source, notebook, execute)
+def _grade_files(
+    directory: ClassDirectory,
+    submission: Submission,
+    source: NotebookNode,
+    execute: Executor,
+    reference: dict[str, dict[str, float]],
+) -> Graded:
+    try:
+        folder = directory.submission_folder(submission)
+        notebook, notices = find_notebook(folder, submission.problem_set, source)
+        graded = grade(source, notebook, execute, reference)
+    except (SubmissionError, MachineError, AutograderError):
+        raise
+    except Exception as error:  # whatever it is, the student did not promise to avoid it, and the others wait
+        raise MachineError(f"the autograder stopped with {type(error).__name__}: {error}") from error
     graded.notices[:0] = notices
     return graded
 
 
-def _find_notebook(
-    directory: ClassDirectory, submission: Submission, source: NotebookNode
-) -> tuple[NotebookNode, list[str]]:
-    """Read the notebook a student handed in, whatever its file is called."""
-    folder, name = directory.submission_folder(submission), submission.problem_set
-    require_no_links(folder)
-    expected = folder / f"{name}.ipynb"
-    if expected.is_file():
-        return _read_file(expected), []
-    others = sorted(
-        path for path in folder.rglob("*.ipynb") if path.is_file() and ".ipynb_checkpoints" not in path.parts
-    )
-    if not others:
-        raise SubmissionError(f"No notebook was handed in: the folder holds no {name}.ipynb.")
-    if len(others) == 1:
-        return _read_file(others[0]), [
-            f"The file is called {printable(others[0].name)}; it was graded as {name}.ipynb."
-        ]
-    known = {grade_id(cell) for cell in source.cells} - {None}
-    matching = []
-    for path in others if len(others) <= MAX_NOTEBOOKS else []:
-        try:
-            notebook = _read_file(path)
-        except SubmissionError:
-            continue
-        if known & {grade_id(cell) for cell in notebook.cells}:
-            matching.append((path, notebook))
-    if len(matching) != 1:
-        listed = ", ".join(printable(path.name) for path in ([path for path, _ in matching] or others)[:10])
-        raise SubmissionError(
-            f"Several notebooks were handed in and none is called {name}.ipynb ({listed}); hand in one."
-        )
-    path, notebook = matching[0]
-    return notebook, [f"Of several notebooks, {printable(path.name)} was graded as {name}.ipynb."]
-
-
-def _read_file(path: Path) -> NotebookNode:
-    name = printable(path.name)
-    try:
-        content = read_regular_file(path, MAX_SUBMISSION_BYTES)
-        if len(content) > MAX_SUBMISSION_BYTES:
-            raise SubmissionError(
-                f"{name} has more than {MAX_SUBMISSION_BYTES // 1_000_000} MB; clear its outputs and hand it in again."
-            )
-        return read_submission(content)
-    except OSError as error:
-        raise SubmissionError(f"{name} cannot be read: {error.strerror}.") from None
-
-
 def _record(
-    directory: ClassDirectory, gradebook: Gradebook, submission: Submission, future: Future, fingerprint: str
+    directory: ClassDirectory,
+    gradebook: Gradebook,
+    task: _Task,
+    future: Future,
+    problem_set: ProblemSet,
+    behaviour: dict[str, dict[str, dict[str, str]]],
+    penalties: LatePenalties,
 ) -> Outcome:
-    directory.forget_outcome(submission)
+    """Write what came of a submission: its outcome last, so that a run that is killed before tries again."""
+    submission = task.submission
     try:
-        graded = future.result()
-    except SubmissionError as error:
-        directory.graded_notebook(submission).unlink(missing_ok=True)
-        remove_grades(gradebook, submission, directory.work_by_hand(submission))
-        outcome = Outcome("failed", str(error), fingerprint=fingerprint)
-    else:
-        record_grades(
-            gradebook, submission, graded, _timestamp(directory, submission), directory.work_by_hand(submission)
-        )
-        write_notebook(graded.notebook, directory.graded_notebook(submission))
-        outcome = Outcome(
-            "needs-manual-grading" if graded.needs_manual_grading else "graded",
-            notices=graded.notices,
-            not_attempted=graded.not_attempted,
-            fingerprint=fingerprint,
-        )
-    return outcome
+        earlier = directory.outcome(submission)
+        directory.forget_outcome(submission)
+        try:
+            graded = future.result()
+        except SubmissionError as error:
+            _take_out(directory, gradebook, submission)
+            outcome = Outcome("failed", str(error)[:MAX_SENTENCE], fingerprint=task.fingerprint)
+        except MachineError as error:
+            outcome = _not_graded(directory, gradebook, task, earlier, _clause(error))
+        else:
+            outcome = _record_graded(directory, gradebook, task, graded)
+            outcome.diagnoses = diagnose(problem_set, graded, behaviour)
+            # With the grade, for this run may be killed before its end; a plugin that fails stops it there.
+            with contextlib.suppress(AutograderError):
+                penalties.apply(submission.problem_set, submission.student)
+        directory.record_outcome(submission, outcome)
+        return outcome
+    except DiskFullError:
+        raise
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
+        return Outcome("not-graded", f"its result cannot be written: {error.strerror}: {error.filename}")
+    except UnwritableError as error:
+        return Outcome("not-graded", f"its result cannot be written: {_clause(error)}")
 
 
-def _timestamp(directory: ClassDirectory, submission: Submission) -> datetime | None:
-    """Read when a submission was handed in from nbgrader's timestamp.txt."""
-    try:
-        text = read_regular_file(directory.submission_folder(submission) / "timestamp.txt", 100).decode()
-        return parse_utc(text.strip())
-    except (OSError, ValueError, OverflowError):
-        return None
+def _record_graded(directory: ClassDirectory, gradebook: Gradebook, task: _Task, graded: Graded) -> Outcome:
+    submission = task.submission
+    # First what may not be writable, then the gradebook, which would otherwise hold a grade without its notebook.
+    write_notebook(graded.notebook, directory.graded_notebook(submission))
+    record_grades(
+        gradebook,
+        submission,
+        graded,
+        handed_in_at(directory.submission_folder(submission)),
+        directory.work_by_hand(submission),
+        directory.seen_by_hand(submission),
+    )
+    awaiting = {name: str(text)[:MAX_SENTENCE] for name, text in graded.awaiting.items()}
+    return Outcome(
+        "needs-manual-grading" if graded.needs_manual_grading else "graded",
+        notices=[notice[:MAX_SENTENCE] for notice in graded.notices[:MAX_NOTICES]],
+        not_attempted=graded.not_attempted,
+        awaiting=awaiting,
+        fingerprint=task.fingerprint,
+        attempt=task.attempt,
+    )
+
+
+def _not_graded(
+    directory: ClassDirectory, gradebook: Gradebook, task: _Task, earlier: Outcome | None, reason: str
+) -> Outcome:
+    """Note that the machine failed. A grade that the gradebook holds stays if it is of the same work by the same set."""
+    if earlier is None or earlier.attempt != task.attempt:
+        _take_out(directory, gradebook, task.submission)
+        return Outcome("not-graded", reason)
+    return Outcome("not-graded", reason, attempt=earlier.attempt)
+
+
+def _take_out(directory: ClassDirectory, gradebook: Gradebook, submission: Submission) -> None:
+    directory.graded_notebook(submission).unlink(missing_ok=True)
+    remove_grades(gradebook, submission, directory.work_by_hand(submission))
+
+
+def _clause(error: Exception) -> str:
+    return str(error).strip().rstrip(".")[:MAX_SENTENCE]

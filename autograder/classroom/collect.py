@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from autograder.classroom.archives import Member, members
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.roster import Roster, folder_problem, name_key
-from autograder.common.atomic_files import write_bytes, write_text
+from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
 from autograder.common.errors import SubmissionError
 from autograder.common.text import printable
 from autograder.engine.submitted_notebook import read_submission
@@ -171,13 +171,26 @@ def collect(
         for attempt in attempts:
             by_submission[attempt.submission].append(attempt)
         for submission in sorted(by_submission):
-            _place(directory, submission, by_submission[submission], contents, result)
+            try:
+                _place(directory, submission, by_submission[submission], contents, result)
+            except (OSError, UnwritableError) as error:
+                if isinstance(error, DiskFullError) or getattr(error, "errno", None) in NO_ROOM:
+                    raise
+                where = ", ".join(attempt.where for attempt in by_submission[submission])
+                result.unplaced.append((where, f"{submission}: {_trouble(error)}"))
     if late:
         result.notices.append(
             f"Canvas marks as late, without a time: {_listed(late)}. For a penalty, write the time into timestamp.txt "
             "beside the notebook."
         )
     return result
+
+
+def _trouble(error: OSError | UnwritableError) -> str:
+    """Word what keeps a folder of the class from being read or written."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return str(error).rstrip(".")
 
 
 def _listed(submissions: list[Submission]) -> str:

@@ -28,7 +28,8 @@ def diagnose(
     Returns
     -------
     dict of str to str
-        Item, and the name of the misconception; items whose answer behaves like none are left out.
+        Item, and the name of the misconception; items whose answer behaves like none, or that await a person, are left
+        out.
     """
     lost = graded.lost(problem_set.tests)
     alike: dict[str, list[tuple[bool, str]]] = {}
@@ -36,7 +37,10 @@ def diagnose(
         digests = behaviour.get(entry.replaces, {}).get(entry.name)
         if not digests or entry.replaces in graded.not_attempted:
             continue
-        failed = lost & problem_set.items[entry.replaces].tests.keys()
+        tests = problem_set.items[entry.replaces].tests
+        if any(graded.scores.get(test) is None for test in tests):
+            continue  # what the machine could not decide, it cannot explain either
+        failed = lost & tests.keys()
         different = {test for test, digest in digests.items() if graded.behaviour.get(test) != digest}
         if failed == entry.loses and not failed & different:
             alike.setdefault(entry.replaces, []).append((bool(different), entry.name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from autograder.common.atomic_files import write_text
+from autograder.common.atomic_files import NO_ROOM, DiskFullError, write_bytes, write_text
 from autograder.common.errors import AutograderError
 from autograder.common.text import printable
 
@@ -62,6 +63,13 @@ c.HTMLExporter.filters = {"strip_files_prefix": "autograder.classroom.formgrader
 c.OverwriteCells.add_missing_cells = True
 '''
 
+#: Names in configurations that older versions wrote, and where each has moved.
+_MOVED = {
+    b"formgrader": b"classroom.formgrader",
+    b"feedback.ConcealHiddenTests": b"reports.feedback.ConcealHiddenTests",
+}
+_OLD_NAMES = re.compile(rb"(?<![\w.])autograder\.(" + b"|".join(map(re.escape, _MOVED)) + rb")\b")
+
 
 def folder_problem(name: str) -> str:
     """Say why a text cannot be the name of a student's folder; nothing where it can."""
@@ -96,17 +104,24 @@ class Outcome:
     Attributes
     ----------
     outcome : str
-        ``graded``, ``needs-manual-grading`` or ``failed``; ``missing`` where a student of the roster handed in nothing.
+        ``graded``, ``needs-manual-grading`` or ``failed``; ``not-graded`` where the machine failed, so that the next run
+        tries again; ``missing`` where a student of the roster handed in nothing.
     reason : str
-        Why it failed, in a sentence for the student; empty otherwise.
+        Why it failed, in a sentence for the student, or why it was not graded, in one for the instructor; empty
+        otherwise.
     notices : list of str
         What was repaired or looked unusual.
     not_attempted : list of str
         grade_ids of the cells the student left as they were.
     diagnoses : dict of str to str
         Item, and the name of the bank's misconception that its answer behaves like.
+    awaiting : dict of str to str
+        grade_id of each test cell that the machine could not decide, and a sentence that says why.
     fingerprint : str
-        Hash of what the result follows from: submission, source and way of execution.
+        Hash of what the result follows from: submission, source and way of execution. Empty where it has to be tried
+        again.
+    attempt : str
+        Hash of the submission and the set whose grade the gradebook holds; empty where it holds none.
     """
 
     outcome: str
@@ -114,17 +129,28 @@ class Outcome:
     notices: list[str] = field(default_factory=list)
     not_attempted: list[str] = field(default_factory=list)
     diagnoses: dict[str, str] = field(default_factory=dict)
+    awaiting: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
+    attempt: str = ""
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:
     """Count outcomes in words: ``1 failed, 20 graded, 19 need manual grading``."""
     counts = Counter(outcome.outcome for outcome in outcomes)
-    plural = {"needs-manual-grading": "need manual grading"}
-    singular = {"needs-manual-grading": "needs manual grading"}
+    plural = {"needs-manual-grading": "need manual grading", "not-graded": "not graded"}
+    singular = {"needs-manual-grading": "needs manual grading", "not-graded": "not graded"}
     return ", ".join(
         f"{count} {(singular if count == 1 else plural).get(name, name)}" for name, count in sorted(counts.items())
     )
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether a student's folder for a set is there. What cannot be looked at is: a sentence about it stands in its place."""
+    try:
+        # A link that leads nowhere was handed in too: it is refused with a sentence.
+        return folder.is_dir() or folder.is_symlink()
+    except OSError:
+        return True
 
 
 class ClassDirectory:
@@ -202,10 +228,32 @@ class ClassDirectory:
             if not (self.root / "nbgrader_config.py").exists():
                 write_text(CONFIG, self.root / "nbgrader_config.py")
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
             raise AutograderError(
                 f"Cannot write to the class directory: {error.strerror}: {error.filename}. "
                 "Choose another with --class or change its permissions."
             ) from None
+        self.renew_config()
+
+    def renew_config(self) -> str:
+        """Mend names in the class's configuration that have moved since an older version wrote it.
+
+        Returns
+        -------
+        str
+            A sentence that says so; empty where there was nothing to mend.
+        """
+        path = (self.root / "nbgrader_config.py").resolve()
+        try:
+            text = path.read_bytes()
+        except OSError:
+            return ""
+        renewed = _OLD_NAMES.sub(lambda match: b"autograder." + _MOVED[match[1]], text)
+        if renewed == text:
+            return ""
+        write_bytes(renewed, path)
+        return f"{path}: names of the autograder that have moved since this class was made were brought up to date."
 
     # ---- submissions
 
@@ -216,8 +264,7 @@ class ClassDirectory:
             for student in self._students()
             if not folder_problem(student.name)
             for name in problem_sets
-            # A link that leads nowhere was handed in too: it is refused with a sentence.
-            if (student / name).is_dir() or (student / name).is_symlink()
+            if _is_there(student / name)
         )
 
     def misnamed(self) -> dict[str, str]:
@@ -231,7 +278,10 @@ class ClassDirectory:
     def _students(self) -> list[Path]:
         if not self.submitted.is_dir():
             return []
-        return [path for path in self.submitted.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        try:
+            return [path for path in self.submitted.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        except OSError as error:
+            raise AutograderError(f"{self.submitted} cannot be read: {error.strerror}.") from None
 
     def submission_folder(self, submission: Submission) -> Path:
         """Return the folder a student's files for a set lie in."""
@@ -252,6 +302,14 @@ class ClassDirectory:
     def work_by_hand(self, submission: Submission) -> Path:
         """Return the path at which points and comments given by hand wait for a submission that failed."""
         return self.graded_folder(submission) / "by_hand.json"
+
+    def seen_by_hand(self, submission: Submission) -> Path:
+        """Return the path of what tells whether an answer has changed since a person graded it."""
+        return self.graded_folder(submission) / "seen_by_hand.json"
+
+    def fixed_messages(self, problem_set: str) -> Path:
+        """Return the path of the texts that failed hidden tests of a set may show to students."""
+        return self.source / problem_set / "messages.json"
 
     def feedback_page(self, submission: Submission) -> Path:
         """Return the path of a student's feedback, where nbgrader looks for it."""

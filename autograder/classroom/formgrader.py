@@ -20,13 +20,23 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.classroom.page_limits import (
+    CUT,
+    MAX_ANSWER,
+    MAX_FOREIGN_CELLS,
+    MAX_OUTPUTS_OF_A_CELL,
+    MAX_SOURCES,
+    PictureRoom,
+    Room,
+    short,
+)
 from autograder.common.errors import SubmissionError
 from autograder.common.untrusted_files import require_no_links
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import clear_outputs
-from autograder.problem_set.source import is_graded
+from autograder.problem_set.source import grade_id, is_graded
 from autograder.problem_set.versions import from_source
 
 #: What Markdown makes, and the tables of pandas. Neither forms and scripts, nor identifiers and classes, by which a
@@ -62,20 +72,88 @@ def without_scripts(text: str) -> str:
 
 
 class DisarmMarkup(Preprocessor):
-    """Takes from a notebook what nbconvert would write into a page as it is: HTML that a cell shows, and raw cells."""
+    """Takes from a notebook what nbconvert would write into a page as it is, HTML that a cell shows and raw cells.
 
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: ResourcesDict, index: int
-    ) -> tuple[NotebookNode, ResourcesDict]:
-        """Disarm one cell."""
-        if cell.cell_type == "raw":
-            cell.source = f"<pre>{html.escape(cell.source)}</pre>"
-        for output in cell.get("outputs", ()):
-            if "data" in output:
-                output.data = NotebookNode({kind: data for kind, data in output.data.items() if kind in _SHOWN})
-                if isinstance(output.data.get("text/html"), str):
-                    output.data["text/html"] = without_scripts(output.data["text/html"])
-        return cell, resources
+    And what is too much for a page: the graded notebook in the class holds it all.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Disarm all cells of a notebook, and leave out what its page has no room for."""
+        sources, shown, pictures = Room(MAX_SOURCES), Room(MAX_SOURCES), PictureRoom()
+        kept, foreign = [], 0
+        for cell in nb.cells:
+            if grade_id(cell) is None:
+                foreign += 1
+                if foreign > MAX_FOREIGN_CELLS:
+                    continue
+            cell.source = sources.fit(cell.source, MAX_ANSWER)
+            if cell.cell_type == "markdown":
+                cell.attachments = _Attachments(cell.get("attachments", {}), pictures)
+            if "outputs" in cell:
+                cell.outputs = _fitting(cell.outputs, shown, pictures)
+            kept.append(_disarmed(cell))
+        if foreign > MAX_FOREIGN_CELLS:
+            kept.append(_disarmed(nbformat.v4.new_raw_cell(f"{foreign - MAX_FOREIGN_CELLS} more cells {CUT}")))
+        nb.cells = kept
+        return nb, resources
+
+
+def _disarmed(cell: NotebookNode) -> NotebookNode:
+    if cell.cell_type == "raw":
+        cell.source = f"<pre>{html.escape(cell.source)}</pre>"
+    for output in cell.get("outputs", ()):
+        if "data" in output:
+            output.data = NotebookNode({kind: data for kind, data in output.data.items() if kind in _SHOWN})
+            if isinstance(output.data.get("text/html"), str):
+                output.data["text/html"] = without_scripts(output.data["text/html"])
+    return cell
+
+
+def _fitting(outputs: list[NotebookNode], shown: Room, pictures: PictureRoom) -> list[NotebookNode]:
+    """Return the outputs of a cell that a page has room for, and whether some are missing as a last one."""
+    kept, cut = [], len(outputs) > MAX_OUTPUTS_OF_A_CELL
+    for output in outputs[:MAX_OUTPUTS_OF_A_CELL]:
+        if output.output_type == "stream":
+            output.text = shown.fit(output.text, MAX_ANSWER)
+        elif output.output_type == "error":
+            output.traceback = [shown.fit("\n".join(output.traceback), MAX_ANSWER)]
+            output.ename, output.evalue = short(output.ename), short(output.evalue)
+        else:
+            for kind, data in list(output.data.items()):
+                if not isinstance(data, str):
+                    del output.data[kind]
+                elif kind.startswith("image/"):
+                    if not pictures.fits(data):
+                        del output.data[kind]
+                else:
+                    output.data[kind] = shown.fit(data, MAX_ANSWER)
+            if not output.data:
+                cut = True
+                continue
+        kept.append(output)
+    if cut:
+        kept.append(nbformat.v4.new_output("stream", text=CUT))
+    return kept
+
+
+class _Attachments(NotebookNode):
+    """The pictures in a Markdown cell, handed out while there is room for them.
+
+    Each place that names one holds it once more, and there are many ways to name one; so they are counted where nbconvert
+    takes them. It would give up the whole page for one that is missing.
+    """
+
+    def __init__(self, bundles: dict, pictures: PictureRoom):
+        super().__init__(bundles)
+        # An item would be an attachment.
+        object.__setattr__(self, "pictures", pictures)
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> dict[str, str]:
+        bundle = self.get(name, {})
+        return bundle if bundle and all(map(self.pictures.fits, bundle.values())) else {"image/png": ""}
 
 
 @functools.cache

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import BaseCell, Gradebook, MissingEntry, Student
+from nbgrader.api import BaseCell, Gradebook, InvalidEntry, MissingEntry, Student
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.roster import Roster
+from autograder.classroom.second_look import answer_digests, read_seen, write_seen
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError
 from autograder.engine.score import Graded
@@ -45,9 +46,13 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     try:
         with Gradebook(directory.database_url) as gradebook:
             yield gradebook
-    except SQLAlchemyError as error:
-        reason = getattr(error, "orig", None) or error
-        raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {reason}.") from None
+    except (SQLAlchemyError, InvalidEntry) as error:
+        raise _unusable(directory, error) from None
+
+
+def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError:
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    return AutograderError(f"The gradebook {directory.database_url} cannot be used: {reason[0].rstrip('.')}.")
 
 
 def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
@@ -77,8 +82,8 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
             f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
             "grade in a new class directory, or take the source back to the cells it had."
         ) from None
-    except SQLAlchemyError as error:
-        raise AutograderError(f"The gradebook {directory.database_url} cannot be used: {error.orig}.") from None
+    except (SQLAlchemyError, InvalidEntry) as error:
+        raise _unusable(directory, error) from None
 
 
 def record_students(gradebook: Gradebook, roster: Roster) -> None:
@@ -114,8 +119,9 @@ def record_grades(
     graded: Graded,
     timestamp: datetime | None = None,
     by_hand: Path | None = None,
+    seen_by_hand: Path | None = None,
 ) -> None:
-    """Write the scores of one submission. What a person gave or wrote stays, and is marked for another look.
+    """Write the scores of one submission. What a person gave or wrote stays; a changed answer is marked for another look.
 
     Parameters
     ----------
@@ -129,29 +135,44 @@ def record_grades(
         When it was handed in (UTC).
     by_hand : Path, optional
         Where `remove_grades` kept what a person gave; it comes back, and the file goes.
+    seen_by_hand : Path, optional
+        Keeps which answers a person has graded. Without it, every grade given by hand is marked.
     """
     name = submission.problem_set
     gradebook.update_or_create_student(submission.student)
     gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
     notebook = gradebook.find_submission_notebook(name, name, submission.student)
-    kept = _read_work_by_hand(by_hand)
+    kept, seen, answers = _read_work_by_hand(by_hand), read_seen(seen_by_hand), answer_digests(graded)
     # One query names all cells, and one statement writes all grades: asked for its cell, each grade would make two.
     cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == notebook.notebook_id)
     names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}
+    looked_at = {}
     with gradebook.db.no_autoflush:
         for grade in notebook.grades:
             cell = names[grade.cell_id]
-            for field, value in kept["grades"].get(cell, {}).items():
-                if getattr(grade, field) is None:
-                    setattr(grade, field, value)
+            earlier, before = kept["grades"].get(cell, {}), seen.get(cell, {})
+            if grade.manual_score is None and earlier.get("manual_score") is not None:
+                grade.manual_score = earlier["manual_score"]
+                grade.needs_manual_grade = earlier.get("needs_manual_grade", True)
+            if grade.extra_credit is None:
+                grade.extra_credit = earlier.get("extra_credit")
+            reviewed = None
+            if grade.manual_score is not None:
+                # A person who gives points in the formgrader takes the flag away; other tools may change the points alone.
+                now = grade.needs_manual_grade is False or grade.manual_score != before.get("points")
+                reviewed = before.get("answer" if now else "seen")
             grade.auto_score = score = graded.scores[cell]
-            grade.needs_manual_grade = score is None or grade.manual_score is not None
+            grade.needs_manual_grade = score is None if grade.manual_score is None else reviewed != answers[cell]
+            looked_at[cell] = {"answer": answers[cell], "seen": reviewed, "points": grade.manual_score}
         for comment in notebook.comments:
             cell = names[comment.cell_id]
             comment.auto_comment = "Not attempted." if cell in graded.not_attempted else None
             if comment.manual_comment is None:
                 comment.manual_comment = kept["comments"].get(cell)
     gradebook.db.commit()
+    # After the grades: a run that is killed in between has flagged too much, never too little.
+    if seen_by_hand is not None:
+        write_seen(looked_at, seen_by_hand)
     if by_hand is not None:
         by_hand.unlink(missing_ok=True)
 
@@ -174,7 +195,11 @@ def remove_grades(gradebook: Gradebook, submission: Submission, by_hand: Path) -
     except MissingEntry:
         return
     grades = {
-        grade.cell.name: {"manual_score": grade.manual_score, "extra_credit": grade.extra_credit}
+        grade.cell.name: {
+            "manual_score": grade.manual_score,
+            "extra_credit": grade.extra_credit,
+            "needs_manual_grade": grade.needs_manual_grade,
+        }
         for grade in notebook.grades
         if grade.manual_score is not None or grade.extra_credit
     }
@@ -228,26 +253,53 @@ def read_comments(directory: ClassDirectory, problem_set: ProblemSet) -> dict[st
         }
 
 
-def read_grades(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float | None]]:
-    """Read the scores of all graded submissions of a set.
+def read_scores(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float | None]]:
+    """Read the scores of all cells of the graded submissions of a set.
 
     Returns
     -------
     dict of str to dict of str to (float or None)
-        Student, then item and points, those given by hand included; None where a person has yet to give them.
+        Student, then grade_id and points, those given by hand included; None where a person has yet to give them.
     """
-    grades: dict[str, dict[str, float | None]] = {}
     with open_gradebook(directory) as gradebook:
-        for submission in gradebook.assignment_submissions(problem_set.name):
-            cells = {
+        return {
+            submission.student.id: {
                 grade.name: None if grade.auto_score is None and grade.manual_score is None else grade.score
                 for notebook in submission.notebooks
                 for grade in notebook.grades
             }
-            grades[submission.student.id] = {
-                item.name: None
-                if any(cells.get(name) is None for name in item.tests)
-                else sum(cells[name] for name in item.tests)
-                for item in problem_set.items.values()
-            }
-    return dict(sorted(grades.items()))
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
+
+
+def item_grades(
+    problem_set: ProblemSet, scores: dict[str, dict[str, float | None]]
+) -> dict[str, dict[str, float | None]]:
+    """Add up the scores of cells to those of items.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+        The set.
+    scores : dict
+        As `read_scores` returns them.
+
+    Returns
+    -------
+    dict of str to dict of str to (float or None)
+        Student, then item and points; None where a person has yet to give them.
+    """
+    return {
+        student: {
+            item.name: None
+            if any(cells.get(name) is None for name in item.tests)
+            else sum(cells[name] for name in item.tests)
+            for item in problem_set.items.values()
+        }
+        for student, cells in sorted(scores.items())
+    }
+
+
+def read_grades(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float | None]]:
+    """Read the scores of all graded submissions of a set, as `item_grades` adds them up."""
+    return item_grades(problem_set, read_scores(directory, problem_set))

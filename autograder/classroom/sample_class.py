@@ -134,10 +134,10 @@ def is_untouched_sample(directory: ClassDirectory) -> bool:
                 _notebook_path(directory, Submission(row["student_id"], row["assignment"])): row["sha256"]
                 for row in csv.DictReader(promises)
             }
+        files = [path for path in directory.submitted.rglob("*") if not path.is_dir()]
+        return all(path in written and _digest(path) == written[path] for path in files)
     except (OSError, KeyError, TypeError, ValueError):
         return False
-    files = [path for path in directory.submitted.rglob("*") if not path.is_dir()]
-    return all(path in written and _digest(path) == written[path] for path in files)
 
 
 def _notebook_path(directory: ClassDirectory, submission: Submission) -> Path:

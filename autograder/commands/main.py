@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
-from autograder.common.errors import AutograderError, UsageError
+from autograder.common.errors import AutograderError, MachineError, UsageError
 
 #: Exit codes of every command.
 DONE, CANNOT_RUN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
@@ -20,7 +21,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="autograder",
         description="Release, grade and report the problem sets of From Bits to Backprop.",
-        epilog="Exit codes: 0, done; 1, it could not run; 2, wrong usage; 3, it ran, and a submission failed.",
+        epilog="Exit codes: 0, done; 1, it could not run; 2, wrong usage; 3, it ran, and a submission failed or was not "
+        "graded.",
     )
     parser.add_argument(
         "--course", type=Path, default=None, metavar="DIR", help="the course's folder (default: found from here)"
@@ -98,6 +100,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="due dates, a CSV with the columns assignment, due and student_id; the class remembers it as due.csv",
     )
+    grade.add_argument(
+        "--again",
+        nargs="*",
+        metavar="STUDENT",
+        help="grade anew what has not changed, too: of these students, or of all",
+    )
     feedback = command("feedback", "Write an HTML page for each student and set.")
     feedback.add_argument("--reveal", action="store_true", help="show hidden tests too, for a set that is over")
     report = command("report", "Write a report on the class: distribution, items, discrimination.")
@@ -132,6 +140,13 @@ def main(arguments: list[str] | None = None) -> int:
     except AutograderError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return CANNOT_RUN
+    except MachineError as error:
+        print(f"autograder: the machine failed: {str(error).rstrip('.')}; run the command again.", file=sys.stderr)
+        return CANNOT_RUN
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"autograder: it could not go on: {error.strerror or error}{where}.", file=sys.stderr)
+        return CANNOT_RUN
     except KeyboardInterrupt:
         print(
             "autograder: interrupted; what was finished is kept, and the same command goes on from there.",
@@ -163,6 +178,20 @@ def _class(options: argparse.Namespace):
     from autograder.classroom.directory import ClassDirectory
 
     return ClassDirectory(options.directory)
+
+
+@contextlib.contextmanager
+def _class_for(options: argparse.Namespace, new: bool = False):
+    """Keep the class for this command; where `new`, it need not exist yet."""
+    from autograder.classroom.class_lock import class_lock
+
+    directory = _class(options)
+    if not new:
+        directory.require_existing()
+    with class_lock(directory.root, options.command):
+        if notice := directory.renew_config():
+            print(notice, file=sys.stderr)
+        yield directory
 
 
 def _roster(options: argparse.Namespace):
@@ -233,7 +262,7 @@ def _release(options: argparse.Namespace) -> int:
             if proof.faults:
                 faults += proof.faults
                 continue
-            record_behaviour(problem_set, proof.behaviour)
+            record_behaviour(problem_set, proof.behaviour, proof.messages)
             path = _course(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
             released = student_version(problem_set)
             link_chapters(released, addresses)
@@ -288,8 +317,9 @@ def _print_table(table: list[tuple[str, ...]]) -> None:
 def _sample_class(options: argparse.Namespace) -> int:
     from autograder.classroom.sample_class import write_sample_class
 
-    directory = _class(options)
-    count = write_sample_class(directory, _problem_sets(options), options.students, options.seed)
+    problem_sets = _problem_sets(options)
+    with _class_for(options, new=True) as directory:
+        count = write_sample_class(directory, problem_sets, options.students, options.seed)
     print(f"{count} submissions of {options.students} students in {directory.submitted}")
     return DONE
 
@@ -301,17 +331,18 @@ def _collect(options: argparse.Namespace) -> int:
     from autograder.common.text import printable
     from autograder.problem_set.source import find_problem_sets
 
-    directory, problem_sets = _class(options), find_problem_sets(_course(options))
+    problem_sets = find_problem_sets(_course(options))
     for path in options.archives:
         if not path.exists():
             raise AutograderError(f"There is no file or folder {printable(str(path))}.")
     if options.student and folder_problem(options.student):
         raise UsageError(f"The student {options.student!r} {folder_problem(options.student)}.")
     time_zone = zone(options.zone) if options.zone else None
-    roster = remember_roster(directory, options.roster)
-    if options.student and roster is not None and options.student not in roster.students:
-        raise UsageError(f"The student {options.student!r} is not on the roster.")
-    result = collect(directory, problem_sets, options.archives, roster, options.student, time_zone, options.times)
+    with _class_for(options, new=True) as directory:
+        roster = remember_roster(directory, options.roster)
+        if options.student and roster is not None and options.student not in roster.students:
+            raise UsageError(f"The student {options.student!r} is not on the roster.")
+        result = collect(directory, problem_sets, options.archives, roster, options.student, time_zone, options.times)
     for notice in result.notices:
         print(notice)
     count = f"{len(result.placed)} placed, {len(result.replaced)} replaced by a later attempt, {len(result.unchanged)} unchanged"
@@ -329,16 +360,26 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.classroom.roster import strangers, with_missing
     from autograder.problem_set.source import problem_set_names
 
-    directory, problem_sets = _class(options), _problem_sets(options)
+    problem_sets = _problem_sets(options)
     names = [problem_set.name for problem_set in problem_sets]
-    roster = _roster(options)
-    due_dates = remember_due_dates(directory, options.due, problem_set_names(_course(options)), roster)
-    if options.db:
-        directory.require_existing()
-        directory.use_database(options.db)
-    with _executor(options, directory) as executor, _progress("grading") as progress:
-        jobs = getattr(executor, "workers", options.jobs)
-        batch = grade_class(directory, problem_sets, executor, jobs, progress.start, progress.step, roster, due_dates)
+    with _class_for(options) as directory:
+        roster = _roster(options)
+        due_dates = remember_due_dates(directory, options.due, problem_set_names(_course(options)), roster)
+        if options.db:
+            directory.use_database(options.db)
+        with _executor(options, directory) as executor, _progress("grading") as progress:
+            jobs = getattr(executor, "workers", options.jobs)
+            batch = grade_class(
+                directory,
+                problem_sets,
+                executor,
+                jobs,
+                progress.start,
+                progress.step,
+                roster,
+                due_dates,
+                options.again,
+            )
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
@@ -358,13 +399,19 @@ def _grade(options: argparse.Namespace) -> int:
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
+    not_graded = {s: outcome for s, outcome in batch.outcomes.items() if outcome.outcome == "not-graded"}
+    for submission, outcome in not_graded.items():
+        print(f"not graded: {submission}: {outcome.reason}", file=sys.stderr)
+    if not_graded:
+        count = f"{len(not_graded)} submission{'' if len(not_graded) == 1 else 's'}"
+        print(f"{count} could not be graded on this machine; the next run tries again.", file=sys.stderr)
     misnamed = directory.misnamed()
     for name, problem in misnamed.items():
         print(
             f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
             file=sys.stderr,
         )
-    return SOME_FAILED if failed or misnamed else DONE
+    return SOME_FAILED if failed or not_graded or misnamed else DONE
 
 
 def _executor(options: argparse.Namespace, directory):
@@ -407,18 +454,21 @@ def _doctor(options: argparse.Namespace) -> int:
 def _feedback(options: argparse.Namespace) -> int:
     from autograder.reports.feedback import write_feedback
 
-    directory = _class(options)
-    with _progress("feedback") as progress:
-        count = write_feedback(directory, _problem_sets(options), progress.start, progress.step, reveal=options.reveal)
-    print(f"Feedback on {count} submissions in {directory.feedback}")
-    return DONE
+    problem_sets = _problem_sets(options)
+    with _class_for(options) as directory, _progress("feedback") as progress:
+        written = write_feedback(directory, problem_sets, progress.start, progress.step, reveal=options.reveal)
+    print(f"Feedback on {written.count} submissions in {directory.feedback}")
+    for submission, reason in written.left_out.items():
+        print(f"no feedback: {submission}: {reason}", file=sys.stderr)
+    return SOME_FAILED if written.left_out else DONE
 
 
 def _report(options: argparse.Namespace) -> int:
     from autograder.reports.class_report import write_report
 
     problem_sets = _problem_sets(options)
-    print(f"Report: {write_report(_class(options), problem_sets, _roster(options))}")
+    with _class_for(options) as directory:
+        print(f"Report: {write_report(directory, problem_sets, _roster(options))}")
     return DONE
 
 
@@ -426,13 +476,14 @@ def _export(options: argparse.Namespace) -> int:
     from autograder.classroom.roster import with_missing
     from autograder.reports.export import class_grades, summary_table, write_grades
 
-    directory, problem_sets = _class(options), _problem_sets(options)
-    names, roster = [problem_set.name for problem_set in problem_sets], _roster(options)
-    outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
-    grades = class_grades(directory, problem_sets, outcomes)
-    path = write_grades(directory, grades, problem_sets, options.format, roster)
-    table = summary_table(grades, problem_sets)
-    _print_table(table)
+    problem_sets = _problem_sets(options)
+    names = [problem_set.name for problem_set in problem_sets]
+    with _class_for(options) as directory:
+        roster = _roster(options)
+        outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
+        grades = class_grades(directory, problem_sets, outcomes)
+        path = write_grades(directory, grades, problem_sets, options.format, roster)
+    _print_table(summary_table(grades, problem_sets))
     print(f"Grades: {path}")
     return DONE
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -10,6 +12,26 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.common.errors import AutograderError
+
+#: What a system says where a disk, a quota or a limit on the size of files leaves no room.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class UnwritableError(AutograderError):
+    """A file cannot be written."""
+
+
+class DiskFullError(UnwritableError):
+    """It cannot for want of room: no other could be written either, so the command stops.
+
+    Parameters
+    ----------
+    what : str
+        What cannot be written, and the system's words for it.
+    """
+
+    def __init__(self, what: str):
+        super().__init__(f"{what}; what was finished is kept: make room, and run the same command again.")
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> bool:
@@ -33,10 +55,11 @@ def write_text(text: str, path: Path) -> bool:
 
     Raises
     ------
-    AutograderError
+    UnwritableError
         The file cannot be written.
     """
-    return write_bytes(text.encode(), path)
+    # A lone surrogate is a valid Python string, and nothing that a file can hold.
+    return write_bytes(text.encode("utf-8", "replace"), path)
 
 
 def write_bytes(data: bytes, path: Path) -> bool:
@@ -49,24 +72,28 @@ def write_bytes(data: bytes, path: Path) -> bool:
 
     Raises
     ------
-    AutograderError
+    UnwritableError
         The file cannot be written.
     """
     try:
         return _replace(path, data)
     except OSError as error:
-        raise AutograderError(f"Cannot write {path}: {error.strerror}.") from None
+        what = f"Cannot write {path}: {error.strerror}"
+        raise (DiskFullError(what) if error.errno in NO_ROOM else UnwritableError(f"{what}.")) from None
 
 
 def _replace(path: Path, data: bytes) -> bool:
-    if path.is_file() and path.read_bytes() == data:
-        return False
+    mode = 0o644
+    if path.is_file():
+        if path.read_bytes() == data:
+            return False
+        mode = stat.S_IMODE(path.stat().st_mode)  # a file that its owner keeps private stays so
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -1,20 +1,25 @@
-"""What each misconception of a bank answered in the tests when the set was last proven, as digests.
+"""What the proof of a set has seen when the set was last released, kept in `behaviour.json` beside the bank.
 
-It is kept in `behaviour.json` beside the bank. A submission that loses the same tests of an item with the same answers
-behaves like that misconception.
+What each misconception of the bank answered in the tests, as digests: a submission that loses the same tests of an item
+with the same answers behaves like that misconception. And what hidden tests said when they failed: no other text of a
+hidden test is shown to a student, since a submission could make it say anything.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autograder.common.answer_digest import RECORDED
 from autograder.common.atomic_files import write_text
 from autograder.problem_set.bank import BankEntry
 from autograder.problem_set.source import ProblemSet, grade_id
+
+#: The part of a test cell that only instructors see, as nbgrader marks it.
+HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
 
 
 def behaviour_path(problem_set: ProblemSet) -> Path:
@@ -28,31 +33,50 @@ def _fingerprint(problem_set: ProblemSet) -> str:
     return hashlib.sha256("\0".join([RECORDED, *cells, *entries]).encode()).hexdigest()
 
 
-def record_behaviour(problem_set: ProblemSet, behaviour: Iterable[tuple[BankEntry, dict[str, str]]]) -> None:
-    """Keep what the misconceptions of a set answered in the tests of their items, unless that is known already.
+def record_behaviour(
+    problem_set: ProblemSet,
+    behaviour: Iterable[tuple[BankEntry, dict[str, str]]],
+    messages: Mapping[str, Iterable[str]],
+) -> None:
+    """Keep what the proof of a set has seen, unless that is known already.
 
     Parameters
     ----------
     problem_set : ProblemSet
         The set, proven.
     behaviour : iterable of tuple of (BankEntry, dict of str to str)
-        From its proof.
+        Each misconception, and a digest of its answers for each test cell.
+    messages : mapping of str to iterable of str
+        Hidden test cell, and what it said when it failed.
     """
-    if known_behaviour(problem_set):
+    if "messages" in _read(problem_set):
         return  # an answer that draws without a seed has another digest each time; the file changes only with the set
     kept: dict[str, dict[str, dict[str, str]]] = {}
     for entry, digests in behaviour:
         if entry.replaces in problem_set.items:
             tests = problem_set.items[entry.replaces].tests
             kept.setdefault(entry.replaces, {})[entry.name] = {test: digests[test] for test in tests if test in digests}
-    text = json.dumps({"of": _fingerprint(problem_set), "misconceptions": kept}, indent=1, sort_keys=True)
-    write_text(text + "\n", behaviour_path(problem_set))
+    content = {
+        "of": _fingerprint(problem_set),
+        "misconceptions": kept,
+        "messages": {test: sorted(set(texts)) for test, texts in messages.items()},
+    }
+    write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", behaviour_path(problem_set))
 
 
 def known_behaviour(problem_set: ProblemSet) -> dict[str, dict[str, dict[str, str]]]:
     """Return item, then misconception, then test cell and digest; empty where the set has changed since its release."""
+    return _read(problem_set).get("misconceptions", {})
+
+
+def known_messages(problem_set: ProblemSet) -> dict[str, list[str]]:
+    """Return hidden test cell and the texts that it may show; empty where the set has changed since its release."""
+    return _read(problem_set).get("messages", {})
+
+
+def _read(problem_set: ProblemSet) -> dict:
     try:
         kept = json.loads(behaviour_path(problem_set).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return kept["misconceptions"] if kept.get("of") == _fingerprint(problem_set) else {}
+    return kept if kept.get("of") == _fingerprint(problem_set) else {}

@@ -19,6 +19,8 @@ from autograder.common.atomic_files import write_text
 from autograder.problem_set.source import ProblemSet
 from autograder.reports.export import Grades, class_grades
 
+#: Notices that the report shows of one submission, and characters of each: a class has a thousand.
+MAX_NOTICES, MAX_NOTICE = 5, 300
 #: One colour for what was earned, one for guides: both have a contrast of at least 3:1 on white.
 EARNED, GUIDE = "#0072B2", "#7F7F7F"
 
@@ -132,10 +134,12 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "max_score": problem_set.max_score,
         "summary": summary(outcomes.values()),
         "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
+        "not_graded": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "not-graded"],
         "missing": [s.student for s, o in outcomes.items() if o.outcome == "missing"],
         "late": [(student, result.penalty) for student, result in results.items() if result.penalty],
         "diagnosed": _diagnosed(problem_set, outcomes),
-        "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in o.notices],
+        "awaiting": [(s.student, test, text) for s, o in outcomes.items() for test, text in o.awaiting.items()],
+        "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in _few(o.notices)],
         "open": any(None in items.values() for items in graded),
         "median": float(np.median(totals)) if totals else None,
         "mean": float(np.mean(totals)) if totals else None,
@@ -143,6 +147,13 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "distribution_figure": _svg(_distribution(problem_set, totals)) if totals else None,
         "items_figure": _svg(_item_bars(statistics)) if totals else None,
     }
+
+
+def _few(notices: list[str]) -> list[str]:
+    """Shorten the notices of one submission, which it may have provoked, to what a class's report has room for."""
+    shown = [notice if len(notice) <= MAX_NOTICE else f"{notice[:MAX_NOTICE]} … (cut)" for notice in notices]
+    more = len(shown) - MAX_NOTICES
+    return shown if more <= 0 else [*shown[:MAX_NOTICES], f"And {more} more, on the feedback page."]
 
 
 def _diagnosed(problem_set: ProblemSet, outcomes: dict[Submission, Outcome]) -> list[tuple[int, str, str]]:

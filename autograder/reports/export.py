@@ -28,7 +28,7 @@ class Result:
     Attributes
     ----------
     outcome : str
-        As in `class_directory.Outcome`; ``missing`` where nothing was handed in.
+        As in `directory.Outcome`, but ``graded`` as soon as nothing awaits a person any longer.
     items : dict of str to (float or None), optional
         Points of each item, None where a person has yet to give them; None as a whole where nothing could be graded.
     penalty : float
@@ -66,10 +66,12 @@ def class_grades(
     grades: Grades = {}
     for submission, outcome in sorted(outcomes.items()):
         student, name = submission.student, submission.problem_set
-        if outcome.outcome in ("failed", "missing"):
+        if outcome.outcome in ("failed", "not-graded", "missing"):
             result = Result(outcome.outcome)
         else:
-            result = Result(outcome.outcome, items[name].get(student), penalties[name].get(student, 0.0))
+            points = items[name].get(student)
+            complete = points is not None and None not in points.values()
+            result = Result("graded" if complete else outcome.outcome, points, penalties[name].get(student, 0.0))
         grades.setdefault(student, {})[name] = result
     return grades
 
@@ -172,9 +174,9 @@ def _safe(cell: str) -> str:
 
 
 def summary_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a student with the score of each set, for a look: ``failed`` or ``missing`` where there is no score."""
+    """One row a student with the score of each set, for a look: ``failed``, ``not graded`` or ``missing`` where there is none."""
     rows = [["student", *(f"{ps.name} (of {number(ps.max_score)})" for ps in problem_sets)]]
     for student, sets in grades.items():
         results = [sets.get(ps.name) for ps in problem_sets]
-        rows.append([student, *("-" if r is None else number(r.score) or r.outcome for r in results)])
+        rows.append([student, *("-" if r is None else number(r.score) or r.outcome.replace("-", " ") for r in results)])
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import html
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,58 +13,52 @@ import jinja2
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.classroom.diagnosis import sentence
-from autograder.classroom.directory import ClassDirectory, Outcome
-from autograder.classroom.gradebook import read_comments, read_grades, read_penalties
-from autograder.common.atomic_files import write_text
+from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.gradebook import item_grades, read_comments, read_penalties, read_scores
+from autograder.classroom.page_limits import (
+    CUT,
+    MAX_ANSWER,
+    MAX_ANSWERS,
+    MAX_CELLS,
+    MAX_HEADING,
+    MAX_HEADINGS,
+    MAX_MESSAGES,
+    MAX_NOTICE,
+    MAX_NOTICES,
+    MAX_OUTPUTS,
+    PictureRoom,
+    Room,
+    short,
+)
+from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_text
 from autograder.common.text import number
-from autograder.engine.score import cell_score
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points
+from autograder.reports.hidden_tests import (
+    CONCEALED,
+    ConcealHiddenTests,
+    FixedMessages,
+    is_fixed,
+    is_hidden,
+    read_fixed_messages,
+)
 
-HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
-#: Characters of one text output; a page is read on a phone.
-MAX_TEXT = 4_000
-#: Characters of one answer, and of all that a page shows of a submission's text: an honest one has some fifty thousand.
-MAX_ANSWER, MAX_SHOWN = 20_000, 150_000
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class ConcealHiddenTests(NbGraderPreprocessor):
-    """Take the text of hidden tests, and all that would reveal it, out of a graded notebook.
-
-    Of a failed hidden test remains the message it was written to show. What a submission printed meanwhile goes too,
-    and so does the text of an error that is not the test's own: both may repeat the arguments of the test.
-    """
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
-    ) -> tuple[NotebookNode, ResourcesDict]:
-        """Conceal one cell."""
-        if not is_test(cell) or not HIDDEN_TESTS.search(cell.source):
-            return cell, resources
-        cell.source = HIDDEN_TESTS.sub("# (hidden tests)\n", cell.source).rstrip("\n")
-        errors = [output for output in cell.outputs if output.output_type == "error"]
-        for error in errors:
-            if error.ename != "AssertionError":
-                error.evalue = "your code raised this error on an argument of a hidden test."
-            error.traceback = [f"{error.ename}: {error.evalue}"]
-        cell.outputs = errors
-        return cell, resources
-
+_HEADING = re.compile(r"^##? (?!Problem set)[# ]*(.*)", re.MULTILINE)
+#: Said of a hidden test that the machine could not decide; the reason may repeat what the submission did in it.
+UNDECIDED = "The machine could not decide this test."
 
 FAILED_PAGE = jinja2.Template(
     """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ problem_set }}: not graded</title>
+<title>{{ problem_set }}: it could not be graded</title>
 <style>body { font-family: sans-serif; max-width: 40em; margin: 2em auto; padding: 0 1em; line-height: 1.5; }</style>
 </head>
-<body><h1>{{ problem_set }}: not graded</h1>
+<body><h1>{{ problem_set }}: it could not be graded</h1>
 <p>{{ reason }}</p>
 <p>No score was recorded, not even 0. Hand in a corrected notebook, or ask your instructor.</p>
 </body></html>
@@ -90,7 +84,24 @@ class _Part:
     diagnosis: str = ""
     attempted: bool = True
     is_prose: bool = False
+    own_words: bool = False
     outputs: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Written:
+    """What came of writing feedback.
+
+    Attributes
+    ----------
+    count : int
+        How many submissions have a page.
+    left_out : dict of Submission to str
+        Those whose page could not be made, and why.
+    """
+
+    count: int = 0
+    left_out: dict[Submission, str] = field(default_factory=dict)
 
 
 def write_feedback(
@@ -99,8 +110,10 @@ def write_feedback(
     started: Callable[[int], None] = lambda total: None,
     finished: Callable[[], None] = lambda: None,
     reveal: bool = False,
-) -> int:
+) -> Written:
     """Write the feedback page of every submission that was graded, or failed.
+
+    Of one that the machine failed to grade, nothing is given back, and an earlier page goes: it may be of other work.
 
     Parameters
     ----------
@@ -115,8 +128,8 @@ def write_feedback(
 
     Returns
     -------
-    int
-        How many submissions have feedback.
+    Written
+        How many there are, and which could not be made.
 
     Raises
     ------
@@ -132,44 +145,108 @@ def write_feedback(
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     ).get_template("feedback.html.j2")
+    written = Written()
     for problem_set in problem_sets:
-        grades = read_grades(directory, problem_set)
+        scores = read_scores(directory, problem_set)
+        grades = item_grades(problem_set, scores)
         penalties = read_penalties(directory, problem_set)
         comments = read_comments(directory, problem_set)
+        messages = read_fixed_messages(directory, problem_set.name)
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
-            if outcome.outcome == "failed":
-                page = FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason)
-            else:
-                notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
-                if not reveal:
-                    notebook, _ = ConcealHiddenTests().preprocess(notebook, ResourcesDict())
-                items = grades.get(submission.student, {})
-                page = template.render(
-                    student=submission.student,
-                    title=problem_set.title,
-                    number=number,
-                    score=sum(value or 0.0 for value in items.values()),
-                    max_score=problem_set.max_score,
-                    penalty=penalties.get(submission.student, 0.0),
-                    awaiting=[name for name, value in items.items() if value is None],
-                    notices=outcome.notices,
-                    items=_items(problem_set, items, outcome),
-                    parts=_cut(_parts(notebook, problem_set, items, outcome, comments.get(submission.student, {}))),
-                )
-            write_text(page, directory.feedback_page(submission))
-            finished()
-    return len(outcomes)
+            student = submission.student
+            try:
+                if outcome.outcome == "not-graded":
+                    directory.feedback_page(submission).unlink(missing_ok=True)
+                    continue
+                if outcome.outcome == "failed":
+                    page = FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE])
+                else:
+                    notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
+                    page = _page(
+                        template,
+                        problem_set,
+                        submission,
+                        notebook,
+                        outcome,
+                        scores.get(student, {}),
+                        grades.get(student, {}),
+                        penalties.get(student, 0.0),
+                        comments.get(student, {}),
+                        messages,
+                        reveal,
+                    )
+                write_text(page, directory.feedback_page(submission))
+                written.count += 1
+            except DiskFullError:
+                raise
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise
+                written.left_out[submission] = f"{error.filename}: {error.strerror}"
+            except (UnwritableError, ValueError, nbformat.ValidationError) as error:
+                written.left_out[submission] = short(str(error).split("\n")[0], MAX_HEADING).rstrip(".")
+            finally:
+                finished()
+    return written
 
 
-def _items(problem_set: ProblemSet, scores: dict[str, float | None], outcome: Outcome) -> list[dict[str, Any]]:
+def _page(
+    template: jinja2.Template,
+    problem_set: ProblemSet,
+    submission: Submission,
+    notebook: NotebookNode,
+    outcome: Outcome,
+    scores: dict[str, float | None],
+    items: dict[str, float | None],
+    penalty: float,
+    comments: dict[str, str],
+    messages: FixedMessages,
+    reveal: bool,
+) -> str:
+    if not reveal:
+        conceal = ConcealHiddenTests()
+        conceal.messages = messages
+        notebook, _ = conceal.preprocess(notebook, ResourcesDict())
+    undecided = _undecided(notebook, outcome, scores, reveal)
+    parts = _parts(notebook, problem_set, scores, items, outcome, comments, messages, undecided)
+    return template.render(
+        student=submission.student,
+        title=problem_set.title,
+        number=number,
+        score=sum(value or 0.0 for value in items.values()),
+        max_score=problem_set.max_score,
+        penalty=penalty,
+        awaiting=[name for name, value in items.items() if value is None],
+        notices=[short(notice, MAX_NOTICE) for notice in outcome.notices[:MAX_NOTICES]],
+        items=_items(problem_set, items, outcome, undecided),
+        parts=_cut(parts),
+    )
+
+
+def _undecided(
+    notebook: NotebookNode, outcome: Outcome, scores: dict[str, float | None], reveal: bool
+) -> dict[str, str]:
+    """Return each test that still awaits a person, and why; of a hidden one, the reason is not the student's to see."""
+    hidden = set() if reveal else {grade_id(cell) for cell in notebook.cells if is_hidden(cell)}
+    return {
+        test: UNDECIDED if test in hidden else short(reason, MAX_NOTICE)
+        for test, reason in outcome.awaiting.items()
+        if scores.get(test) is None
+    }
+
+
+def _items(
+    problem_set: ProblemSet, scores: dict[str, float | None], outcome: Outcome, undecided: dict[str, str]
+) -> list[dict[str, Any]]:
     rows = []
     for name, item in problem_set.items.items():
         value = scores.get(name)
         remark = "not attempted" if name in outcome.not_attempted else ""
         if value is None:
-            remark = "awaits grading by hand, and counts 0 until then"
+            reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
+            remark = ". ".join(["awaits grading by hand, and counts 0 until then", *reasons])
         rows.append({"name": name, "points": value, "full": item.max_score, "remark": remark})
     return rows
 
@@ -178,21 +255,23 @@ def _parts(
     notebook: NotebookNode,
     problem_set: ProblemSet,
     scores: dict[str, float | None],
+    items: dict[str, float | None],
     outcome: Outcome,
     comments: dict[str, str],
+    messages: FixedMessages,
+    undecided: dict[str, str],
 ) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
     for cell in notebook.cells:
         name = grade_id(cell)
         if is_prose(cell):
-            value = scores.get(name)
+            value = items.get(name)
             full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
             remark = "Awaits grading by hand." if value is None else f"{number(value)} of {number(full)} points"
             yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comments.get(name, ""))
         elif cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                if line.startswith(("# ", "## ")) and not line.startswith("# Problem set"):
-                    yield _Part("heading", text=line.lstrip("# "))
+            for heading in itertools.islice(_HEADING.finditer(cell.source), MAX_HEADINGS):
+                yield _Part("heading", text=heading[1][:MAX_HEADING])
         elif cell.cell_type != "code":
             continue
         elif is_solution(cell):
@@ -206,7 +285,7 @@ def _parts(
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell)
+            yield _test(cell, scores.get(name), messages, undecided.get(name, ""))
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -214,46 +293,60 @@ def _parts(
 
 
 def _cut(parts: Iterator[_Part]) -> list[_Part]:
-    """Shorten what a submission shows, so that every page opens on a phone; the notebook itself holds it all."""
-    left, kept = MAX_SHOWN, []
-
-    def fitting(text: str, most: int) -> str:
-        nonlocal left
-        text = _short(text, most)
-        size = len(html.escape(text))
-        if size > left:
-            text = _short(text, len(text) * left // size)
-        left = max(0, left - size)
-        return text
-
+    """Keep what a page has room for, so that every page opens on a phone."""
+    answers, shown, said, pictures = Room(MAX_ANSWERS), Room(MAX_OUTPUTS), Room(MAX_MESSAGES), PictureRoom()
+    kept: list[_Part] = []
+    headings = others = 0
     for part in parts:
-        part.text = fitting(part.text, MAX_ANSWER) if part.kind == "answer" else part.text
-        part.printed = fitting(part.printed, MAX_TEXT)
+        if part.kind == "heading":
+            headings += 1
+            if headings > MAX_HEADINGS:
+                continue
+        elif part.kind == "other":
+            others += 1
+            if others > MAX_CELLS:
+                continue
+        if part.kind == "answer":
+            part.text = answers.fit(part.text, MAX_ANSWER)
+        part.message, part.printed = said.fit(part.message), shown.fit(part.printed)
+        part.comment = short(part.comment, MAX_ANSWER)
+        outputs, cut = [], False
         for output in part.outputs:
             if output["kind"] == "text":
-                output["text"] = fitting(output["text"], MAX_TEXT)
-        if left == 0:  # of thousands of outputs, nothing remains but that they were cut: once for a cell
-            texts = [output for output in part.outputs if output.get("text") == _CUT]
-            part.outputs = [o for o in part.outputs if o.get("text") != _CUT] + texts[:1]
+                output["text"] = shown.fit(output["text"])
+                fits = output["text"] != CUT
+            else:
+                fits = pictures.fits(output["data"])
+            cut |= not fits
+            outputs += [output] if fits else []
+        # Of thousands that are left out, it is said once for a cell.
+        part.outputs = [*outputs, {"kind": "text", "text": CUT}] if cut else outputs
         kept.append(part)
+    if headings > MAX_HEADINGS or others > MAX_CELLS:
+        kept.append(_Part("other", outputs=[{"kind": "text", "text": CUT}]))
     return kept
 
 
-def _test(cell: NotebookNode) -> _Part:
-    first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else grade_id(cell)
-    errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
-    kinds = [output.ename for output in cell.outputs if output.output_type == "error"]
-    message = "" if not errors else errors[-1] if kinds[-1] == "AssertionError" else f"{kinds[-1]}: {errors[-1]}"
-    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+def _test(cell: NotebookNode, score: float | None, messages: FixedMessages, undecided: str) -> _Part:
+    name, hidden = grade_id(cell), is_hidden(cell)
+    first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
+    errors = [output for output in cell.outputs if output.output_type == "error"][-1:]
+    message = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
+    printed = "".join(short(output.text) for output in cell.outputs[:100] if output.output_type == "stream")
     return _Part(
         "test",
-        grade_id(cell),
-        "" if "# (hidden tests)" in cell.source else cell.source,
-        title=first,
-        points=cell_score(cell),
+        name,
+        "" if CONCEALED in cell.source else cell.source,
+        title=short(first, MAX_HEADING),
+        points=score,
         full=points(cell),
-        message=message[:MAX_TEXT],
-        printed=printed[:MAX_TEXT],
+        message=message,
+        printed=printed,
+        remark=undecided,
+        # Concealed, nothing of the submission's remains; revealed, it must not pass for the test's own.
+        own_words=hidden
+        and (bool(printed) or any(not is_fixed(e, name, messages) for e in errors))
+        and CONCEALED not in cell.source,
     )
 
 
@@ -262,27 +355,16 @@ def _outputs(cell: NotebookNode) -> list[dict[str, str]]:
     shown = []
     for output in cell.get("outputs", ()):
         if output.output_type == "stream":
-            shown.append({"kind": "text", "text": _short(output.text)})
+            shown.append({"kind": "text", "text": short(output.text)})
         elif output.output_type == "error":
-            shown.append({"kind": "text", "text": _short(f"{output.ename}: {output.evalue}")})
+            shown.append({"kind": "text", "text": short(f"{output.ename}: {output.evalue}")})
         else:
             kind = next((kind for kind in _IMAGES if isinstance(output.data.get(kind), str)), None)
             if kind == "image/svg+xml":
-                data = base64.b64encode(output.data[kind].encode()).decode()
+                data = base64.b64encode(output.data[kind].encode("utf-8", "replace")).decode()
                 shown.append({"kind": "image", "type": kind, "data": data})
             elif kind and _BASE64.fullmatch(output.data[kind]):
                 shown.append({"kind": "image", "type": kind, "data": "".join(output.data[kind].split())})
             elif isinstance(output.data.get("text/plain"), str):
-                shown.append({"kind": "text", "text": _short(output.data["text/plain"])})
+                shown.append({"kind": "text", "text": short(output.data["text/plain"])})
     return shown
-
-
-#: What stands where text was left out.
-_CUT = "… (cut)"
-
-
-def _short(text: str, most: int = MAX_TEXT) -> str:
-    text = _COLOURS.sub("", text)
-    if len(text) <= most:
-        return text
-    return f"{text[:most]}\n{_CUT}" if most else _CUT
