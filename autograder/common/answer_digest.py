@@ -7,6 +7,7 @@ order. Numbers count to nine digits, so that two ways of computing the same valu
 from __future__ import annotations
 
 import hashlib
+import numbers
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def canonical(value: Any) -> str:
 def _write(value: Any) -> str:
     if value is None or isinstance(value, bool | np.bool_ | str | bytes):
         return repr(value)[:MAX_TEXT]
-    if isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, numbers.Real):
         return _number(value)
     if isinstance(value, np.ndarray):
         if value.dtype == object:
@@ -51,8 +52,8 @@ def _write(value: Any) -> str:
         return f"{{{','.join(sorted(f'{_write(k)}:{_write(v)}' for k, v in value.items()))}}}"
     if isinstance(value, set | frozenset):
         return f"set{sorted(map(_write, value))}"
-    if type(value).__module__.startswith("sympy"):
-        return str(value)
+    if hasattr(type(value), "value_at"):  # an expression
+        return repr(value)
     return f"<{type(value).__name__}>"
 
 

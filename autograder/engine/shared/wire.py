@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.shared import expressions
+
 #: Bytes of one frame: its JSON, and all its arrays together. The largest honest argument of a test has some ten million
 #: numbers.
 MAX_JSON_BYTES = 32_000_000
@@ -225,10 +227,8 @@ class Encoder:
             return {"fraction": [self.encode(value.numerator), self.encode(value.denominator)]}
         if kind is decimal.Decimal:
             return {"decimal": str(value)}
-        expression = _expression_text(value)
-        if expression is not None:
-            return {"sympy": expression}
-        return self.other(value)
+        expression = expressions.encode(value)
+        return self.other(value) if expression is None else expression
 
     def _array(self, value: np.ndarray | np.generic, depth: int) -> Any:
         array = np.asarray(value)
@@ -254,16 +254,6 @@ def _big_integer(value: int) -> dict:
     if value.bit_length() > 3.3 * MAX_DIGITS:
         raise EncodeError(f"the integer has more than {MAX_DIGITS} digits")
     return {"int": hex(value)}
-
-
-def _expression_text(value: Any) -> str | None:
-    """Return what `srepr` writes for a SymPy object, None for anything else. Does not import SymPy."""
-    import sys
-
-    sympy = sys.modules.get("sympy")
-    if sympy is None or not isinstance(value, sympy.Basic | sympy.MatrixBase):
-        return None
-    return sympy.srepr(value)
 
 
 class Decoder:
@@ -340,13 +330,10 @@ class Decoder:
             if number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
                 raise ValueError
             return number
-        if tag == "sympy":
-            from autograder.engine.shared.expressions import parse
-
-            try:
-                return parse(content)
-            except ValueError as error:
-                raise UnreadableError(str(error)) from None
+        if tag == "expression":
+            return expressions.decode(content)
+        if tag == "mpf":
+            return expressions.decode_float(content)
         return self.other(node)
 
     def _array(self, tag: str, node: dict) -> Any:
