@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import numbers
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,20 @@ def _write(value: Any) -> str:
         return f"{{{','.join(sorted(f'{_write(k)}:{_write(v)}' for k, v in value.items()))}}}"
     if isinstance(value, set | frozenset):
         return f"set{sorted(map(_write, value))}"
-    if hasattr(type(value), "value_at"):  # an expression
-        return repr(value)
+    if hasattr(type(value), "value_at"):
+        return _expression(value)
     return f"<{type(value).__name__}>"
+
+
+def _expression(value: Any) -> str:
+    """Write a symbolic answer by its values at some points, so that two ways of writing it agree."""
+    names = sorted(value.symbols)
+    points = [{name: Fraction(1 + (7 * i + 5 * j) % 11, 13) for i, name in enumerate(names)} for j in range(3)]
+    values = [value.value_at(point, 15) for point in points]
+    if None in values:
+        return f"{'floats ' * bool(value.floats)}{value!r}"
+    parts = [f"{_number(number.real)}:{_number(number.imag)}" for number in values]
+    return f"{'floats ' * bool(value.floats)}{names}{parts}"
 
 
 def _number(value: Any) -> str:

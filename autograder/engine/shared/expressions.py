@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.engine.shared.expression_values import FUNCTIONS, Evaluation
+from autograder.engine.shared.expression_values import FUNCTIONS, Evaluation, TooMuchWorkError
 
 #: Distinct nodes, and levels of them. The longest answer of a problem set, left as `diff` wrote it, has some hundred.
 MAX_NODES, MAX_DEPTH = 1_500, 300
@@ -35,6 +35,8 @@ RELATIONS = {"Eq": "==", "Ne": "!=", "Lt": "<", "Le": "<=", "Gt": ">", "Ge": ">=
 CONNECTIVES = ("And", "Or", "Not")
 #: What SymPy leaves standing until somebody asks it to work it out.
 UNEVALUATED = ("Derivative", "Integral", "Limit", "Product", "Subs", "Sum")
+#: What crosses in place of an expression that is beyond the bounds.
+_TOO_LONG = [["too long"]]
 _WHOLE = re.compile(r"-?\d{1,1500}")
 
 
@@ -70,7 +72,7 @@ def encode(value: Any) -> dict | None:
             return None
         return _encode(value, sympy)
     except TooLongError:
-        return {"expression": [["too long"]]}
+        return {"expression": _TOO_LONG}
     except Exception:  # an object that breaks SymPy's own rules is an object like any other
         return None
 
@@ -91,8 +93,8 @@ def _encode(value: Any, sympy: Any) -> Any:
     if isinstance(value, sympy.Float):
         return _float(value._mpf_)
     boolean = sympy.logic.boolalg.Boolean
-    if not isinstance(value, sympy.Expr | boolean | sympy.Set):
-        return None
+    if isinstance(value, sympy.Lambda) or not isinstance(value, sympy.Expr | boolean | sympy.Set):
+        return None  # what can be called, or be asked for its parts, stays where it is
     return {"expression": _Writer(sympy).write(value)}
 
 
@@ -258,7 +260,7 @@ class Expression:
     outside : tuple of str
         Classes of SymPy in it that are not in the tables: such a part has no value.
     too_long : bool
-        Whether it was beyond the bounds, and did not cross.
+        Whether it was beyond the bounds and did not cross, or its evaluation took too long.
 
     Raises
     ------
@@ -269,11 +271,12 @@ class Expression:
     __slots__ = ("_nodes", "_evaluation", "digits", "floats", "outside", "symbols", "too_long")
 
     def __init__(self, nodes: list[list]):
-        self.too_long = nodes == [["too long"]]
+        self.too_long = nodes == _TOO_LONG
         if self.too_long:
-            nodes = [["outside", "object"]]
-        _validate(nodes)
-        self.digits = _measure(nodes)
+            self.digits = 0
+        else:
+            _validate(nodes)
+            self.digits = _measure(nodes)
         self._nodes = nodes
         self._evaluation = Evaluation(nodes)
         self.symbols = frozenset(node[1] for node in nodes if node[0] == "symbol")
@@ -281,17 +284,19 @@ class Expression:
         self.floats = tuple(_mpf(*node[1:]) for node in nodes if node[0] == "float")
 
     def value_at(self, point: Mapping[str, Any], digits: int) -> Any:
-        """Return the value at a point, to so many digits; None where there is none.
+        """Return the value at a point, to so many digits, as a number of mpmath; None where there is none.
 
-        Raises
-        ------
-        TooMuchWorkError
-            It takes too long.
+        None, too, where it takes too long; from then on, `too_long` is true.
         """
-        return self._evaluation.value(point, digits)
+        try:
+            value = self._evaluation.value(point, digits)
+        except TooMuchWorkError:
+            self.too_long = True
+            return None
+        return None if isinstance(value, bool) else value
 
     def _number(self) -> Any:
-        if self.symbols or isinstance(value := self.value_at({}, 20), bool) or value is None:
+        if self.symbols or (value := self.value_at({}, 20)) is None:
             raise TypeError(f"{self!r} is not a number")
         return value
 
@@ -327,7 +332,7 @@ class Expression:
         return self
 
     def __repr__(self) -> str:
-        return "an expression that is too long" if self.too_long else _text(self._nodes)
+        return "an expression that is too long" if self._nodes == _TOO_LONG else _text(self._nodes)
 
 
 def decode(content: Any) -> Expression:
