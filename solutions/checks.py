@@ -616,8 +616,8 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
     # In a notebook, the answer is an object of SymPy; where problem sets are graded, it is data that can be evaluated.
     sympy = sys.modules.get("sympy")
     if isinstance(answer, numbers.Real) and not isinstance(answer, bool):
-        if exact and not isinstance(answer, numbers.Rational):
-            refuse_float(f"{name} is {mp.nstr(mp.mpmathify(answer), 9)}, a float")
+        if exact and isinstance(answer, float):
+            refuse_float(f"{name} is {mp.nstr(mp.mpf(answer), 9)}, a float")
         answer = _CheckSymbolic(answer)
     elif sympy and isinstance(answer, sympy.Expr):
         answer = _CheckSymbolic(answer)

@@ -313,8 +313,9 @@ class Evaluation:
                 if function is not None:
                     args = [values[index] for index in node[1:]]
                     cost = 5 if any(isinstance(arg, mp.mpc) for arg in args) else 1
-                    work += (20 * cost * much_dearer if function.special else cost * dearer) + 0.1 * len(args)
+                    work += (30 * cost * much_dearer if function.special else cost * dearer) + 0.1 * len(args)
                     if work > MAX_WORK or self.done + work > MAX_WORK_OF_ALL:
+                        self.done = MAX_WORK_OF_ALL  # it is not tried again
                         raise TooMuchWorkError
                 values.append(self._node(node, values, point, noise))
             self.done += work
