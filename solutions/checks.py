@@ -576,18 +576,19 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         return in_short(text)
 
     def right_at(i):
-        """Return the right value at a point as a number of mpmath, None where there is none, and its exact digits."""
-        right = expected if callable(expected) else expected[i]
-        if callable(right):
+        """Return the right value at a point, None where there is none, and whether it is known exactly."""
+        if expected is None:
+            return None, False
+        if callable(expected):
             try:
                 at = {key: fractions.Fraction(value) for key, value in points[i].items()}
-                right = right(**{key: mp.mpf(value.numerator) / value.denominator for key, value in at.items()})
-                return (mp.mpmathify(right) if mp.isfinite(right) else None), mp.inf
+                right = expected(**{key: mp.mpf(value.numerator) / value.denominator for key, value in at.items()})
+                return (mp.mpmathify(right) if mp.isfinite(right) else None), True
             except (ArithmeticError, ValueError):
-                return None, mp.inf
-        digits = len(str(right)) if isinstance(right, str) and "." in right else mp.inf
-        right = fractions.Fraction(right)
-        return mp.mpf(right.numerator) / right.denominator, digits
+                return None, False
+        right = fractions.Fraction(expected[i])
+        # Decimals have been rounded; all others are what they say.
+        return mp.mpf(right.numerator) / right.denominator, "." not in str(expected[i])
 
     def close(value, right, digits):
         return abs(value - right) <= mp.mpf(10) ** -digits * max(1, abs(right))
@@ -642,50 +643,45 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         wanted = "an expression in " + ", ".join(names) if names else "a number, with no symbol in it"
         fail(f"{name} contains the symbol {', '.join(strangers)}", wanted)
 
-    digits, needed = (30, 20) if exact else (9, 20)
-    spared = len(points) - needed if callable(expected) else 0  # points that may be left out
+    tolerance = 30 if exact else 9
+    needed = min(20, len(points)) if callable(expected) else len(points)
+    spared = len(points) - needed  # points that may be left out
     values, known = [], []
     for i, point in enumerate(points):
-        with mp.workdps(50 + spare):
-            right = None if expected is None else right_at(i)[0]
-        if callable(expected) and right is None:
-            continue
         place = ", ".join(f"{key} = {val}" for key, val in point.items())
         text = f"At {place}, {name}" if place else name
-        value = value_near(point, 50)
+        # What cancels takes digits away: where the values differ, more digits decide.
+        for digits in (50, 200):
+            with mp.workdps(digits + spare):
+                right, exactly = right_at(i)
+                value = None if right is None and expected is not None else value_near(point, digits)
+                agree = value is None or expected is None or close(value, right, tolerance)
+            if agree:
+                break
+        if answer.too_long:
+            fail(*too_long)
         if value is None:
-            if answer.too_long:
-                fail(*too_long)
             spared -= 1
             if spared < 0:
                 unknown = in_short(", ".join(sorted(set(answer.outside))))
                 more = f": {unknown} is not among the functions that can be judged" if unknown else ""
                 fail(f"{text} has no numerical value{more}", "a number")
             continue
-        if expected is not None:
-            # What cancels takes digits away: where the values differ, more digits decide.
-            for more in (50, 200):
-                with mp.workdps(more + spare):
-                    right, known_digits = right_at(i)
-                    value = value if more == 50 else value_near(point, more)
-                    right_here = value is not None and close(value, right, min(digits, known_digits - 1))
-                if right_here:
-                    break
-            else:
-                fail(f"{text} is {short(value, right)}", short(right, value))
-            if known_digits == mp.inf:
-                known.append((i, text))
+        if not agree:
+            fail(f"{text} is {short(value, right)}", short(right, value))
         values.append(value)
-        if callable(expected) and len(values) == needed:
+        if exactly:
+            known.append((i, text))
+        if len(values) == needed:
             break
     # So many digits could not be feigned by the numbers that the answer contains.
-    many = 100 + 2 * answer.digits
+    digits = 100 + 2 * answer.digits
     for i, text in known[:2] if exact else []:
-        with mp.workdps(many + spare):
-            right, value = right_at(i)[0], answer.value_at(points[i], many)
+        with mp.workdps(digits + spare):
+            right, value = right_at(i)[0], answer.value_at(points[i], digits)
             if answer.too_long:
                 fail(*too_long)
-            if value is not None and not close(value, right, many - 50):
+            if value is not None and not close(value, right, digits - 50):
                 same = int(-mp.log10(abs(value - right) / max(1, abs(right))))
                 fail(f"{text} agrees with the right value in {same} digits and then no longer", "an exact expression")
     return values
@@ -738,6 +734,7 @@ class _CheckSymbolic:
             elif name in self._special or name in self._plain or name in self._others:
                 parts += len(content)
                 special += name in self._special
+        # The grader's own bounds: what is judged here is judged there.
         self.too_long |= len(self._nodes) > 1_500 or max(self._depths, default=0) > 300 or parts > 10_000
         self.too_long |= self.digits > 1_000 or special > 50
 
@@ -768,8 +765,8 @@ class _CheckSymbolic:
         elif value is -sympy.oo:
             node = ("constant", "-oo")
         elif (meant := self._worked_out(value)) is not value:
-            number = self._known[id(value)] = self._read(meant)
-            return number
+            self._known[id(value)] = self._read(meant)
+            return self._known[id(value)]
         elif type(value) in self._classes and value.args:
             name, args = self._classes[type(value)], value.args
             if name == "Piecewise":
@@ -784,9 +781,10 @@ class _CheckSymbolic:
             self._numbers[node] = len(self._nodes)
             self._nodes.append(node)
             self._depths.append(depth)
-            getattr(self, "symbols" if node[0] == "symbol" else "outside").extend(
-                node[1:] if node[0] in ("symbol", "outside") else ()
-            )
+            if node[0] == "symbol":
+                self.symbols.append(node[1])
+            if node[0] == "outside":
+                self.outside.append(node[1])
         self._known[id(value)] = self._numbers[node]
         return self._known[id(value)]
 
@@ -881,9 +879,10 @@ class _CheckSymbolic:
                 return value if isinstance(value, bool) else +value
             args = [values[index] for index in content]
             if name == "Piecewise":
-                return next(
-                    value for value, when in zip(args[::2], args[1::2], strict=True) if when or when is None and 1 / 0
-                )
+                for value, when in zip(args[::2], args[1::2], strict=True):
+                    if when or when is None:
+                        return value if when else None
+                return None
             if name in ("And", "Or") and (name == "Or") in args:
                 return name == "Or"
             if None in args:
@@ -900,9 +899,10 @@ class _CheckSymbolic:
                     value = None
                 if isinstance(value, mp.mpc):  # a part that is nothing but rounding
                     across, up = abs(value.real), abs(value.imag)
-                    value = (
-                        value.real if up <= noise * across else mp.mpc(0, value.imag) if across <= noise * up else value
-                    )
+                    if up <= noise * across:
+                        value = value.real
+                    elif across <= noise * up:
+                        value = mp.mpc(0, value.imag)
                 values.append(None if value is not None and value != value else value)
             value = values[-1]
             return value if value is not None and not isinstance(value, bool) and mp.isfinite(value) else None

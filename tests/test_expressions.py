@@ -424,6 +424,18 @@ def symbolic(draw, depth=3):
     return getattr(sp, kind)(draw(inner), draw(inner))
 
 
+def test_a_notebook_knows_the_functions_and_bounds_of_the_grader(checks):
+    here = checks._CheckSymbolic
+    conditions = {"Piecewise", *expressions.RELATIONS, *expressions.CONNECTIVES}
+    assert {*here._plain, *here._special, *here._others} == FUNCTIONS.keys() | conditions
+    assert set(here._special) == {name for name, function in FUNCTIONS.items() if function.special}
+    assert {*here._constants, "-oo"} == set(expressions.CONSTANTS)
+    assert here._unevaluated == list(expressions.UNEVALUATED)
+    for count in (expressions.MAX_NODES - 10, expressions.MAX_NODES + 10):
+        answer = sp.Add(*(sp.Symbol(f"x{i}") for i in range(count)))
+        assert checks._CheckSymbolic(answer).too_long == crossed(answer).too_long == (count > expressions.MAX_NODES)
+
+
 @settings(max_examples=200)
 @given(st.data())
 def test_a_notebook_evaluates_as_the_grader_does(checks, data):
@@ -495,6 +507,20 @@ def test_points_without_a_value_are_left_out_while_there_are_others(judge, check
 def test_a_wrong_value_in_many_digits_is_told_apart_in_words(judge):
     with pytest.raises(AssertionError, match=r"top is 0\.333333333343333\.\nExpected: 0\.333333333333333\."):
         judge(sp.Rational(1, 3) + sp.Rational(1, 10**11), ["1/3"])
+
+
+def test_short_decimals_are_compared_to_as_many_digits_as_long_ones(judge):
+    judge(sp.Rational(1, 4), ["0.25"])
+    judge(sp.Rational(1, 4) + sp.Rational(1, 10**10), ["0.25"], exact=False)
+    with pytest.raises(AssertionError, match=r"Expected: 0\.25\."):
+        judge(sp.Rational(1, 4) + sp.Rational(1, 10**8), ["0.25"], exact=False)
+    with pytest.raises(AssertionError, match=r"Expected: 0\.25\."):
+        judge(sp.Rational(1, 4) + sp.Rational(1, 10**29), ["0.25"])
+
+
+def test_a_function_without_values_judges_nobody(judge):
+    with pytest.raises(AssertionError, match="no numerical value"):
+        judge(x, lambda x: mp.fdiv(1, 0), [{"x": 1}])
 
 
 def test_what_is_not_judged_is_named(judge):
