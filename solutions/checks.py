@@ -832,7 +832,9 @@ class _CheckSymbolic:
             return abs(x - y) <= noise * max(1, abs(x), abs(y)) if finite else x == y
 
         def floor(x):
-            return mp.nint(real(x)) if nearly(x, mp.nint(x)) else mp.floor(x)
+            if isinstance(x, mp.mpc):
+                return mp.mpc(floor(x.real), floor(x.imag))
+            return mp.nint(x) if nearly(x, mp.nint(x)) else mp.floor(x)
 
         functions = {name: getattr(mp, name) for name in [*self._plain, *self._special] if hasattr(mp, name)} | {
             "Add": lambda *args: mp.fsum(args),

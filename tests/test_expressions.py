@@ -58,7 +58,7 @@ def checks(course):
     [
         sp.log((1 - x) / x, 2), sp.log(x, 2, evaluate=False), sp.sqrt(x) / 3, x ** sp.Rational(-7, 3), sp.Rational(1, 3) * sp.exp(-x),
         sp.pi * sp.E + sp.EulerGamma - sp.GoldenRatio * sp.Catalan, sp.Float("0.1", 60) * x, sp.Integer(10) ** 30 * x, 2**x,
-        sp.Max(x, sp.Rational(1, 3), 0), sp.Min(x, 1), sp.Abs(x - 1), sp.sign(x - 1), sp.floor(9 * x), sp.ceiling(9 * x), sp.frac(9 * x),
+        sp.Max(x, sp.Rational(1, 3), 0), sp.Min(x, 1), sp.Abs(x - 1), sp.sign(x - 1), sp.floor(9 * x), sp.floor(9 * x + sp.I * x),sp.ceiling(9 * x), sp.frac(9 * x),
         sp.Mod(9 * x, 2), sp.Heaviside(x - 1), sp.Heaviside(x), sp.re(x + sp.I), sp.im(sp.log(-x)), sp.arg(-x), sp.conjugate(x + sp.I),
         sp.Piecewise((x, x < 0), (x**2, (x > 0) & (x < 1)), (1, True)), sp.Piecewise((1, sp.Eq(x, 2)), (2, sp.Ne(x, 2))),
         sp.Piecewise((1, (x > 3) | (x < 0)), (x, True)), sp.Piecewise((x, ~((x > 3) & (x < 4)))), sp.Piecewise((1, x >= 3), (x, x <= 3)),
@@ -90,6 +90,12 @@ def test_an_expression_has_the_value_that_sympy_gives_it(expression, checks):
 )  # fmt: skip
 def test_where_there_is_no_value_none_is_given(expression):
     assert crossed(expression).value_at({"x": Fraction(2, 7)}, 40) is None
+
+
+def test_a_branch_without_value_gives_none(checks):
+    broken = sp.Piecewise((x, x < 0), (sp.Heaviside(sp.log(-x)), True))
+    for answer in (crossed(broken), checks._CheckSymbolic(broken)):
+        assert answer.value_at({"x": Fraction(2, 7)}, 40) is None
 
 
 def test_a_part_without_value_does_not_matter_where_it_is_not_asked_for():
@@ -163,6 +169,7 @@ def test_parts_that_are_shared_are_written_once():
         lambda: sp.Add(*(sp.Symbol(f"x{i}") for i in range(2_000))),
         lambda: sp.Rational(1, 3**3_000) * x,
         lambda: sp.Float("1e-9000") * x,
+        lambda: sp.Float("1e-9000"),
         lambda: sp.Add(*(sp.gamma(x + i) for i in range(60))),
     ],
 )
@@ -228,11 +235,22 @@ NUMBERS = st.one_of(
 def hostile(draw):
     nodes = [["symbol", "x"], ["constant", "I"], *draw(st.lists(NUMBERS, min_size=1, max_size=6))]
     names = sorted(FUNCTIONS)
+    conditions = []
     for _ in range(draw(st.integers(1, 60))):
-        name = draw(st.sampled_from(names))
+        name = draw(st.sampled_from([*names, *expressions.RELATIONS, "Piecewise"]))
+        if name == "Piecewise":
+            if conditions:
+                nodes.append([name, len(nodes) - 1 - (len(nodes) - 1 in conditions), draw(st.sampled_from(conditions))])
+            continue
+        if name in expressions.RELATIONS:
+            parts = [draw(st.integers(0, len(nodes) - 1).filter(lambda i: i not in conditions)) for _ in range(2)]
+            conditions.append(len(nodes))
+            nodes.append([name, *parts])
+            continue
         count = min(FUNCTIONS[name].most, max(FUNCTIONS[name].least, draw(st.integers(1, 3))))
         last = len(nodes) - 1
-        nodes.append([name, *(max(0, last - draw(st.integers(0, 8))) for _ in range(count))])
+        near = [i for i in range(max(0, last - 8), last + 1) if i not in conditions] or [0]
+        nodes.append([name, *(draw(st.sampled_from(near)) for _ in range(count))])
     return nodes
 
 

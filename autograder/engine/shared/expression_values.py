@@ -173,7 +173,9 @@ def _long(function: Callable, order: bool = False) -> Callable:
 
 
 def _floor(x: Any) -> Any:
-    nearest = mp.nint(_real(x))
+    if isinstance(x, mp.mpc):
+        return mp.mpc(_floor(x.real), _floor(x.imag))
+    nearest = mp.nint(x)
     return nearest if _nearly(x, nearest) else mp.floor(x)
 
 
@@ -327,13 +329,12 @@ class Evaluation:
     def _node(self, node: Sequence, values: list, point: Mapping[str, Any], noise: Any) -> Any:
         try:
             value = _tidy(self._worked_out(node[0], node[1:], values, point), noise)
+            if value is None or isinstance(value, bool):
+                return value
+            without = mp.isnan(value) or (_finite(value) and abs(_magnitude(value)) > MAX_MAGNITUDE)
+            return None if without else value
         except Exception:  # a pole, a domain's end, a series that does not converge: whatever mpmath raises
             return None
-        if isinstance(value, bool):
-            return value
-        if mp.isnan(value) or (_finite(value) and abs(_magnitude(value)) > MAX_MAGNITUDE):
-            return None
-        return value
 
     @staticmethod
     def _worked_out(name: str, content: Sequence, values: list, point: Mapping[str, Any]) -> Any:
@@ -353,11 +354,9 @@ class Evaluation:
         args = [values[index] for index in content]
         if name == "Piecewise":
             for value, condition in zip(args[::2], args[1::2], strict=True):
-                if condition is None:
-                    break
-                if condition:
-                    return value
-            raise NoValueError
+                if condition or condition is None:
+                    return value if condition else None
+            return None
         if name in ("And", "Or", "Not"):
             return _connected(name, args)
         if None in args:

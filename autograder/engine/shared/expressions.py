@@ -102,6 +102,8 @@ def _float(parts: tuple) -> Any:
     sign, mantissa, exponent, _ = parts
     if not mantissa and exponent:  # how mpmath writes infinities and nan
         return float({-456: "inf", -789: "-inf"}.get(exponent, "nan"))
+    if abs(exponent) > MAX_FLOAT_EXPONENT:
+        raise TooLongError
     return {"mpf": [_digits(-mantissa if sign else mantissa), int(exponent)]}
 
 
