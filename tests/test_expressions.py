@@ -351,16 +351,16 @@ import sympy as sp
 theta, k, n = sp.symbols("theta k n")
 L = theta ** k * (1 - theta) ** (n - k)
 score = sp.diff(sp.log(L), theta)
-from tests.test_expressions import crossed
+from autograder.engine.shared.expressions import decode, encode
 checks = {}
 exec(open("solutions/checks.py").read(), checks)
 points = checks["check_points"](theta=(0, 1), k=(0, 10), n=(10, 30))
-for answer in (score, crossed(score)):
+for answer in (score, decode(encode(score)["expression"])):
     start = time.process_time()
     checks["check_expression"](lambda: answer, "score", lambda theta, k, n: k / theta - (n - k) / (1 - theta), points, "i", "w")
     assert time.process_time() - start < 0.2
 """
-    environment = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": f"{course}:{course / 'tests'}", "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": str(course), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", program], cwd=course, check=True, env=environment)
 
 
