@@ -307,7 +307,7 @@ class Evaluation:
         with mp.workdps(digits + GUARD_DIGITS):
             noise = _noise()
             # mpmath's multiplication is quadratic, its long functions are a little worse.
-            dearer, much_dearer = 1 + (mp.dps / 300) ** 2, (max(60, mp.dps) / 60) ** 2.3
+            dearer, much_dearer = 1 + (mp.dps / 300) ** 2, (max(60, mp.dps) / 60) ** 2.6
             values: list[Any] = []
             work = 0.0
             for node in self.nodes:
