@@ -539,22 +539,22 @@ class Check:
         return f"{type(error).__name__}: {text.rstrip('.')}"
 
 
-def check_points(count=20, **intervals):
-    """Return points inside the given open intervals, the same ones each time, as exact SymPy numbers.
+def check_points(count=40, **intervals):
+    """Return points inside the given open intervals, the same ones each time, as exact fractions.
 
     Parameters
     ----------
-    count : int, default 20
-        How many points.
+    count : int, default 40
+        How many points: twice as many as are judged, for where an expression has no value.
     **intervals : tuple of numbers
         The open interval of each symbol, by its name: `p=(0, 1)`.
 
     Returns
     -------
     list of dict
-        One dictionary from names to `sympy.Rational` per point.
+        One dictionary from names to `fractions.Fraction` per point.
     """
-    import sympy as sp
+    from fractions import Fraction
 
     # Multiples of a different irrational number per symbol, modulo 1, spread evenly; they are cut to exact fractions.
     steps = [(5**0.5 - 1) / 2, 2**0.5 - 1, 3**0.5 - 1, 7**0.5 - 2]
@@ -562,14 +562,14 @@ def check_points(count=20, **intervals):
     for i in range(1, count + 1):
         point = {}
         for step, (name, (low, high)) in zip(steps, intervals.items(), strict=False):
-            share = sp.Rational(1 + int(9997 * (i * step % 1)), 9999)
-            point[name] = sp.sympify(low) + share * (sp.sympify(high) - sp.sympify(low))
+            share = Fraction(1 + int(9997 * (i * step % 1)), 9999)
+            point[name] = Fraction(low) + share * (Fraction(high) - Fraction(low))
         points.append(point)
     return points
 
 
 def check_expression(get, name, expected, points, idea, where, *, exact=True, hidden=False):
-    """Judge a SymPy expression by what it means: by its values, however it is written.
+    """Judge a symbolic answer by what it means: by its values, however it is written.
 
     Parameters
     ----------
@@ -577,36 +577,80 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         Returns the answer: `lambda: slope`. A name that is not defined counts as not attempted.
     name : str
         The name of the answer, for messages.
-    expected : sympy.Expr, or sequence of numbers or strings, or None
-        The right expression, or its values at the points; with None, only the form is judged.
+    expected : callable, or sequence of numbers or strings, or None
+        The right function of the symbols, which are its arguments, written with mpmath:
+        `lambda p: mp.log((1 - p) / p, 2)`; or its values at the points, as fractions ("1/3") or decimals; with None, only
+        the form is judged.
     points : list of dict
         Points, from the names of symbols to numbers; `[{}]` for a constant. Names are all that counts: a symbol's
-        assumptions do not matter.
+        assumptions do not matter. Of points for a callable, twenty are judged where both sides have a value.
     idea, where : str
         The idea to look at again, and where it is explained.
     exact : bool, default True
-        Whether floats are refused and values agree to 30 digits; otherwise to 9.
+        Whether floats are refused and values agree to 30 digits, and at two points, where `expected` is exact, to more
+        than the numbers in the answer could feign; otherwise to 9.
     hidden : bool, default False
         Whether messages must not tell received or expected values.
 
     Returns
     -------
-    list of sympy.Expr
-        The values of the answer at the points, to 40 digits.
+    list of mpmath.mpf or mpmath.mpc
+        The values of the answer at the points that were judged, to 40 digits.
     """
     import fractions
-    import warnings
+    import numbers
+    import sys
 
-    import sympy as sp
+    from mpmath import mp
+
+    spare = 20  # digits that rounding may take
 
     def fail(text, but_expected):
         if hidden:
             raise AssertionError(f"{name}: a hidden test failed. Look again at {idea} ({where}).")
         raise AssertionError(f"{text}.\nExpected: {but_expected}.\nLook again at {idea} ({where}).")
 
-    def short(number):
-        text = str(sp.N(number, 9))
+    def in_short(text):
+        text = " ".join(text.split())
         return text if len(text) <= 60 else text[:59] + "…"
+
+    def refuse_float(text):
+        fail(text, "an exact expression: write sp.Rational(1, 3) and sp.log(3), not 1/3 = 0.333… and 1.0986")
+
+    def short(number, other):
+        """Write a number with as many digits as it takes to tell it from the other one."""
+        for digits in (9, 15, 25, 40):
+            text = mp.nstr(number, digits)
+            if text != mp.nstr(other, digits):
+                break
+        return in_short(text)
+
+    def right_at(i):
+        """Return the right value at a point, None where there is none, and whether it is known exactly."""
+        if expected is None:
+            return None, False
+        if callable(expected):
+            try:
+                at = {key: fractions.Fraction(value) for key, value in points[i].items()}
+                right = expected(**{key: mp.mpf(value.numerator) / value.denominator for key, value in at.items()})
+                return (mp.mpmathify(right) if mp.isfinite(right) else None), True
+            except (ArithmeticError, ValueError):
+                return None, False
+        right = fractions.Fraction(expected[i])
+        # Decimals have been rounded; all others are what they say.
+        return mp.mpf(right.numerator) / right.denominator, "." not in str(expected[i])
+
+    def close(value, right, digits):
+        return abs(value - right) <= mp.mpf(10) ** -digits * max(1, abs(right))
+
+    def value_near(point, digits):
+        """Return the value at a point, or where it has none there, as sin(x)/x at 0, the one beside it."""
+        value = answer.value_at(point, digits)
+        if value is None and point and not callable(expected):
+            beside = fractions.Fraction(1, 10**digits)
+            near = {key: fractions.Fraction(number) + beside for key, number in point.items()}
+            value = answer.value_at(near, 6 * digits)
+        return value
 
     answer = error = None
     try:
@@ -619,60 +663,298 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         fail(f"{name} raised {type(error).__name__}", "a SymPy expression")
     if answer is None or answer is Ellipsis:
         raise AssertionError(f"{name} is {answer!r}: not attempted.")
-    if isinstance(answer, fractions.Fraction):
-        answer = sp.Rational(answer.numerator, answer.denominator)
-    if isinstance(answer, int) and not isinstance(answer, bool):
-        answer = sp.Integer(answer)
-    if isinstance(answer, float):
-        if exact:
-            fail(
-                f"{name} is {_check_show(answer)}, a float",
-                "an exact SymPy expression: write sp.Rational(1, 3) and sp.log(3), not 1/3 = 0.333… and 1.0986",
-            )
-        answer = sp.Float(answer)
-    if not isinstance(answer, sp.Expr):
-        more = " Take the element that you mean." if isinstance(answer, list | tuple | set | sp.Set) else ""
-        text = " ".join(repr(answer).split())
-        text = text if len(text) <= 60 else text[:59] + "…"
-        fail(f"{name} is {text} (type {type(answer).__name__}).{more}".rstrip("."), "a SymPy expression")
-    if exact and answer.atoms(sp.Float):
-        some = min(answer.atoms(sp.Float), key=str)
+
+    # In a notebook, the answer is an object of SymPy; where problem sets are graded, it is data that can be evaluated.
+    sympy = sys.modules.get("sympy")
+    if isinstance(answer, numbers.Real) and not isinstance(answer, bool):
+        if exact and isinstance(answer, float):
+            refuse_float(f"{name} is {mp.nstr(mp.mpf(answer), 9)}, a float")
+        answer = _CheckSymbolic(answer)
+    elif sympy and isinstance(answer, sympy.Expr):
+        answer = _CheckSymbolic(answer)
+    elif not hasattr(type(answer), "value_at"):
+        several = isinstance(answer, list | tuple | set | (sympy.Set if sympy else set))
+        more = " Take the element that you mean." if several else ""
         fail(
-            f"{name} contains the float {short(some)}, an approximation",
-            "an exact SymPy expression: write sp.Rational(1, 3) and sp.log(3), not 1/3 = 0.333… and 1.0986",
+            f"{name} is {in_short(repr(answer))} (type {type(answer).__name__}).{more}".rstrip("."),
+            "a SymPy expression",
         )
+    too_long = f"{name} is longer than what can be judged", "a shorter expression of the same value"
+    if answer.too_long:
+        fail(*too_long)
+    if list(answer.outside) == ["FiniteSet"]:
+        fail(f"{name} is a set. Take the element that you mean", "a SymPy expression")
+    if exact and answer.floats:
+        some = min(mp.nstr(number, 9) for number in answer.floats)
+        refuse_float(f"{name} contains the float {some}, an approximation")
     names = sorted(points[0])
-    strangers = sorted({symbol.name for symbol in answer.free_symbols} - set(names))
+    strangers = sorted(set(answer.symbols) - set(names))
     if strangers:
         wanted = "an expression in " + ", ".join(names) if names else "a number, with no symbol in it"
         fail(f"{name} contains the symbol {', '.join(strangers)}", wanted)
-    # One plain symbol for each name, before anything is worked out: Symbol("p") and Symbol("p", positive=True) are
-    # different objects, and an unevaluated derivative can't be taken with respect to a number.
-    plain = {symbol: sp.Symbol(symbol.name, real=True) for symbol in answer.free_symbols}
-    values = []
+
+    tolerance = 30 if exact else 9
+    needed = min(20, len(points)) if callable(expected) else len(points)
+    spared = len(points) - needed  # points that may be left out
+    values, known = [], []
     for i, point in enumerate(points):
-        at = {sp.Symbol(key, real=True): sp.sympify(value) for key, value in point.items()}
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                value = sp.N(answer.xreplace(plain).doit().subs(at), 40)
-            complex(value)  # fails where something without a value is left, an integral of an unknown function, say
-            problem = value in (sp.nan, sp.zoo)
-        except Exception:
-            value, problem = None, True
         place = ", ".join(f"{key} = {val}" for key, val in point.items())
         text = f"At {place}, {name}" if place else name
-        if problem:
-            fail(f"{text} has no numerical value", "a number")
-        values.append(value)
-        if expected is None:
+        # What cancels takes digits away: where the values differ, more digits decide.
+        for digits in (50, 200):
+            with mp.workdps(digits + spare):
+                right, exactly = right_at(i)
+                value = None if right is None and expected is not None else value_near(point, digits)
+                agree = value is None or expected is None or close(value, right, tolerance)
+            if agree:
+                break
+        if answer.too_long:
+            fail(*too_long)
+        if value is None:
+            spared -= 1
+            if spared < 0:
+                unknown = in_short(", ".join(sorted(set(answer.outside))))
+                more = f": {unknown} is not among the functions that can be judged" if unknown else ""
+                fail(f"{text} has no numerical value{more}", "a number")
             continue
-        if isinstance(expected, sp.Basic):
-            by_name = {symbol: sp.sympify(point[symbol.name]) for symbol in expected.free_symbols}
-            right = sp.N(expected.subs(by_name), 40)
-        else:
-            right = sp.N(sp.sympify(expected[i], rational=True), 40)
-        digits = 30 if exact else 9
-        if not abs(value - right) <= sp.Float(10, 40) ** -digits * max(1, abs(right)):
-            fail(f"{text} is {short(value)}", short(right))
+        if not agree:
+            fail(f"{text} is {short(value, right)}", short(right, value))
+        values.append(value)
+        if exactly:
+            known.append((i, text))
+        if len(values) == needed:
+            break
+    # So many digits could not be feigned by the numbers that the answer contains.
+    digits = 100 + 2 * answer.digits
+    for i, text in known[:2] if exact else []:
+        with mp.workdps(digits + spare):
+            right, value = right_at(i)[0], answer.value_at(points[i], digits)
+            if answer.too_long:
+                fail(*too_long)
+            if value is not None and not close(value, right, digits - 50):
+                same = int(-mp.log10(abs(value - right) / max(1, abs(right))))
+                fail(f"{text} agrees with the right value in {same} digits and then no longer", "an exact expression")
     return values
+
+
+class _CheckSymbolic:
+    """A number, or an expression of SymPy, read as the grading engine reads it: nodes, each made of earlier ones.
+
+    Parameters
+    ----------
+    answer : numbers.Real or sympy.Expr
+        The answer.
+
+    Attributes
+    ----------
+    symbols, floats, outside : list
+        Names of its symbols, its floats, and the classes in it that have no value here.
+    digits : int
+        Digits of all its numbers together.
+    too_long : bool
+        Whether it has more nodes, levels or digits than are judged.
+    """
+
+    _plain = ["exp", "sin", "cos", "tan", "cot", "sec", "csc", "sinc", "asin", "acos", "atan", "acot", "asec", "acsc", "atan2", "sinh", "cosh", "tanh", "coth", "sech", "csch", "asinh", "acosh", "atanh", "acoth", "asech", "acsch"]  # fmt: skip
+    _special = ["gamma", "loggamma", "digamma", "polygamma", "factorial", "binomial", "beta", "erf", "erfc", "LambertW"]
+    _others = ["Add", "Mul", "Pow", "log", "Abs", "sign", "Max", "Min", "floor", "ceiling", "frac", "Mod", "Heaviside", "re", "im", "conjugate", "arg", "Piecewise", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not"]  # fmt: skip
+    _constants = ["pi", "E", "I", "EulerGamma", "GoldenRatio", "Catalan", "oo", "zoo", "nan", "true", "false"]
+    _unevaluated = ["Derivative", "Integral", "Limit", "Product", "Subs", "Sum"]
+
+    def __init__(self, answer):
+        import sys
+
+        self.sympy = sympy = sys.modules.get("sympy")
+        self.symbols, self.floats, self.outside = [], [], []
+        self.digits = parts = special = 0
+        self._nodes, self._depths, self._numbers, self._known, self._kept = [], [], {}, {}, []
+        self.too_long = False
+        self._classes = {}
+        if sympy:
+            kinds = [(getattr(sympy, name, None), name) for name in [*self._plain, *self._special, *self._others]]
+            self._classes = {kind: name for kind, name in kinds if isinstance(kind, type)}
+        try:
+            self._read(answer)
+        except RecursionError:
+            self.too_long = True
+        for name, *content in self._nodes:
+            if name == "number":
+                self.too_long |= len(content[0]) == 3 and abs(content[0][2]) > 20_000
+                self.digits += sum(int(part).bit_length() * 3 // 10 + 1 for part in content[0])
+            elif name in self._special or name in self._plain or name in self._others:
+                parts += len(content)
+                special += name in self._special
+        # The grader's own bounds: what is judged here is judged there.
+        self.too_long |= len(self._nodes) > 1_500 or max(self._depths, default=0) > 300 or parts > 10_000
+        self.too_long |= self.digits > 1_000 or special > 50
+
+    def _read(self, value):
+        """Append the nodes of a value to the list, and return the number of the last one."""
+        import numbers
+
+        if id(value) in self._known:
+            return self._known[id(value)]
+        self._kept.append(value)  # an object that is gone may share its id with another
+        sympy, depth = self.sympy, 0
+        kind = type(value).__name__
+        if len(self._nodes) > 1_500:
+            node = ("outside", kind)
+        elif isinstance(value, numbers.Rational):
+            node = ("number", (int(value.numerator), int(value.denominator)))
+        elif isinstance(value, numbers.Real):
+            from mpmath import mp
+
+            number = mp.mpmathify(value)
+            node = ("number", number._mpf_[:3])
+            self.floats.append(number)
+        elif isinstance(value, sympy.Symbol):
+            plain = value.name.isidentifier() and len(value.name) <= 40
+            node = ("symbol", value.name) if plain else ("outside", "symbol")
+        elif any(value is getattr(sympy, name) for name in self._constants):
+            node = ("constant", next(name for name in self._constants if value is getattr(sympy, name)))
+        elif value is -sympy.oo:
+            node = ("constant", "-oo")
+        elif (meant := self._worked_out(value)) is not value:
+            self._known[id(value)] = self._read(meant)
+            return self._known[id(value)]
+        elif type(value) in self._classes and value.args:
+            name, args = self._classes[type(value)], value.args
+            if name == "Piecewise":
+                args = [part for pair in args for part in pair.args]
+            if name == "Heaviside" and len(args) == 1:
+                args = [*args, sympy.Rational(1, 2)]
+            node = (name, *map(self._read, args))
+            depth = 1 + max(self._depths[index] for index in node[1:])
+        else:
+            node = ("outside", kind)
+        if node not in self._numbers:
+            self._numbers[node] = len(self._nodes)
+            self._nodes.append(node)
+            self._depths.append(depth)
+            if node[0] == "symbol":
+                self.symbols.append(node[1])
+            if node[0] == "outside":
+                self.outside.append(node[1])
+        self._known[id(value)] = self._numbers[node]
+        return self._known[id(value)]
+
+    def _worked_out(self, value):
+        """Return what an unevaluated derivative, sum and so on is; anything else as it is."""
+        sympy = self.sympy
+        if type(value) is sympy.UnevaluatedExpr:
+            return value.args[0]
+        if type(value).__name__ not in self._unevaluated:
+            return value
+        # One plain symbol for each name: Symbol("p") and Symbol("p", positive=True) are different objects.
+        plain = {symbol: sympy.Symbol(symbol.name, real=True) for symbol in value.atoms(sympy.Symbol)}
+        for attempt in (lambda: value.xreplace(plain).doit(), value.doit):
+            try:
+                result = attempt()
+            except Exception:
+                continue
+            if not result.has(*(getattr(sympy, name) for name in self._unevaluated)):
+                return result
+        return value
+
+    def value_at(self, point, digits):
+        """Return the value at a point, to so many digits, as a number of mpmath; None where there is none."""
+        from fractions import Fraction
+
+        from mpmath import mp
+
+        def real(x):
+            if isinstance(x, mp.mpc):
+                raise ValueError
+            return x
+
+        def power(x, y):
+            if x == 0 and (isinstance(y, mp.mpc) or y < 0):
+                raise ZeroDivisionError
+            return mp.sqrt(x) if y == mp.mpf(1) / 2 else mp.power(x, y)
+
+        def log(x, base=None):
+            if x == 0:
+                raise ZeroDivisionError
+            return mp.log(x) if base is None else mp.log(x) / log(base)
+
+        def nearly(x, y):
+            finite = mp.isfinite(x) and mp.isfinite(y)
+            return abs(x - y) <= noise * max(1, abs(x), abs(y)) if finite else x == y
+
+        def floor(x):
+            if isinstance(x, mp.mpc):
+                return mp.mpc(floor(x.real), floor(x.imag))
+            return mp.nint(x) if nearly(x, mp.nint(x)) else mp.floor(x)
+
+        functions = {name: getattr(mp, name) for name in [*self._plain, *self._special] if hasattr(mp, name)} | {
+            "Add": lambda *args: mp.fsum(args),
+            "Mul": lambda *args: mp.fprod(args),
+            "Pow": power,
+            "log": log,
+            "Abs": abs,
+            "sign": lambda x: x / abs(x) if isinstance(x, mp.mpc) else mp.mpf((x > 0) - (x < 0)),
+            "Max": lambda *args: max(map(real, args)),
+            "Min": lambda *args: min(map(real, args)),
+            "floor": floor,
+            "ceiling": lambda x: -floor(-x),
+            "frac": lambda x: x - floor(x),
+            "Mod": lambda x, y: x - y * floor(x / real(y)),
+            "Heaviside": lambda x, h: h if nearly(x, mp.mpf(0)) else mp.mpf(real(x) > 0),
+            "re": mp.re,
+            "im": mp.im,
+            "conjugate": mp.conj,
+            "arg": mp.arg,
+            "polygamma": lambda order, x: mp.psi(int(order), x),
+            "LambertW": lambda x, branch=0: mp.lambertw(x, int(branch)),
+            "Eq": nearly,
+            "Ne": lambda x, y: not nearly(x, y),
+            "Lt": lambda x, y: not nearly(x, y) and real(x) < real(y),
+            "Le": lambda x, y: nearly(x, y) or real(x) < real(y),
+            "Gt": lambda x, y: not nearly(x, y) and real(x) > real(y),
+            "Ge": lambda x, y: nearly(x, y) or real(x) > real(y),
+            "Not": lambda x: not x,
+        }
+        constants = {"pi": mp.pi, "E": mp.e, "EulerGamma": mp.euler, "GoldenRatio": mp.phi, "Catalan": mp.catalan}
+        constants |= {"I": mp.j, "oo": mp.inf, "-oo": mp.ninf, "true": True, "false": False}
+
+        def worked_out(name, content):
+            if name == "number":
+                if len(content[0]) == 3:
+                    sign, mantissa, exponent = content[0]
+                    return mp.ldexp(mp.mpf(-mantissa if sign else mantissa), exponent)
+                return mp.mpf(content[0][0]) / content[0][1]
+            if name == "symbol":
+                at = Fraction(point[content[0]])
+                return mp.mpf(at.numerator) / at.denominator
+            if name == "constant":
+                value = constants[content[0]]
+                return value if isinstance(value, bool) else +value
+            args = [values[index] for index in content]
+            if name == "Piecewise":
+                for value, when in zip(args[::2], args[1::2], strict=True):
+                    if when or when is None:
+                        return value if when else None
+                return None
+            if name in ("And", "Or") and (name == "Or") in args:
+                return name == "Or"
+            if None in args:
+                raise ValueError
+            return name == "And" if name in ("And", "Or") else functions[name](*args)
+
+        values = []
+        with mp.workdps(digits + 20):
+            noise = mp.mpf(10) ** (10 - mp.dps)
+            for name, *content in self._nodes:
+                try:
+                    value = worked_out(name, content)
+                except Exception:  # a pole, say: whatever mpmath raises there
+                    value = None
+                if isinstance(value, mp.mpc):  # a part that is nothing but rounding
+                    across, up = abs(value.real), abs(value.imag)
+                    if up <= noise * across:
+                        value = value.real
+                    elif across <= noise * up:
+                        value = mp.mpc(0, value.imag)
+                values.append(None if value is not None and value != value else value)
+            value = values[-1]
+            return value if value is not None and not isinstance(value, bool) and mp.isfinite(value) else None

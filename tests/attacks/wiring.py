@@ -115,17 +115,16 @@ ATTACKS = [
     answer("a decimal of a billion digits", 'value(connection, request, {"decimal": "1e999999999"})'),
     answer(
         "a float of SymPy with a billion digits",
-        'value(connection, request, {"sympy": "Float(\'1e999999999\', precision=53)"})',
+        'value(connection, request, {"mpf": ["1", 10 ** 9]})',
         quick=True,
     ),
     answer(
         "towers of powers, factorials, binomials",
         """
-            texts = ["Pow(Pow(Integer(10), Integer(9999)), Integer(9999))", "factorial(Integer(99999999))",
-                     "binomial(Integer(999999999), Integer(99999999))", "exp(exp(exp(Float('99999.0', precision=53))))",
-                     "gamma(Integer(99999999))", "Pow(Float('2.0', precision=4000), Pow(Integer(9), Integer(9999)))",
-                     "Product(Symbol('x'), Tuple(Symbol('x'), Integer(1), Integer(99999999)))", "-" * 90000 + "1", "(" * 90000]
-            value(connection, request, {"sympy": texts[request["id"] % len(texts)]})
+            big = [["integer", "9" * 900]]
+            trees = [big + [["Pow", k, 0] for k in range(200)], big + [["factorial", 0]], big + [["binomial", 0, 0]],
+                     big + [["exp", k] for k in range(200)], big + [["gamma", 0]], [["too long"]], [["eval", 0]]]
+            value(connection, request, {"expression": trees[request["id"] % len(trees)]})
         """.strip(),
         quick=True,
     ),

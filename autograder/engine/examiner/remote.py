@@ -22,7 +22,6 @@ from autograder.engine.shared.wire import (
     Decoder,
     EncodeError,
     Encoder,
-    UnreadableError,
     WireError,
 )
 
@@ -258,8 +257,6 @@ class Snapshot:
                 self.behaviour.append(canonical(value[:1] if operation == "count" and type(value) is tuple else value))
                 self.recorded += len(self.behaviour[-1])
             return value
-        except UnreadableError as error:
-            raise TypeError(f"the result cannot be read: {error}") from None
         except DeadlineError:
             self.lost = "the call did not end in time, so the tests that follow it here could not run"
             self.connection.close()

@@ -1,231 +1,473 @@
-"""Read a SymPy expression from the text that `sympy.srepr` writes, without evaluating that text.
+"""Symbolic answers, as they cross the wire: a list of nodes, and nothing else.
 
-The text is parsed into Python's syntax tree, and the tree may hold nothing but calls of the classes listed here, numbers,
-names of constants, and lists. A class or a function that is not listed is refused.
+`encode` runs beside the submission and reads SymPy's objects there. `decode` runs where answers are judged: it imports no
+SymPy and builds none, and accepts nothing but the tables below. Each node names what it is and the nodes it is made of, all
+of which come before it in the list; so a part that occurs a thousand times crosses once.
 """
 
 from __future__ import annotations
 
-import ast
 import re
+import sys
+from collections.abc import Mapping
 from typing import Any
 
-import sympy as sp
-from sympy.functions.elementary.piecewise import ExprCondPair
+from autograder.engine.shared.expression_values import FUNCTIONS, Evaluation, TooMuchWorkError
 
-#: Characters of a text. The longest answer of a problem set has some hundred.
-MAX_TEXT = 100_000
-#: An integer raised to a larger power would be worked out digit by digit, before anybody could stop it.
-MAX_EXPONENT = 10_000
-#: Bits of a power that is worked out when it is built.
-MAX_BITS = 100_000
-#: What `srepr` writes in a Float: digits, and an exponent of a size that can be worked out.
-_FLOAT = re.compile(r"[+-]?\d{0,4300}\.?\d{0,4300}(?:[eE][+-]?\d{1,5})?|[+-]?inf|nan")
-#: Functions that are worked out for an integer at once.
-_COUNTING = {"factorial", "binomial", "gamma", "loggamma", "digamma", "polygamma"}
+#: Distinct nodes, and levels of them. The longest answer of a problem set, left as `diff` wrote it, has some hundred.
+MAX_NODES, MAX_DEPTH = 1_500, 300
+#: References from nodes to their parts, all together.
+MAX_PARTS = 10_000
+#: Digits of all numbers together. Answers are compared to twice as many and more, so that no number can stand in for
+#: another one; that takes the time that this bound limits.
+MAX_DIGITS = 1_000
+#: Bits of the exponent of a float.
+MAX_FLOAT_EXPONENT = 20_000
+#: Characters of the name of a symbol, and of a class of SymPy that is not in the tables.
+MAX_NAME = 40
+#: Functions whose evaluation is long.
+MAX_SPECIAL = 50
+#: Entries of a matrix.
+MAX_ENTRIES = 10_000
 
-_FUNCTIONS = [
-    "exp",
-    "log",
-    "LambertW",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "asin",
-    "acos",
-    "atan",
-    "atan2",
-    "acot",
-    "sinh",
-    "cosh",
-    "tanh",
-    "coth",
-    "asinh",
-    "acosh",
-    "atanh",
-    "sech",
-    "csch",
-    "Abs",
-    "sign",
-    "Max",
-    "Min",
-    "floor",
-    "ceiling",
-    "Heaviside",
-    "gamma",
-    "loggamma",
-    "digamma",
-    "polygamma",
-    "factorial",
-    "binomial",
-    "erf",
-    "erfc",
-    "re",
-    "im",
-    "conjugate",
-    "arg",
-]
-_CLASSES = [
-    "Add",
-    "Mul",
-    "Derivative",
-    "Subs",
-    "Sum",
-    "Product",
-    "Tuple",
-    "ExprCondPair",
-    "Piecewise",
-    "Equality",
-    "Unequality",
-    "StrictLessThan",
-    "LessThan",
-    "StrictGreaterThan",
-    "GreaterThan",
-    "And",
-    "Or",
-    "Not",
-]
-_CONSTANTS = {
-    "pi": sp.pi,
-    "E": sp.E,
-    "I": sp.I,
-    "oo": sp.oo,
-    "zoo": sp.zoo,
-    "nan": sp.nan,
-    "EulerGamma": sp.EulerGamma,
-    "GoldenRatio": sp.GoldenRatio,
-    "Catalan": sp.Catalan,
-    "true": sp.true,
-    "false": sp.false,
-}
-_ASSUMPTIONS = [
-    "commutative",
-    "complex",
-    "extended_real",
-    "real",
-    "positive",
-    "negative",
-    "nonnegative",
-    "nonpositive",
-    "zero",
-    "nonzero",
-    "integer",
-    "rational",
-    "irrational",
-    "algebraic",
-    "transcendental",
-    "finite",
-    "infinite",
-    "even",
-    "odd",
-    "prime",
-    "composite",
-    "imaginary",
-    "hermitian",
-    "antihermitian",
-    "extended_positive",
-    "extended_negative",
-    "extended_nonnegative",
-    "extended_nonpositive",
-    "extended_nonzero",
-    "noninteger",
-]
+CONSTANTS = ("pi", "E", "I", "EulerGamma", "GoldenRatio", "Catalan", "oo", "-oo", "zoo", "nan", "true", "false")
+RELATIONS = {"Eq": "==", "Ne": "!=", "Lt": "<", "Le": "<=", "Gt": ">", "Ge": ">="}
+CONNECTIVES = ("And", "Or", "Not")
+#: What SymPy leaves standing until somebody asks it to work it out.
+UNEVALUATED = ("Derivative", "Integral", "Limit", "Product", "Subs", "Sum")
+#: What crosses in place of an expression that is beyond the bounds.
+_TOO_LONG = [["too long"]]
+_WHOLE = re.compile(r"-?\d{1,1500}")
 
 
-def parse(text: Any) -> Any:
-    """Return the expression, matrix or tuple of expressions that the text describes.
+class TooLongError(ValueError):
+    """An expression is beyond the bounds."""
+
+
+# ---- beside the submission
+
+
+def encode(value: Any) -> dict | None:
+    """Return the wire's node of an object of SymPy; None for anything else. Does not import SymPy.
 
     Parameters
     ----------
-    text : str
-        What `sympy.srepr` returned.
+    value : object
+        Anything that a notebook defines.
+
+    Returns
+    -------
+    dict or None
+        ``int`` and ``fraction`` for plain numbers, ``mpf`` for floats of SymPy and mpmath, ``objects`` for a matrix, ``tuple``
+        for a tuple, ``expression`` for all other expressions, conditions and sets.
+    """
+    mpmath = sys.modules.get("mpmath")
+    if mpmath is None:  # then there is no SymPy either
+        return None
+    try:
+        if isinstance(value, mpmath.mpf):
+            return _float(value._mpf_)
+        sympy = sys.modules.get("sympy")
+        if sympy is None or not isinstance(value, sympy.Basic | sympy.MatrixBase):
+            return None
+        return _encode(value, sympy)
+    except TooLongError:
+        return {"expression": _TOO_LONG}
+    except Exception:  # an object that breaks SymPy's own rules is an object like any other
+        return None
+
+
+def _encode(value: Any, sympy: Any) -> Any:
+    if isinstance(value, sympy.MatrixBase):
+        rows, columns = (int(length) for length in value.shape)
+        if rows * columns > MAX_ENTRIES:
+            return None
+        entries = [_encode(entry, sympy) for entry in value.flat()]
+        return None if None in entries else {"objects": entries, "shape": [rows, columns]}
+    if isinstance(value, sympy.Tuple):
+        return {"tuple": [_encode(part, sympy) for part in value.args]}
+    if isinstance(value, sympy.Integer):
+        return {"int": hex(_bounded(value.p))}
+    if isinstance(value, sympy.Rational):
+        return {"fraction": [{"int": hex(_bounded(value.p))}, {"int": hex(_bounded(value.q))}]}
+    if isinstance(value, sympy.Float):
+        return _float(value._mpf_)
+    boolean = sympy.logic.boolalg.Boolean
+    if isinstance(value, sympy.Lambda) or not isinstance(value, sympy.Expr | boolean | sympy.Set):
+        return None  # what can be called, or be asked for its parts, stays where it is
+    return {"expression": _Writer(sympy).write(value)}
+
+
+def _float(parts: tuple) -> Any:
+    sign, mantissa, exponent, _ = parts
+    if not mantissa and exponent:  # how mpmath writes infinities and nan
+        return float({-456: "inf", -789: "-inf"}.get(exponent, "nan"))
+    if abs(exponent) > MAX_FLOAT_EXPONENT:
+        raise TooLongError
+    return {"mpf": [_digits(-mantissa if sign else mantissa), int(exponent)]}
+
+
+def _bounded(number: int) -> int:
+    if number.bit_length() > 3.32 * MAX_DIGITS:
+        raise TooLongError
+    return int(number)
+
+
+def _digits(number: Any) -> str:
+    return str(_bounded(int(number)))
+
+
+class _Writer:
+    """Writes one expression. Parts are known again by what they are made of, so that comparing them costs nothing."""
+
+    def __init__(self, sympy: Any):
+        self.sympy = sympy
+        self.classes, self.constants = _classes(sympy), _constants(sympy)
+        self.nodes: list[list] = []
+        self.numbers: dict[tuple, int] = {}  # of a node's content
+        self.known: dict[int, int] = {}  # of an object, by its id
+        self.kept: list[Any] = []  # objects whose id is known stay alive
+
+    def write(self, value: Any) -> list[list]:
+        # A stack of our own: an expression of SymPy may be nested more deeply than Python calls.
+        waiting = [value]
+        replaced: dict[int, Any] = {}
+        while waiting:
+            part = waiting[-1]
+            if id(part) in self.known:
+                waiting.pop()
+                continue
+            if id(part) not in replaced:
+                replaced[id(part)] = self._worked_out(part)
+                self.kept += [part, replaced[id(part)]]
+                if len(self.kept) > 20 * MAX_NODES:
+                    raise TooLongError
+            meant = replaced[id(part)]
+            if meant is not part:
+                needed = [meant]
+            else:
+                name, needed = self._parts(part)
+            missing = [inner for inner in needed if id(inner) not in self.known]
+            if missing:
+                waiting += missing
+                if len(waiting) > MAX_PARTS:
+                    raise TooLongError
+                continue
+            waiting.pop()
+            if meant is not part:
+                self.known[id(part)] = self.known[id(meant)]
+            elif needed:
+                self.known[id(part)] = self._number([name, *(self.known[id(inner)] for inner in needed)])
+            else:
+                self.known[id(part)] = self._number(name if isinstance(name, list) else [name])
+        nodes = self.nodes[: self.known[id(value)] + 1]
+        _measure(nodes)
+        return nodes
+
+    def _number(self, content: list) -> int:
+        key = tuple(content)
+        if key not in self.numbers:
+            if len(self.nodes) == MAX_NODES:
+                raise TooLongError
+            self.numbers[key] = len(self.nodes)
+            self.nodes.append(content)
+        return self.numbers[key]
+
+    def _parts(self, value: Any) -> tuple[Any, list]:
+        """Return a node's name and its parts; the whole node where it has none."""
+        sympy = self.sympy
+        if isinstance(value, sympy.Symbol):
+            name = value.name
+            plain = isinstance(name, str) and name.isidentifier() and len(name) <= MAX_NAME
+            return ["symbol", name] if plain else ["outside", "symbol"], []
+        if isinstance(value, sympy.Integer):
+            return ["integer", _digits(value.p)], []
+        if isinstance(value, sympy.Rational):
+            return ["rational", _digits(value.p), _digits(value.q)], []
+        if isinstance(value, sympy.Float):
+            written = _float(value._mpf_)
+            return ["float", *written["mpf"]] if isinstance(written, dict) else ["constant", "nan"], []
+        for name, constant in self.constants:
+            if value is constant:
+                return ["constant", name], []
+        name = self.classes.get(type(value))
+        if name is None:
+            return ["outside", _class_name(value)], []
+        args = list(value.args)
+        if name == "Piecewise":
+            args = [part for pair in args for part in pair.args]
+        if name == "Heaviside" and len(args) == 1:
+            args.append(sympy.Rational(1, 2))
+        return (name, args) if args else (["outside", _class_name(value)], [])
+
+    def _worked_out(self, value: Any) -> Any:
+        """Return what an unevaluated derivative, sum and so on is; anything else as it is."""
+        sympy = self.sympy
+        if type(value) is sympy.UnevaluatedExpr:
+            return value.args[0]
+        if _class_name(value) not in UNEVALUATED:
+            return value
+        # One plain symbol for each name: Symbol("p") and Symbol("p", positive=True) are different objects, though whoever
+        # wrote both means the same.
+        plain = {symbol: sympy.Symbol(symbol.name, real=True) for symbol in value.atoms(sympy.Symbol)}
+        for attempt in (lambda: value.xreplace(plain).doit(), value.doit):
+            try:
+                result = attempt()
+            except Exception:  # what cannot be worked out stays as it is
+                continue
+            if not result.has(*(getattr(sympy, name) for name in UNEVALUATED)):
+                return result
+        return value
+
+
+def _class_name(value: Any) -> str:
+    name = type(value).__name__
+    return name if name.isidentifier() and len(name) <= MAX_NAME else "object"
+
+
+def _classes(sympy: Any) -> dict[type, str]:
+    found = {sympy.Add: "Add", sympy.Mul: "Mul", sympy.Pow: "Pow", sympy.Piecewise: "Piecewise"}
+    for name in FUNCTIONS:
+        kind = getattr(sympy, name, None)
+        if isinstance(kind, type):
+            found[kind] = name
+    for name in (*RELATIONS, *CONNECTIVES):
+        found[getattr(sympy, name)] = name
+    return found
+
+
+def _constants(sympy: Any) -> list[tuple[str, Any]]:
+    return [(name, -sympy.oo if name == "-oo" else getattr(sympy, name)) for name in CONSTANTS]
+
+
+# ---- where answers are judged
+
+
+class Expression:
+    """A symbolic answer, as plain data.
+
+    Parameters
+    ----------
+    nodes : list of list
+        As they crossed the wire.
+
+    Attributes
+    ----------
+    symbols : frozenset of str
+        Names of its symbols.
+    floats : tuple of mpmath.mpf
+        Its floats.
+    digits : int
+        Digits of all its numbers together.
+    outside : tuple of str
+        Classes of SymPy in it that are not in the tables: such a part has no value.
+    too_long : bool
+        Whether it was beyond the bounds and did not cross, or its evaluation took too long.
 
     Raises
     ------
     ValueError
-        The text is too long, or holds something that is not in the list above.
+        They are no such nodes.
     """
-    if not isinstance(text, str) or len(text) > MAX_TEXT:
-        raise ValueError("the expression is too long")
-    try:
-        tree = ast.parse(text, mode="eval").body
-        return _build(tree)
-    except ValueError:
-        raise
-    except Exception:  # syntax, nesting, memory, and what SymPy's classes raise on arguments that do not fit
-        raise ValueError("the expression cannot be read") from None
+
+    __slots__ = ("_nodes", "_evaluation", "digits", "floats", "outside", "symbols", "too_long")
+
+    def __init__(self, nodes: list[list]):
+        self.too_long = nodes == _TOO_LONG
+        if self.too_long:
+            self.digits = 0
+        else:
+            _validate(nodes)
+            self.digits = _measure(nodes)
+        self._nodes = nodes
+        self._evaluation = Evaluation(nodes)
+        self.symbols = frozenset(node[1] for node in nodes if node[0] == "symbol")
+        self.outside = tuple(node[1] for node in nodes if node[0] == "outside")
+        self.floats = tuple(_mpf(*node[1:]) for node in nodes if node[0] == "float")
+
+    def value_at(self, point: Mapping[str, Any], digits: int) -> Any:
+        """Return the value at a point, to so many digits, as a number of mpmath; None where there is none.
+
+        None, too, where it takes too long; from then on, `too_long` is true.
+        """
+        try:
+            value = self._evaluation.value(point, digits)
+        except TooMuchWorkError:
+            self.too_long = True
+            return None
+        return None if isinstance(value, bool) else value
+
+    def _number(self) -> Any:
+        if self.symbols or (value := self.value_at({}, 20)) is None:
+            raise TypeError(f"{self!r} is not a number")
+        return value
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    def __float__(self) -> float:
+        return float(self._number())  # of a complex number: TypeError
+
+    def __int__(self) -> int:
+        value = self._number()
+        if not abs(value) < 10**300:
+            raise TypeError(f"{self!r} is too large for an int")
+        return int(value)
+
+    def __bool__(self) -> bool:
+        if self._nodes in ([["constant", "true"]], [["constant", "false"]]):
+            return self._nodes[0][1] == "true"
+        raise TypeError(f"{self!r} is neither true nor false; a bool was expected")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, bool):
+            return self._nodes == [["constant", str(other).lower()]]
+        return isinstance(other, Expression) and self._nodes == other._nodes
+
+    def __hash__(self) -> int:
+        return hash(str(self._nodes))
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Expression:
+        return self
+
+    def __repr__(self) -> str:
+        return "an expression that is too long" if self._nodes == _TOO_LONG else _text(self._nodes)
 
 
-def _build(node: ast.AST) -> Any:
-    match node:
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            return _call(name, args, {keyword.arg: _literal(keyword.value) for keyword in keywords})
-        case ast.Name(id=name) if name in _CONSTANTS:
-            return _CONSTANTS[name]
-        case ast.Tuple(elts=parts):
-            return tuple(_build(part) for part in parts)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Name() as operand):
-            return -_build(operand)
-        case ast.List(elts=parts):
-            return [_build(part) for part in parts]
-    return sp.Integer(_literal(node))
+def decode(content: Any) -> Expression:
+    """Return the expression that these nodes are.
+
+    Raises
+    ------
+    ValueError
+        They are none.
+    """
+    return Expression(content)
 
 
-def _call(name: str, args: list[ast.AST], options: dict[str, Any]) -> Any:
-    if name in ("Symbol", "Dummy"):
-        (label,) = (_literal(arg) for arg in args)
-        if name == "Dummy":
-            options = {key: value for key, value in options.items() if key != "dummy_index"}
-        if not isinstance(label, str) or not set(options) <= set(_ASSUMPTIONS):
-            raise ValueError(f"the symbol {str(label)[:40]!r} cannot be read")
-        return sp.Symbol(label, **{key: bool(value) for key, value in options.items()})
-    if name == "Integer":
-        return sp.Integer(*(_literal(arg, int) for arg in args))
-    if name == "Rational":
-        return sp.Rational(*(_literal(arg, int) for arg in args))
-    if name == "Float":
-        precision = options.get("precision", 53)
-        if type(precision) is not int or not 1 <= precision <= 4000:
-            raise ValueError("a float has too many digits")
-        text = _literal(args[0], str)
-        if not _FLOAT.fullmatch(text):
-            raise ValueError("a float cannot be read")
-        return sp.Float(text, precision=precision)
-    if name in ("MutableDenseMatrix", "ImmutableDenseMatrix"):
-        if args and isinstance(args[0], ast.List):
-            return getattr(sp, name)(_build(args[0]))
-        rows, columns = (_literal(arg, int) for arg in args[:2])
-        return getattr(sp, name)(rows, columns, _build(args[2]))
-    if options:
-        raise ValueError(f"{name[:40]} with options cannot be read")
-    parts = [_build(arg) for arg in args]
-    if name == "Pow":
-        base, exponent = parts
-        if base.is_number and exponent.is_number and abs(exponent) > MAX_EXPONENT and base not in (0, 1, -1, sp.E):
-            raise ValueError("the expression has a very large power")
-        worked_out = base.is_Rational and exponent.is_Integer and base not in (0, 1, -1)
-        if worked_out and max(base.p.bit_length(), base.q.bit_length()) * abs(int(exponent)) > MAX_BITS:
-            raise ValueError("the expression has a very large power")
-        return sp.Pow(base, exponent)
-    if name == "ExprCondPair":
-        return ExprCondPair(*parts)
-    if name in _COUNTING and any(part.is_number and not abs(part) <= MAX_EXPONENT for part in parts):
-        raise ValueError(f"{name} of a very large number cannot be read")
-    if name in _FUNCTIONS or name in _CLASSES:
-        return getattr(sp, name)(*parts)
-    raise ValueError(f"{name[:40]} is not a function that an answer may use")
+def decode_float(content: Any) -> Any:
+    """Return a float of SymPy or mpmath as mpmath's; ValueError if it is none."""
+    _validate([["float", *content]])
+    return _mpf(*content)
 
 
-def _literal(node: ast.AST, kind: type | None = None) -> Any:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = -_literal(node.operand, kind or int)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | str):
-        value = node.value
-    else:
-        raise ValueError("the expression cannot be read")
-    if kind is not None and type(value) is not kind:
-        raise ValueError("the expression cannot be read")
-    return value
+def _mpf(mantissa: str, exponent: int) -> Any:
+    from mpmath import libmp, mp
+
+    return mp.make_mpf(libmp.from_man_exp(int(mantissa), exponent))
+
+
+def _validate(nodes: Any) -> None:
+    """Raise ValueError unless each node is in the tables and made of earlier ones of the right kind."""
+    good = isinstance(nodes, list) and 0 < len(nodes) <= MAX_NODES
+    truths: list[bool | None] = []  # whether a node is a condition; None: it may be one
+    for node in nodes if good else ():
+        if not isinstance(node, list) or not node or not isinstance(node[0], str):
+            raise ValueError("an expression is not well formed")
+        name, *content = node
+        if name in ("outside", "symbol"):
+            (label,) = content
+            good = isinstance(label, str) and label.isidentifier() and len(label) <= MAX_NAME
+            truths.append(None if name == "outside" else False)
+        elif name == "constant":
+            (label,) = content
+            good = label in CONSTANTS
+            truths.append(label in ("true", "false"))
+        elif name in ("integer", "rational"):
+            good = len(content) == (1 if name == "integer" else 2) and all(map(_is_whole, content))
+            truths.append(False)
+        elif name == "float":
+            mantissa, exponent = content
+            good = _is_whole(mantissa) and type(exponent) is int and abs(exponent) <= MAX_FLOAT_EXPONENT
+            truths.append(False)
+        else:
+            known = len(truths)
+            if not all(type(index) is int and 0 <= index < known for index in content):
+                raise ValueError("an expression is not well formed")
+            conditions = _conditions(name, len(content))
+            good = all(truths[i] in (None, wanted) for i, wanted in zip(content, conditions, strict=True))
+            truths.append(name in RELATIONS or name in CONNECTIVES)
+        if not good:
+            break
+    if not good:
+        raise ValueError("an expression is not well formed")
+
+
+def _is_whole(text: Any) -> bool:
+    return isinstance(text, str) and _WHOLE.fullmatch(text) is not None
+
+
+def _conditions(name: str, count: int) -> list[bool]:
+    """Return, for each of a node's parts, whether it is a condition; ValueError if it cannot have so many."""
+    if name == "Piecewise" and count and count % 2 == 0:
+        return [False, True] * (count // 2)
+    if name in FUNCTIONS and FUNCTIONS[name].least <= count <= FUNCTIONS[name].most:
+        return [False] * count
+    if (name in RELATIONS and count == 2) or (name in CONNECTIVES and (count == 1 if name == "Not" else count)):
+        return [name in CONNECTIVES] * count
+    raise ValueError("an expression is not well formed")
+
+
+def _measure(nodes: list[list]) -> int:
+    """Return how many digits the numbers have; raise TooLongError where the nodes are beyond the bounds."""
+    depths: list[int] = []
+    digits = parts = special = 0
+    for name, *content in nodes:
+        depth = 0
+        if name in ("integer", "rational"):
+            digits += sum(map(len, content))
+        elif name == "float":
+            digits += len(content[0])
+            if abs(content[1]) > MAX_FLOAT_EXPONENT:
+                raise TooLongError("an expression is too long")
+        elif name not in ("constant", "outside", "symbol"):
+            parts += len(content)
+            depth = 1 + max(depths[index] for index in content)
+            special += name in FUNCTIONS and FUNCTIONS[name].special
+        depths.append(depth)
+    long = len(nodes) > MAX_NODES or max(depths) > MAX_DEPTH or parts > MAX_PARTS
+    if long or digits > MAX_DIGITS or special > MAX_SPECIAL:
+        raise TooLongError("an expression is too long")
+    return digits
+
+
+#: Characters of an expression, and of a part of it, in a message.
+_LONGEST_TEXT = 200
+_SIGNS = {"Add": (" + ", 1), "Mul": ("*", 2), "And": (" & ", 0), "Or": (" | ", 0)}
+_SIGNS |= {name: (f" {sign} ", 0) for name, sign in RELATIONS.items()}
+
+
+def _text(nodes: list[list]) -> str:
+    """Write the expression as in code, cut where it grows long."""
+    texts: list[tuple[str, int]] = []  # and how strongly what they are made of is bound
+
+    def bound(index: int, least: int) -> str:
+        text, strength = texts[index]
+        return text if strength > least else f"({text})"
+
+    for name, *content in nodes:
+        strength = 4
+        if name in ("symbol", "constant", "outside", "integer"):
+            text = content[0] if name != "outside" else f"{content[0]}(…)"
+            strength = 1 if text.startswith("-") else 4
+        elif name == "rational":
+            text, strength = "/".join(content), 1 if content[0].startswith("-") else 2
+        elif name == "float":
+            from mpmath import nstr
+
+            text = nstr(_mpf(*content), 9)
+        elif name in _SIGNS:
+            sign, strength = _SIGNS[name]
+            text = sign.join(bound(index, strength) for index in content[:20])
+        elif name == "Pow":
+            text, strength = f"{bound(content[0], 3)}**{bound(content[1], 3)}", 3
+        elif name == "Piecewise":
+            pairs = zip(content[::2], content[1::2], strict=True)
+            text = f"Piecewise({', '.join(f'({texts[value][0]}, {texts[when][0]})' for value, when in pairs)})"
+        else:
+            text = f"{name}({', '.join(texts[index][0] for index in content[:20])})"
+        texts.append((text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…", strength))
+    return texts[-1][0]

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.shared import expressions
+
 #: Bytes of one frame: its JSON, and all its arrays together. The largest honest argument of a test has some ten million
 #: numbers.
 MAX_JSON_BYTES = 32_000_000
@@ -46,10 +48,6 @@ class ConnectionEndedError(WireError):
 
 class DeadlineError(WireError):
     """The other end did not answer in time."""
-
-
-class UnreadableError(ValueError):
-    """A value is well formed, but of a kind that nobody here reads."""
 
 
 class EncodeError(ValueError):
@@ -232,10 +230,8 @@ class Encoder:
             return {"fraction": [self.encode(value.numerator), self.encode(value.denominator)]}
         if kind is decimal.Decimal:
             return {"decimal": str(value)}
-        expression = _expression_text(value)
-        if expression is not None:
-            return {"sympy": expression}
-        return self.other(value)
+        expression = expressions.encode(value)
+        return self.other(value) if expression is None else expression
 
     def _array(self, value: np.ndarray | np.generic, depth: int) -> Any:
         array = np.asarray(value)
@@ -261,16 +257,6 @@ def _big_integer(value: int) -> dict:
     if value.bit_length() > 3.3 * MAX_DIGITS:
         raise EncodeError(f"the integer has more than {MAX_DIGITS} digits")
     return {"int": hex(value)}
-
-
-def _expression_text(value: Any) -> str | None:
-    """Return what `srepr` writes for a SymPy object, None for anything else. Does not import SymPy."""
-    import sys
-
-    sympy = sys.modules.get("sympy")
-    if sympy is None or not isinstance(value, sympy.Basic | sympy.MatrixBase):
-        return None
-    return sympy.srepr(value)
 
 
 class Decoder:
@@ -302,7 +288,7 @@ class Decoder:
             raise WireError("a value is not well formed")
         try:
             return self._tagged(next(iter(node)), node, depth)
-        except (WireError, UnreadableError):
+        except WireError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, ArithmeticError, RecursionError):
             raise WireError("a value is not well formed") from None
@@ -347,13 +333,10 @@ class Decoder:
             if number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
                 raise ValueError
             return number
-        if tag == "sympy":
-            from autograder.engine.shared.expressions import parse
-
-            try:
-                return parse(content)
-            except ValueError as error:
-                raise UnreadableError(str(error)) from None
+        if tag == "expression":
+            return expressions.decode(content)
+        if tag == "mpf":
+            return expressions.decode_float(content)
         return self.other(node)
 
     def _array(self, tag: str, node: dict) -> Any:
