@@ -24,7 +24,7 @@ from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student.runner import Runner
-from autograder.engine.student.warm_up import warm_shell
+from autograder.engine.student.warm_up import warm_kernel
 
 #: Seconds between looks at a submission's memory.
 LOOK = 0.25
@@ -36,7 +36,7 @@ def main() -> None:
     isolated = sys.argv[2] == "isolated"
     if not isolated:
         isolation.die_with_parent()
-    shell = warm_shell()
+    shell = warm_kernel()
     gc.collect()
     gc.freeze()  # the collector does not touch, and so does not copy, what all forks share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

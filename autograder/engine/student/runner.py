@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection, ConnectionEndedError
-from autograder.engine.student.display import Collector, Stream
-from autograder.engine.student.service import CellTimeoutError, Service, text_of
+from autograder.engine.student.cells import Cells
+from autograder.engine.student.service import CellTimeoutError, Service
 
 
 class Runner:
     """Executes the submission's own cells as the examiner sends them, and leaves snapshots."""
 
-    def __init__(self, shell: Any, limits: Limits, connections: list[Connection], seed: int):
+    def __init__(self, kernel: Any, limits: Limits, connections: list[Connection], seed: int):
         import random
 
         import numpy as np
 
-        self.shell, self.limits = shell, limits
+        self.limits = limits
         self.examiner, self.waiting = connections[0], dict(enumerate(connections[1:]))
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 (what a notebook that uses the global generator sees)
         signal.signal(signal.SIGALRM, _out_of_time)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shell._showtraceback = self._error
-        self.collector = Collector(0)
+        self.cells = Cells(kernel, limits.output_bytes, self._clock)
 
     def run(self) -> None:
         """Serve until the examiner has gone."""
@@ -44,29 +44,15 @@ class Runner:
                 self.examiner.send({"done": True})
 
     def _cell(self, source: str) -> dict:
-        self.collector = collector = Collector(self.limits.output_bytes)
-        collector.showing(self.shell, collector)
-        kept = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, self.limits.cell_seconds, 0.5)
-            try:
-                self.shell.run_cell(source, store_history=True)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        except BaseException as error:  # the alarm may ring in IPython's own code
-            self._error(type(error), error, [f"{type(error).__name__}: {error}"])
-        sys.stdout, sys.stderr = kept
-        return {"outputs": collector.written(), "cut": collector.cut}
+        return self.cells.run(source)
 
-    def _error(self, kind: type, error: BaseException, traceback: list) -> None:
-        lines = [str(line) for line in traceback] if isinstance(traceback, list) else str(traceback).splitlines()
-        text = {"ename": kind.__name__, "evalue": text_of(error), "traceback": lines}
-        size = len(text["evalue"]) + sum(map(len, lines))
-        if size > self.collector.left:
-            text, size = {"ename": kind.__name__, "evalue": text["evalue"][:1000], "traceback": []}, 0
-        self.collector.outputs.append({"output_type": "error", **text})
-        self.collector.left -= size
+    @contextlib.contextmanager
+    def _clock(self) -> Iterator[None]:
+        signal.setitimer(signal.ITIMER_REAL, self.limits.cell_seconds, 0.5)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _snapshot(self, number: int) -> None:
         """Fork a process that keeps the present state and serves one group of test cells."""
@@ -78,7 +64,8 @@ class Runner:
         for other in self.waiting.values():
             other.close()
         try:
-            Service(self.shell.user_ns, end, self.limits).serve()
+            self.cells.part()
+            self.cells.inside(Service(self.cells.names, end, self.limits).serve)
         except BaseException:
             os._exit(1)
         os._exit(0)
