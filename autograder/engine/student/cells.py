@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import os
 import sys
 import tempfile
 import threading
@@ -14,8 +15,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from autograder.engine.student.descriptors import Descriptors
-from autograder.engine.student.display import Collector, Stream
-from autograder.engine.student.kernel import Kernel, text_of
+from autograder.engine.student.display import Collector
+from autograder.engine.student.kernel import Kernel, OutStream, text_of
 
 #: Turns of the event loop after a cell, for tasks that the cell left behind; a kernel has some milliseconds.
 TURNS = 50
@@ -49,8 +50,11 @@ class Cells:
         # What cells keep in context variables (decimal does) stays from one to the next.
         self.context = contextvars.copy_context()
         self._descriptors = Descriptors(tempfile.gettempdir())
-        self._streams = [Stream("stdout", None), Stream("stderr", None)]
+        self._streams = [OutStream("stdout"), OutStream("stderr")]
         self._count = 0
+        # The sandbox gives each submission an empty scratch folder; IPython keeps %store and %bookmark there.
+        for folder in ("db", "startup"):
+            os.makedirs(os.path.join(kernel.shell.profile_dir.location, folder), exist_ok=True)
         sys.stdout, sys.stderr = self._streams
 
     @property

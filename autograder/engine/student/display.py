@@ -199,6 +199,13 @@ class Stream(io.TextIOBase):
         """Tell that it takes texts."""
         return True
 
+    def isatty(self) -> bool:
+        """Tell that nobody types here."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing: what is written is handed on at once."""
+
     def close(self) -> None:
         """Do nothing: later cells print too."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from ipykernel import zmqshell
+from ipykernel import iostream, zmqshell
 from ipykernel.eventloops import loop_map
 from ipykernel.ipkernel import IPythonKernel
 from IPython.core import debugger
@@ -19,6 +20,8 @@ from IPython.core.formatters import DisplayFormatter
 from jupyter_client.session import Session
 from traitlets import Type
 from traitlets.config import Config
+
+from autograder.engine.student.display import Stream
 
 #: Marks a figure that was to be shown and was not drawn.
 NOT_DRAWN = {"autograder": {"figure": "not drawn"}}
@@ -35,6 +38,22 @@ class Messages(Session):
             msg_or_type, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
         if self.collector is not None:
             self.collector.receive(msg_or_type, content or {})
+
+
+class OutStream(Stream, iostream.OutStream):
+    """A kernel's stdout or stderr, by the class that packages look for, without its thread."""
+
+    def __init__(self, name: str):
+        Stream.__init__(self, name, None)
+        # Its number is given to programs, whose output then reaches no notebook.
+        self._nowhere = os.open(os.devnull, os.O_RDWR)
+
+    def fileno(self) -> int:
+        """Return the number of a descriptor that leads nowhere, as a kernel's leads to its log."""
+        return self._nowhere
+
+    def set_parent(self, parent: dict) -> None:
+        """Do nothing: what is written belongs to the cell that runs."""
 
 
 class Formatter(DisplayFormatter):
@@ -71,6 +90,8 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
 
     def system_piped(self, cmd: str) -> None:
         """Run a program and print what it writes; a kernel does so through a pseudo-terminal, which a sandbox lacks."""
+        if cmd.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
         with subprocess.Popen(
             command, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -115,14 +136,18 @@ def new_kernel() -> Kernel:
     """Return the one kernel of this process."""
     import pdb
 
-    # As ipykernel does: `breakpoint()` asks for input, which nobody gives, and ends in an error.
+    # As in a kernel: `pdb` asks for input, which nobody gives, and ends in an error; a forgotten `breakpoint()` does
+    # nothing while no debugger is attached.
+    sys.breakpointhook = lambda *_, **__: None
     pdb.Pdb, pdb.set_trace = getattr(debugger, "InterruptiblePdb", pdb.Pdb), debugger.set_trace
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     log = logging.Logger("kernel", logging.CRITICAL + 1)  # what a kernel tells its own log is shown nowhere
     with _without_debugger():
-        return Kernel.instance(config=config, session=Messages(key=b""), log=log)
+        kernel = Kernel.instance(config=config, session=Messages(key=b""), log=log)
+    kernel.shell.extension_manager.load_extension("storemagic")  # every kernel has %store
+    return kernel
 
 
 @contextlib.contextmanager

@@ -41,9 +41,19 @@ def warm_kernel() -> Kernel:
         cells.loop.close()
         sys.stdout, sys.stderr = streams
         kernel.shell.reset(new_session=True)
+        _forget_figures()
     # A module that a cell writes can be imported from the working directory, as in Jupyter, but stands in for no other.
     sys.path.append("")
     return kernel
+
+
+def _forget_figures() -> None:
+    """Take back that pyplot has drawn: %run would show an empty figure."""
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    if hasattr(plt.draw_if_interactive, "called"):
+        plt.draw_if_interactive.called = False
 
 
 def _use_numpy() -> None:
