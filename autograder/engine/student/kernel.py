@@ -7,11 +7,13 @@ import logging
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 from ipykernel import iostream, zmqshell
+from ipykernel.compiler import XCachingCompiler, get_tmp_directory
 from ipykernel.eventloops import loop_map
 from ipykernel.ipkernel import IPythonKernel
 from IPython.core import debugger
@@ -76,11 +78,31 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
 
     # Code that wants to know whether it runs in a notebook asks for the name of this class and of its module.
     __module__ = zmqshell.ZMQInteractiveShell.__module__
+    _transformed: tuple[str, str] | None = None
+    _asynchronous: tuple[str, bool] | None = None
 
     def init_display_formatter(self) -> None:
         """Use a formatter that can leave figures undrawn."""
         self.display_formatter = Formatter(parent=self)
         self.configurables.append(self.display_formatter)
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """Turn a cell into Python; ipykernel asks twice for each cell, and is answered once from memory."""
+        remembered, self._transformed = self._transformed, None
+        if remembered is not None and remembered[0] is raw_cell:
+            return remembered[1]
+        transformed = super().transform_cell(raw_cell)
+        self._transformed = (raw_cell, transformed)
+        return transformed
+
+    def should_run_async(self, raw_cell: str, **options: Any) -> bool:
+        """Tell whether a cell awaits something; asked twice for each cell too."""
+        remembered, self._asynchronous = self._asynchronous, None
+        if remembered is not None and remembered[0] is options.get("transformed_cell"):
+            return remembered[1]
+        asynchronous = super().should_run_async(raw_cell, **options)
+        self._asynchronous = (options.get("transformed_cell"), asynchronous)
+        return asynchronous
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Accept what a kernel accepts; there is no screen whose events would have to be looked after."""
@@ -113,10 +135,19 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             self.kernel.session.send(None, "error", content)
 
 
+class Compiler(XCachingCompiler):
+    """Gives a cell a name of the form that ipykernel gives it; ipykernel's hash, in Python, takes milliseconds a cell."""
+
+    def get_code_name(self, raw_code: str, code: str, number: int) -> str:
+        """Return the name of the file in which a traceback finds the cell."""
+        return f"{get_tmp_directory()}{os.sep}{zlib.crc32(raw_code.encode('utf-8', 'replace'))}.py"
+
+
 class Kernel(IPythonKernel):
     """A kernel whose messages are collected."""
 
     shell_class = Type(ZMQInteractiveShell)
+    compiler_class = Type(Compiler)
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
