@@ -109,7 +109,7 @@ def fresh_descriptors(keep: set[int]) -> None:
                 again = os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
                 os.dup2(again, number, inheritable=False)
                 os.close(again)
-            else:
+            elif not stat.S_ISCHR(mode):  # /dev/null and its like have nothing to remember
                 os.close(number)
         except OSError:  # the descriptor of the listing itself, or a file that is gone
             with contextlib.suppress(OSError):

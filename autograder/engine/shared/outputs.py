@@ -17,6 +17,9 @@ MIME_TYPES = frozenset(
         *("image/png", "image/jpeg", "image/svg+xml", "image/gif"),
     ]
 )
+#: Marks a figure that was to be shown and was not drawn, and one in whose place the picture stands that was handed in.
+NOT_DRAWN = {"autograder": {"figure": "not drawn"}}
+HANDED_IN = {"autograder": {"figure": "as handed in"}}
 _STREAMS = frozenset(["stdout", "stderr"])
 
 
@@ -40,7 +43,7 @@ def pack(outputs: list[dict]) -> tuple[list, list[bytes]]:
         else:
             names = [name for name in output["data"] if name in MIME_TYPES and isinstance(output["data"][name], str)]
             texts = [output["data"][name] for name in names]
-        message.append([kind, names, len(texts)])
+        message.append([kind, names, len(texts), output.get("metadata") == NOT_DRAWN])
         buffers += [text.encode("utf-8", "replace") for text in texts]
     return message, buffers
 
@@ -58,9 +61,9 @@ def unpack(message: Any, buffers: list[memoryview]) -> list[dict]:
     outputs: list[dict] = []
     texts = iter(buffers)
     for entry in message[:MAX_OUTPUTS] if isinstance(message, list) else []:
-        if not (isinstance(entry, list) and len(entry) == 3):
+        if not (isinstance(entry, list) and len(entry) == 4):
             break
-        kind, names, count = entry
+        kind, names, count, undrawn = entry
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or type(count) is not int:
             break
         if not 0 <= count <= MAX_LINES + 2:
@@ -73,7 +76,8 @@ def unpack(message: Any, buffers: list[memoryview]) -> list[dict]:
         elif kind == "error" and count >= 2:
             outputs.append({"output_type": "error", "ename": own[0], "evalue": own[1], "traceback": own[2:]})
         elif kind in ("display_data", "execute_result") and len(names) == count and set(names) <= MIME_TYPES:
-            outputs.append({"output_type": kind, "data": dict(zip(names, own, strict=True)), "metadata": {}})
+            marks = {"metadata": NOT_DRAWN if undrawn is True else {}}
+            outputs.append({"output_type": kind, "data": dict(zip(names, own, strict=True)), **marks})
     return outputs
 
 

@@ -1,54 +1,170 @@
-"""Runs one cell as a kernel does, and collects what it shows."""
+"""Executes a notebook's cells as a Jupyter kernel does, and collects what they show."""
 
 from __future__ import annotations
 
-import signal
+import asyncio
+import contextlib
+import contextvars
+import gc
+import os
 import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from autograder.engine.shared.isolation import Limits
-from autograder.engine.student.display import Collector, Stream
-from autograder.engine.student.service import text_of
+from autograder.engine.student.descriptors import Descriptors
+from autograder.engine.student.display import Collector
+from autograder.engine.student.kernel import Kernel, OutStream, text_of
+
+#: Turns of the event loop after a cell, for tasks that the cell left behind; a kernel has some milliseconds.
+TURNS = 50
 
 
 class Cells:
-    """Runs the cells of one submission.
+    """Executes cells inside a running event loop, one after the other.
 
     Parameters
     ----------
-    shell : InteractiveShell
-        The warm shell.
-    limits : Limits
-        What a cell may take.
+    kernel : Kernel
+        From `kernel.new_kernel`; it may have been used before this process was forked.
+    limit : int
+        Bytes that the outputs of one cell may have.
+    clock : callable, optional
+        Returns a context manager in which a cell is executed. It may raise an error in the cell, also more than once.
+
+    Attributes
+    ----------
+    names : dict
+        The notebook's names.
     """
 
-    def __init__(self, shell: Any, limits: Limits):
-        self.shell, self.limits = shell, limits
-        shell._showtraceback = self._error
-        self.collector = Collector(0)
+    def __init__(
+        self, kernel: Kernel, limit: int, clock: Callable[[], AbstractContextManager] = contextlib.nullcontext
+    ):
+        self.kernel, self.limit, self.clock = kernel, limit, clock
+        # A loop of this process: two that part by a fork must not wait at one selector.
+        self.loop = _Loop()
+        asyncio.set_event_loop(self.loop)
+        # What cells keep in context variables (decimal does) stays from one to the next.
+        self.context = contextvars.copy_context()
+        self._descriptors = Descriptors(tempfile.gettempdir())
+        self._streams = [OutStream("stdout"), OutStream("stderr")]
+        self._count = 0
+        # The sandbox gives each submission an empty scratch folder; IPython keeps %store and %bookmark there.
+        for folder in ("db", "startup"):
+            os.makedirs(os.path.join(kernel.shell.profile_dir.location, folder), exist_ok=True)
+        sys.stdout, sys.stderr = self._streams
 
-    def run(self, source: str, draw: bool = True) -> dict:
-        """Run a cell; return its ``outputs``, and whether some were ``cut``."""
-        self.collector = collector = Collector(self.limits.output_bytes)
-        collector.showing(self.shell, collector)
-        kept = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Stream("stdout", collector), Stream("stderr", collector)
+    @property
+    def names(self) -> dict[str, Any]:
+        """The notebook's names."""
+        return self.kernel.shell.user_ns
+
+    def run(self, source: str, draw: bool = True) -> dict[str, Any]:
+        """Execute a cell.
+
+        Parameters
+        ----------
+        source : str
+            The cell.
+        draw : bool
+            Whether figures are drawn; a figure that is not has its text, and ``NOT_DRAWN`` as metadata.
+
+        Returns
+        -------
+        dict
+            ``outputs``, as the notebook format writes them, and ``cut``: whether there were more than the limit allows.
+        """
+        collector = Collector(self.limit, lambda: self._descriptors.hand_on(collector))
+        task = None
         try:
-            signal.setitimer(signal.ITIMER_PROF, self.limits.cell_seconds, 0.5)
-            try:
-                self.shell.run_cell(source, store_history=True)
-            finally:
-                signal.setitimer(signal.ITIMER_PROF, 0)
-        except BaseException as error:  # the alarm may ring in IPython's own code
-            self._error(type(error), error, [f"{type(error).__name__}: {error}"])
-        sys.stdout, sys.stderr = kept
+            with self._descriptors.caught():
+                try:
+                    self._show_in(collector)
+                    self.kernel.shell.display_formatter.draw = draw
+                    with self.clock():
+                        task = self.loop.create_task(self._execute(source), context=self.context)
+                        reply = self.loop.run_until_complete(task)
+                        self._turn()
+                    self._complete(collector, reply)
+                except BaseException as error:  # the clock may ring anywhere, in IPython's own code too
+                    collector.error(type(error).__name__, text_of(error), [f"{type(error).__name__}: {error}"])
+                self._descriptors.finish(collector)
+        finally:
+            self._show_in(None)
+        if task is not None and not task.done():
+            self._end(task)
         return {"outputs": collector.written(), "cut": collector.cut}
 
-    def _error(self, kind: type, error: BaseException, traceback: list) -> None:
-        lines = [str(line) for line in traceback] if isinstance(traceback, list) else str(traceback).splitlines()
-        text = {"ename": kind.__name__, "evalue": text_of(error), "traceback": lines}
-        size = len(text["evalue"]) + sum(map(len, lines))
-        if size > self.collector.left:
-            text, size = {"ename": kind.__name__, "evalue": text["evalue"][:1000], "traceback": []}, 0
-        self.collector.outputs.append({"output_type": "error", **text})
-        self.collector.left -= size
+    def inside(self, function: Callable[[], Any]) -> Any:
+        """Call a function where cells are executed: inside the event loop and with their context variables."""
+
+        async def call() -> Any:
+            return function()
+
+        return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
+
+    def part(self) -> None:
+        """Make a fork of this process independent: what needed threads or a shared pipe is made anew."""
+        self.loop.part()
+        self.kernel._forward_input(False)
+        magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
+        if getattr(magics, "event_loop", None) is not None:
+            magics.event_loop = None
+        _revive_pools()
+
+    async def _execute(self, source: str) -> dict:
+        return await self.kernel.do_execute(source, silent=False, store_history=True, allow_stdin=False)
+
+    def _show_in(self, collector: Collector | None) -> None:
+        self._count += 1
+        self.kernel.session.collector = collector
+        for stream in self._streams:
+            stream.collector = collector
+        header = {"msg_id": str(self._count), "msg_type": "execute_request"}
+        self.context.run(self.kernel.set_parent, b"", {"header": header, "content": {}, "metadata": {}})
+
+    def _turn(self) -> None:
+        """Let tasks that the cell has left behind begin."""
+        for _ in range(TURNS):
+            if not asyncio.all_tasks(self.loop):
+                return
+            self.loop.run_until_complete(asyncio.sleep(0))
+
+    @staticmethod
+    def _complete(collector: Collector, reply: dict) -> None:
+        """Add an error that was only printed, as nbgrader does."""
+        errors = [output["ename"] for output in collector.outputs if output["output_type"] == "error"]
+        if reply["status"] == "error" and reply["ename"] not in errors:
+            collector.error(reply["ename"], reply["evalue"], reply["traceback"])
+
+    def _end(self, task: asyncio.Task) -> None:
+        """Cancel what was interrupted while it waited."""
+        with contextlib.suppress(BaseException), self.clock():
+            task.cancel()
+            self.loop.run_until_complete(task)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that survives a fork."""
+
+    def part(self) -> None:
+        """Replace the pipe by which threads wake the loop: after a fork, two processes would read it."""
+        shared, self._selector = self._selector, type(self._selector)()
+        for key in shared.get_map().values():
+            self._selector.register(key.fileobj, key.events, key.data)
+        shared.close()
+        self._close_self_pipe()
+        self._make_self_pipe()
+
+
+def _revive_pools() -> None:
+    """Let thread pools start new threads: a fork has none of those that they had."""
+    module = sys.modules.get("concurrent.futures.thread")
+    if module is None or not module._threads_queues:
+        return
+    for pool in [item for item in gc.get_objects() if isinstance(item, module.ThreadPoolExecutor)]:
+        pool._threads = set()
+        pool._idle_semaphore = threading.Semaphore(0)

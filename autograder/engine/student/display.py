@@ -3,66 +3,191 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import os
+from collections.abc import Callable
 from typing import Any
+
+#: Bytes that an output counts beside what it shows, so that the number of outputs is bounded too.
+OVERHEAD = 100
+#: Bytes of an output's metadata: a size or a background takes a few dozen.
+MAX_METADATA = 2_000
 
 
 class Collector:
-    """Collects the outputs of one cell as the notebook format writes them, up to a limit."""
+    """Collects the outputs of one cell as the notebook format writes them, up to a limit.
 
-    def __init__(self, limit: int):
+    It treats a kernel's messages as nbclient does: `clear_output` with ``wait`` waits for the next output, a display
+    that has a name can be updated, and what a widget captures is not shown.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes that the outputs may have together.
+    elsewhere : callable, optional
+        Called before each output: it fetches what was written past Python, so that the order is kept.
+
+    Attributes
+    ----------
+    outputs : list of dict
+        So far; `written` completes them.
+    left : int
+        Bytes that are left.
+    cut : bool
+        Whether something was left out.
+    """
+
+    def __init__(self, limit: int, elsewhere: Callable[[], None] | None = None):
         self.outputs: list[dict] = []
         self.left = limit
         self.cut = False
+        self._elsewhere = elsewhere
+        self._named: dict[str, list[dict]] = {}
+        self._clear = False
+        self._capturing: set[str] = set()
 
-    def showing(self, shell: Any, stream: Any) -> None:
-        """Make the shell write here."""
-        shell.display_pub.collector = shell.displayhook.collector = stream
+    def receive(self, kind: str, content: dict) -> None:
+        """Take a message of the kernel."""
+        match kind:
+            case "stream":
+                self.write(content["name"], content["text"])
+            case "display_data" | "execute_result":
+                bundle, size = _bundle(content["data"])
+                output = {"output_type": kind, "data": bundle, "metadata": _metadata(content["metadata"])}
+                if kind == "execute_result":
+                    output["execution_count"] = int(content.get("execution_count") or 0)
+                name = (content.get("transient") or {}).get("display_id")
+                if isinstance(name, str):
+                    self._update(name, output)
+                    if self.add(output, size):
+                        self._named.setdefault(name, []).append(output)
+                else:
+                    self.add(output, size)
+            case "update_display_data":
+                name = (content.get("transient") or {}).get("display_id")
+                bundle, size = _bundle(content["data"])
+                if size + OVERHEAD > self.left:
+                    self.cut = True
+                else:
+                    self.left -= size + OVERHEAD
+                    self._update(name, {"data": bundle, "metadata": _metadata(content["metadata"])})
+            case "error":
+                self.error(content["ename"], content["evalue"], content["traceback"])
+            case "clear_output":
+                if content.get("wait"):
+                    self._clear = True
+                else:
+                    self.clear()
+            case "comm_open" | "comm_msg":
+                self._widget(kind, content)
 
-    def add(self, output: dict, size: int) -> None:
-        """Add an output that is not a stream."""
-        if size > self.left:
+    def add(self, output: dict, size: int) -> bool:
+        """Add an output that is not a stream; return whether there was room."""
+        self._before()
+        if self._capturing:
+            return False
+        if size + OVERHEAD > self.left:
             self.cut = True
-            return
-        self.left -= size
+            return False
+        self.left -= size + OVERHEAD
         self.outputs.append(output)
+        return True
 
     def write(self, name: str, text: str) -> None:
         """Add text to stdout or stderr."""
-        if len(text) > self.left:
-            self.cut = True
-            text = text[: max(0, self.left)]
-        if not text:
+        self._before()
+        if self._capturing:
             return
-        self.left -= len(text)
-        if self.outputs and self.outputs[-1]["output_type"] == "stream" and self.outputs[-1]["name"] == name:
+        if not (self.outputs and self.outputs[-1].get("name") == name):
+            if self.left <= OVERHEAD:
+                self.cut = True
+                return
+            self.left -= OVERHEAD
+            self.outputs.append({"output_type": "stream", "name": name, "parts": []})
+        size = _size(text)
+        if size > self.left:
+            self.cut = True
+            text = text.encode("utf-8", "replace")[: max(0, self.left)].decode("utf-8", "ignore")
+        self.left -= min(size, self.left)
+        if text:
             self.outputs[-1]["parts"].append(text)
-        else:
-            self.outputs.append({"output_type": "stream", "name": name, "parts": [text]})
+
+    def error(self, name: str, text: str, traceback: list[str]) -> None:
+        """Add an error; one is always told, if need be in short."""
+        self._before()
+        lines = [str(line) for line in traceback]
+        if _size(text) + sum(map(_size, lines)) + OVERHEAD > self.left:
+            text, lines, self.cut = text[:1000], [], True
+        if self.left > 0 or not any(output["output_type"] == "error" for output in self.outputs):
+            output = {"output_type": "error", "ename": name[:200], "evalue": text, "traceback": lines}
+            self.outputs.append(output)
+        self.left -= _size(text) + sum(map(_size, lines)) + OVERHEAD
+
+    def clear(self) -> None:
+        """Drop what was shown so far; its bytes stay spent."""
+        self.outputs.clear()
+        self._named.clear()
+        self._clear = False
 
     def written(self) -> list[dict]:
         """Return the outputs."""
+        if self._elsewhere is not None:
+            self._elsewhere()
         for output in self.outputs:
             if "parts" in output:
-                output["text"] = "".join(output.pop("parts"))
+                output["text"] = _text("".join(output.pop("parts")))
+        self.outputs = [output for output in self.outputs if output.get("text", "kept")]
         return self.outputs
 
+    def _before(self) -> None:
+        if self._elsewhere is not None:
+            elsewhere, self._elsewhere = self._elsewhere, None  # what it fetches is written here
+            try:
+                elsewhere()
+            finally:
+                self._elsewhere = elsewhere
+        if self._clear:
+            self.clear()
 
-class Stream:
-    """A text stream that hands on what is written."""
+    def _update(self, name: Any, output: dict) -> None:
+        for earlier in self._named.get(name, ()):
+            earlier.update(data=output["data"], metadata=output["metadata"])
 
-    encoding = "utf-8"
+    def _widget(self, kind: str, content: dict) -> None:
+        """Note when an Output widget begins and ends to capture what is shown."""
+        data = content.get("data")
+        state = data.get("state", {}) if isinstance(data, dict) else {}
+        if "msg_id" in state and (kind == "comm_msg" or state.get("_model_name") == "OutputModel"):
+            (self._capturing.add if state["msg_id"] else self._capturing.discard)(content["comm_id"])
+
+
+class Stream(io.TextIOBase):
+    """A text stream that hands on what is written, as a kernel's does.
+
+    Parameters
+    ----------
+    name : str
+        ``stdout`` or ``stderr``.
+    collector : Collector or None
+        Takes what is written; it may be another for each cell, for a logger keeps the stream that it once got.
+    """
+
+    encoding = "UTF-8"
     errors = "replace"
 
-    def __init__(self, name: str, collector: Collector):
-        self.name, self.collector = f"<{name}>", collector
-        self._stream = name
+    def __init__(self, name: str, collector: Collector | None):
+        self.name, self.collector = name, collector
+        self._owner = os.getpid()
 
     def write(self, text: str) -> int:
         """Hand on a text; return its length."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self.collector.write(self._stream, text)
+        if os.getpid() != self._owner:  # a process of a pool has a copy of the collector, which nobody reads
+            os.write(1 if self.name == "stdout" else 2, text.encode("utf-8", "replace"))
+        elif self.collector is not None:
+            self.collector.write(self.name, text)
         return len(text)
 
     def writelines(self, lines) -> None:
@@ -70,77 +195,61 @@ class Stream:
         for line in lines:
             self.write(line)
 
-    def flush(self) -> None:
-        """Do nothing: what is written is handed on at once."""
+    def writable(self) -> bool:
+        """Tell that it takes texts."""
+        return True
 
     def isatty(self) -> bool:
         """Tell that nobody types here."""
         return False
 
-    def writable(self) -> bool:
-        """Tell that it takes texts."""
-        return True
+    def flush(self) -> None:
+        """Do nothing: what is written is handed on at once."""
 
-    def readable(self) -> bool:
-        """Tell that it gives none."""
-        return False
-
-    @property
-    def closed(self) -> bool:
-        """Whether it takes no more texts: never."""
-        return False
+    def close(self) -> None:
+        """Do nothing: later cells print too."""
 
 
 def _bundle(data: dict) -> tuple[dict, int]:
-    """Write a mime bundle with text only: bytes as base64, JSON as it is."""
-    bundle = {}
+    """Write a mime bundle as plain data: text as it is, bytes as base64, JSON where the kind says so."""
+    bundle, size = {}, 0
     for kind, value in data.items():
         if isinstance(value, bytes):
-            value = base64.encodebytes(value).decode("ascii")
-        bundle[str(kind)] = value if isinstance(value, str) or "json" in str(kind) else str(value)
-    return bundle, sum(len(value) if isinstance(value, str) else len(json.dumps(value)) for value in bundle.values())
+            value = base64.b64encode(value).decode("ascii")
+        if isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
+            value = "".join(value)
+        if isinstance(value, str):
+            value = _text(value)
+            length = _size(value)
+        elif "json" in str(kind):
+            value, length = _plain(value)
+            if value is None:
+                continue
+        else:
+            continue  # the notebook format has no place for it
+        bundle[str(kind)[:200]] = value
+        size += length
+    return bundle, size
 
 
-def publisher_class() -> type:
-    """Make the class that collects what is displayed; IPython is imported when it is needed."""
-    from IPython.core.displaypub import DisplayPublisher
-
-    class Publisher(DisplayPublisher):
-        collector = None
-
-        def publish(self, data, metadata=None, **_):
-            if self.collector is not None:
-                bundle, size = _bundle(data)
-                output = {"output_type": "display_data", "data": bundle, "metadata": metadata or {}}
-                self.collector.add(output, size)
-
-        def clear_output(self, wait=False):
-            if self.collector is not None:
-                self.collector.outputs.clear()
-
-    return Publisher
+def _metadata(metadata: Any) -> dict:
+    plain, size = _plain(metadata or {})
+    return plain if isinstance(plain, dict) and size <= MAX_METADATA else {}
 
 
-def display_hook_class() -> type:
-    """Make the class that collects results of cells."""
-    from IPython.core.displayhook import DisplayHook
+def _plain(value: Any) -> tuple[Any, int]:
+    """Return a value as JSON reads it back, None if it cannot be written, and how long it is."""
+    try:
+        written = json.dumps(value, allow_nan=False)
+        return json.loads(written), len(written)
+    except (TypeError, ValueError, RecursionError):
+        return None, 0
 
-    class Hook(DisplayHook):
-        collector = None
 
-        def start_displayhook(self):
-            pass
+def _text(text: str) -> str:
+    """Return a text of characters that can be written: half a pair of surrogates cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
-        def finish_displayhook(self):
-            pass
 
-        def write_output_prompt(self):
-            pass
-
-        def write_format_data(self, format_dict, md_dict=None):
-            if self.collector is not None:
-                bundle, size = _bundle(format_dict)
-                output = {"output_type": "execute_result", "data": bundle, "metadata": md_dict or {}}
-                self.collector.add({**output, "execution_count": self.prompt_count}, size)
-
-    return Hook
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -24,7 +24,7 @@ from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch, TooMuchError
-from autograder.engine.student.warm_up import warm_shell
+from autograder.engine.student.warm_up import warm_kernel
 
 #: Seconds between looks at what a submission uses.
 LOOK = 0.25
@@ -40,7 +40,7 @@ def main() -> None:
     isolated = sys.argv[2] == "isolated"
     if not isolated:
         isolation.die_with_parent()
-    shell = warm_shell()
+    kernel = warm_kernel()
     gc.collect()
     gc.freeze()  # the collector does not touch, and so does not copy, what all forks share
     isolation.use_huge_pages()
@@ -55,12 +55,12 @@ def main() -> None:
             return
         if os.fork() == 0:
             requests.close()
-            _supervise(shell, json.loads(text), ends, isolated)
+            _supervise(kernel, json.loads(text), ends, isolated)
         for end in ends:
             os.close(end)
 
 
-def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
+def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None:
     """Start the runner, watch it, and end everything it started when it ends or when nobody listens; does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     limits, control = Limits(**task["limits"]), socket.socket(fileno=ends[0])
@@ -73,7 +73,7 @@ def _supervise(shell: Any, task: dict, ends: list[int], isolated: bool) -> None:
         runner = os.fork()
         if runner == 0:
             control.close()
-            _become_runner(shell, task, limits, ends[1:], isolated)
+            _become_runner(kernel, task, limits, ends[1:], isolated)
         for end in ends[1:]:
             os.close(end)
         handle = os.pidfd_open(runner)
@@ -166,7 +166,7 @@ def _memory(path: str, fields: tuple[str, ...]) -> int:
         return 0  # it has ended meanwhile
 
 
-def _become_runner(shell: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:
+def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:
     """Give up all rights and serve the submission; does not return."""
     try:
         os.setsid()
@@ -193,7 +193,7 @@ def _become_runner(shell: Any, task: dict, limits: Limits, ends: list[int], isol
         os._exit(1)
     try:
         connections[0].send({"ready": True})
-        Runner(shell, limits, connections, task["seed"]).run()
+        Runner(kernel, limits, connections, task["seed"]).run()
     except BaseException:
         os._exit(1)
     os._exit(0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,8 @@ class Runner:
 
     Parameters
     ----------
-    shell : InteractiveShell
-        The warm shell.
+    kernel : Kernel
+        The warm kernel.
     limits : Limits
         What the submission may use.
     connections : list of Connection
@@ -32,14 +34,14 @@ class Runner:
         Seeds Python's and NumPy's global random generators.
     """
 
-    def __init__(self, shell: Any, limits: Limits, connections: list[Connection], seed: int):
-        self.shell, self.limits = shell, limits
+    def __init__(self, kernel: Any, limits: Limits, connections: list[Connection], seed: int):
+        self.limits = limits
         self.grader, self.waiting = connections[0], dict(enumerate(connections[1:]))
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 (what a notebook that uses the global generator sees)
         signal.signal(signal.SIGPROF, _out_of_time)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.cells = Cells(shell, limits)
+        self.cells = Cells(kernel, limits.output_bytes, self._clock)
 
     def run(self) -> None:
         """Serve until the grader has gone."""
@@ -56,6 +58,15 @@ class Runner:
                 self._snapshot(request["snapshot"])
                 self.grader.send({"done": True})
 
+    @contextlib.contextmanager
+    def _clock(self) -> Iterator[None]:
+        """Have an error raised once a cell has had its processor time, and again while it goes on."""
+        signal.setitimer(signal.ITIMER_PROF, self.limits.cell_seconds, 0.5)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
     def _snapshot(self, number: int) -> None:
         """Fork a process that keeps the present state and serves one group of test cells."""
         end = self.waiting.pop(number)
@@ -69,7 +80,8 @@ class Runner:
         for other in self.waiting.values():
             other.close()
         try:
-            Service(self.shell.user_ns, end).serve()
+            self.cells.part()
+            self.cells.inside(Service(self.cells.names, end).serve)
         except BaseException:
             os._exit(1)
         os._exit(0)

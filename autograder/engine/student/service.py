@@ -15,6 +15,7 @@ from typing import Any
 
 from autograder.engine.shared.wire import Connection, ConnectionEndedError, Decoder, EncodeError, Encoder, WireError
 from autograder.engine.student.display import Collector, Stream
+from autograder.engine.student.kernel import text_of
 
 #: Warnings and characters of output that one call of a function carries back.
 MAX_WARNINGS, MAX_TEXT = 20, 10_000
@@ -22,14 +23,6 @@ MAX_WARNINGS, MAX_TEXT = 20, 10_000
 
 class CellTimeoutError(BaseException):
     """The time of a cell or a call is over. Not an Exception, so that `except Exception` does not swallow it."""
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an error says; its own method may fail."""
-    try:
-        return str(error)[:MAX_TEXT]
-    except BaseException:
-        return "(an error without text)"
 
 
 class Service:
