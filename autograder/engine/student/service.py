@@ -234,7 +234,7 @@ def _raised(error: BaseException) -> dict:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if isinstance(error, CellTimeoutError):
         kinds = ["TimeoutError", "Exception"]
-    return {"kinds": kinds[:12], "text": text_of(error)}
+    return {"kinds": kinds[:12], "text": text_of(error)[:MAX_TEXT]}
 
 
 _OPERATIONS = {
