@@ -387,7 +387,7 @@ def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, w
         def start(self, jobs):
             pass
 
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             executed = executor(notebook)
             for cell in executed.notebook.cells:
                 if cell.cell_type == "code":

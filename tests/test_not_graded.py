@@ -33,10 +33,10 @@ class Unreliable(Scripted):
         super().__init__()
         self.down = down
 
-    def __call__(self, notebook, reference=None):
+    def __call__(self, notebook, reference=None, undrawn=()):
         if self.down and any("# script machine" in cell.source for cell in notebook.cells):
             raise MachineError("the sandbox did not start.")
-        return super().__call__(notebook, reference)
+        return super().__call__(notebook, reference, undrawn)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_the_commands_name_what_was_not_graded(directory, monkeypatch, capsys):
 
 def test_a_machine_that_fails_at_the_reference_solution_grades_nothing(directory, warmup):
     class Down(Scripted):
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             raise MachineError("no process could be started.")
 
     with pytest.raises(AutograderError, match=r"the machine failed at the reference solution \(no process could be st"):
@@ -123,10 +123,10 @@ def test_a_machine_that_fails_at_the_reference_solution_grades_nothing(directory
 
 def test_a_fault_of_the_autograder_itself_stops_no_other(directory, warmup):
     class Faulty(Scripted):
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             if any("# script machine" in cell.source for cell in notebook.cells):
                 raise ZeroDivisionError("division by zero")
-            return super().__call__(notebook, reference)
+            return super().__call__(notebook, reference, undrawn)
 
     outcomes = grade_class(directory, [warmup], Faulty(), 1).outcomes
     assert outcomes[ADA].outcome == "not-graded"

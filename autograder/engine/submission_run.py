@@ -13,6 +13,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,7 @@ def run_submission(
     seed: int,
     directory: str,
     reference: dict[str, dict[str, float]],
+    undrawn: Collection[str],
     last: bool,
 ) -> tuple[NotebookNode, list[str], dict[str, str], dict[str, str], dict[str, dict[str, float]]]:
     """Run a restored submission.
@@ -74,6 +76,8 @@ def run_submission(
         As `StudentProcess.submission` takes them.
     reference : dict
         What the tests measured of the reference solution.
+    undrawn : collection of str
+        Ids of cells whose figures are not drawn.
     last : bool
         Whether this is the last try: then tests that an examiner did not finish are left for a person.
 
@@ -88,13 +92,13 @@ def run_submission(
         The submission, the machine or the examiner failed.
     """
     run = _Run(notebook, limits)
-    control, runner, snapshots = student.submission(run.groups, limits, seed, directory)
+    control, runner, snapshots = student.submission(run.groups, limits, seed, directory, run.locked)
     judge = None
     report: dict[str, Any] = {}
     try:
         judge = examiner.examiner(run.key, run.cells, limits, snapshots)
         snapshots = []
-        run.own_cells(control, runner)
+        run.own_cells(control, runner, undrawn)
         run.tests(control, judge, reference, last)
     except _RunnerEndedError as error:
         report = control.end()
@@ -182,7 +186,12 @@ class _Run:
 
     # ---- the submission's own cells
 
-    def own_cells(self, control: Control, runner: Connection) -> None:
+    @property
+    def locked(self) -> list[str]:
+        """The texts of the set's locked cells that are no tests."""
+        return [cell["source"] for cell in self.cells if cell["kind"] == "support"]
+
+    def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
         """Run them, and have the snapshots left."""
         first = self._answer(control, runner, "its first cell", START, math.inf)
         if first != ({"ready": True}, []):
@@ -193,7 +202,9 @@ class _Run:
                 self._ask(control, runner, {"snapshot": number}, "a snapshot")
                 continue
             where = _where(cell, number)
-            message, buffers = self._ask(control, runner, {"run": cell.source, "draw": True}, where)
+            message, buffers = self._ask(
+                control, runner, {"run": cell.source, "draw": cell.get("id") not in undrawn}, where
+            )
             outputs = unpack(message.get("outputs"), buffers)
             cell.outputs = [_node(output, number) for output in outputs if self._fits(output)]
             if message.get("cut") is True or len(cell.outputs) < len(outputs):
