@@ -473,107 +473,95 @@ def test_hidden_arguments_leave_in_no_name_and_no_text_of_an_error(engines):
         assert "424242" not in json.dumps(concealed), student
 
 
-LOOP = "import sys\ndef f(x):\n    BEFORE\n    total = 0.0\n    for value in x: total += value\n    AFTER\n    return total\n"
+#: A loop over the samples, and ways to keep its steps from being counted.
+LOOP = """
+import sys
+import numpy as np
+HEAD
+def f(X, w):
+    BEFORE
+    result = []
+    for row in X.tolist():
+        total = 0.0
+        for value, weight in zip(row, w.tolist()):
+            total += value * weight
+        result.append(total)
+    AFTER
+    return np.array(result)
+"""
 COUNTED = """
 import numpy as np
+X, w = np.random.default_rng(0).normal(size=(200_000, 3)), np.array([0.5, -1.0, 2.0])
 check = Check(f, "f", "loops", "chapter Vectorization")
-check.steps_do_not_grow((np.ones(10),), (np.ones(5000),))
+check.steps_do_not_grow((X[:10], w), (X[:1000], w), X[:1000] @ w)
+check.serves(X @ w, X, w)
 """
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("pass", "pass"),
-        ("hook = sys.gettrace(); sys.settrace(None)", "sys.settrace(hook)"),
-        ("pass", "sys.gettrace().__closure__[1].cell_contents = 3"),
-        ("frame = sys._getframe(); frame.f_trace_lines = False; frame.f_trace = None", "pass"),
-        ("f.__code__ = f.__code__.replace(co_firstlineno=1)", "pass"),
-        ("import ctypes; ctypes.pythonapi.PyEval_SetTrace(None, None)", "pass"),
-        ("exec('import sys; sys._getframe(1).f_trace_lines = False')", "pass"),
-        ("(i for i in x).gi_frame.f_trace_lines = False", "pass"),
-        ("FORGED", "pass"),
-    ],
-)
-def test_attack_on_the_counting_of_steps(engines, course, before, after):
-    support = (course / "solutions" / "checks.py").read_text()
-    student = LOOP.replace("BEFORE", before).replace("AFTER", after)
-    if before == "FORGED":
-        forged = "    if request['op'] == 'get': value(connection, request, function)\n    else: value(connection, request, {'tuple': [5.0, 5]})\n"
-        student = HIJACK + "def reply(request, connection):\n" + forged
-    (found,) = outcomes(engines[False], student, [(COUNTED, {})], support=support)
-    assert found is not None
-    assert "could not be counted" in found[1] or "lines and calls" in found[1]
-
-
+#: What the reference solution takes for the large call, in seconds of processor time.
+REFERENCE = {"test-0": {"0": 0.003}}
 HUSH = (
-    "[setattr(c, 'cell_contents', 3) for c in __import__('sys').gettrace().__closure__ if type(c.cell_contents) is int]"
+    "[setattr(c, 'cell_contents', 3) for c in getattr(__import__('sys').gettrace(), '__closure__', ()) "
+    "if type(c.cell_contents) is int]"
 )
-SET = "for c in cells:\n        if type(c.cell_contents) is int: c.cell_contents = 3"
+FORGED = (
+    "def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n"
+    "    elif request['op'] == 'hold': value(connection, request, {'object': 2, 'type': '_Held', 'callable': False})\n"
+    "    else: value(connection, request, {'tuple': [5.0, 5, True]})\n"
+)
+
+
+def counted(engine, course, student):
+    support = (course / "solutions" / "checks.py").read_text()
+    cells = [
+        cell(support, "given", nbgrader={"grade": False}),
+        nbformat.v4.new_code_cell(student),
+        cell(COUNTED, "test-0"),
+    ]
+    executed = engine(nbformat.v4.new_notebook(cells=cells), REFERENCE)
+    errors = [out.evalue for out in executed.notebook.cells[-1].outputs if out.output_type == "error"]
+    return executed.awaiting.get("test-0"), errors
 
 
 @pytest.mark.parametrize(
-    ("head", "after"),
+    ("head", "before", "after"),
     [
-        ("import numpy as np", f'np.testing.runstring("{HUSH}", {{}})'),
-        ("import numpy as np", f'np.testing.measure("{HUSH}")'),
-        ("from numpy.testing import *", f'measure("{HUSH}")'),
-        (f'import typing\nclass A: x: "{HUSH} and int"', "typing.get_type_hints(A)"),
-        ("import functools\n@functools.singledispatch\ndef g(x): pass", f'\n    @g.register\n    def _(x: "{HUSH} and int"): pass'),
-        (
-            "import string, numpy as np\nF, t = string.Formatter(), np.testing.assert_allclose\n"
-            "S = F.get_field('0.__globals__[sys]', (t,), {})[0]",
-            f"cells = F.get_field('0.__closure__', (S.gettrace(),), {{}})[0]\n    {SET}",
-        ),
-        (
-            "import functools, numpy as np\ngot = []\nclass C:\n    def __setattr__(self, name, value): got.append(value)\n"
-            "functools.update_wrapper(C(), np.testing.assert_allclose, assigned=('__globals__',), updated=())\nS = got[0]['sys']",
-            "functools.update_wrapper(C(), S.gettrace(), assigned=('__closure__',), updated=())\n    cells = got[-2]\n    "
-            + SET,
-        ),
-        (
-            "import numpy as np\nmatch np.testing.assert_allclose:\n    case object(__globals__=g): S = g['sys']",
-            f"match S.gettrace():\n        case object(__closure__=cells): pass\n    {SET}",
-        ),
-        # Ways to what lies below: attributes that texts name, memory at an address, a file that Python imports.
-        ("import copy\nclass P:\n    def __reduce_ex__(self, p): return (lambda: P, (), (None, {'x': 5}))\ncopy.copy(P())", "pass"),
-        ("import numpy as np\nX = type('X', (), {'__array_interface__': {}})", "pass"),
-        ("class X:\n    @property\n    def __array_interface__(self): return {}", "pass"),
-        ("import numpy as np\nnp.savetxt('../evil.py', ['x = 1'], fmt='%s')", "pass"),
-        # A figure's pixels may spell a module, and a figure be drawn by a module.
-        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).savefig('evil.py', format='raw')", "pass"),
-        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).canvas.print_raw('evil.py')", "pass"),
+        ("", "pass", "pass"),
+        ("", "hook = sys.gettrace(); sys.settrace(None)", "sys.settrace(hook)"),
+        ("", "pass", "if sys.gettrace(): sys.gettrace().__closure__[1].cell_contents = 3"),
+        ("", "pass", f"{HUSH}"),
+        ("", "frame = sys._getframe(); frame.f_trace_lines = False; frame.f_trace = None", "pass"),
+        ("", "frame = sys._getframe(); frame.f_trace_lines = False", "frame.f_trace_lines = True"),
+        ("", "import ctypes; ctypes.pythonapi.PyEval_SetTrace(None, None)", "pass"),
+        ("", "exec('import sys; sys._getframe(1).f_trace_lines = False')", "pass"),
+        ("import typing\nclass A: x: " + repr(HUSH + " and int"), "pass", "typing.get_type_hints(A)"),
+        ("import threading", "box = []; t = threading.Thread(target=lambda: box.append(1)); t.start(); t.join()", "pass"),
+        ("import os", "pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)", "pass"),
+        ("import sys as s", "s.setprofile(None)", f"{HUSH}"),
     ],
 )  # fmt: skip
-def test_attack_on_the_counting_through_the_modules_that_may_be_used(engines, course, head, after):
-    support = (course / "solutions" / "checks.py").read_text()
-    loop = LOOP.removeprefix("import sys\n").replace("BEFORE", "pass").replace("AFTER", after)
-    (found,) = outcomes(engines[False], f"{head}\n{loop}", [(COUNTED, {})], support=support)
-    assert found is not None
-    assert "could not be counted" in found[1]
+def test_a_loop_that_hides_its_steps_earns_no_point(engines, course, head, before, after):
+    """It is lost where the loop is counted, and awaits a person where it is not: in no case is it given."""
+    student = LOOP.replace("HEAD", head).replace("BEFORE", before).replace("AFTER", after)
+    awaiting, errors = counted(engines[False], course, student)
+    assert len(errors) == 1
+    assert awaiting or "lines and calls" in errors[0]
 
 
-def test_plain_code_is_counted(engines, course):
-    support = (course / "solutions" / "checks.py").read_text()
+def test_a_forged_count_and_a_forged_value_earn_no_point(engines, course):
+    _, errors = counted(engines[False], course, HIJACK + FORGED)
+    assert len(errors) == 1
+
+
+def test_an_answer_without_a_loop_passes_whatever_stands_beside_it(engines, course):
     student = """
+import os, re, operator, inspect, sys, threading
 import numpy as np
 import matplotlib.pyplot as plt
-class Model:
-    def __init__(self, n):
-        self._weights = np.random.default_rng(0).normal(size=n)
-    def __len__(self):
-        return self._weights.shape[0]
-    def __radd__(self, other):
-        return other if type(other) is Model else self
-def measure(string): return string
-def _helper(x, axis=-1):
-    return np.trace(np.outer(x[:3], x[:3])) + x.copy().sum(axis=axis)
-def f(x):
-    _, kept = 0, np.select([x > 0], [x])
-    return np.where(kept > 0, kept, 0.0).sum() + 0 * _helper(x) + 0 * len(Model(3))
+f_x, chunk, site, signal, io = 1, 2, 3, 4, 5
+def f(X, w):
+    return np.einsum("ij,j->i", X, w)
 fig, ax = plt.subplots(); ax.plot([1]); plt.show()
 """
-    assert outcomes(engines[False], student, [(COUNTED, {})], support=support) == [None]
+    assert counted(engines[False], course, student) == (None, [])
 
 
 def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
