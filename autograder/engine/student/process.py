@@ -189,7 +189,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             os.chmod(directory, 0o777)
         os.chdir(directory)
         if isolated:
-            isolation.limit(limits)
+            isolation.limit(limits, task["counted"])
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls()
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
