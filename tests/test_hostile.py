@@ -582,7 +582,7 @@ def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engine
     os.chmod(secret, 0o666)
     student = f"""
 import os
-for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/judge.py", "/etc/passwd", {str(tmp_path)!r}):
+for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/process.py", "/etc/passwd", {str(tmp_path)!r}):
     assert not os.path.exists(path), "BREACH " + path
 for path in ({str(secret)!r},):
     try:
