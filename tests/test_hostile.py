@@ -7,6 +7,7 @@ and through the tests of other sets stand at the end of this file.
 import copy
 import json
 import os
+import textwrap
 import threading
 import time
 
@@ -339,14 +340,15 @@ def cell(text, name, **metadata):
     )
 
 
-def outcomes(engine, student, tests, support=""):
+def outcomes(engine, student, tests, support="", awaiting=None):
     """Run test cells against a student's cell; return for each the name and the text of its error, or None."""
     cells = [cell(support, "given", nbgrader={"grade": False})] if support else []
     cells.append(nbformat.v4.new_code_cell(student))
     cells += [cell(text, f"test-{i}", **more) for i, (text, more) in enumerate(tests)]
-    executed = engine(nbformat.v4.new_notebook(cells=cells)).notebook
+    executed = engine(nbformat.v4.new_notebook(cells=cells))
+    assert awaiting is None or list(executed.awaiting) == awaiting
     found = []
-    for done in executed.cells:
+    for done in executed.notebook.cells:
         if (grade_id(done) or "").startswith("test"):
             errors = [
                 (out.ename, out.evalue, "".join(out.traceback)) for out in done.outputs if out.output_type == "error"
@@ -440,6 +442,84 @@ def test_attack_through_the_functions_of_a_test(engines, reply):
     serve = f"def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        {reply}\n"
     (found,) = outcomes(engines[True], HIJACK + serve, [(APPLY, {})])
     assert found is not None
+
+
+ASKS = ("f(1)\nf(2)\nf(3)\nf(4)\nf(5)\nf(6)", {})
+
+
+def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
+    """An examiner that is ended leaves its tests to a person: an answer must not be able to bring that about."""
+    slow = "def f(x): return {k * (2 ** 61 - 1) for k in range(3_000)}"
+    student = wiring.HIJACK + textwrap.dedent("""
+        def reply(request, connection):
+            if request["op"] == "get":
+                value(connection, request, function)
+            else:
+                value(connection, request, {"set": [k * (2 ** 61 - 1) for k in range(200_000)]})
+        """)
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2)) as engine:
+        before = time.monotonic()
+        found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
+        assert all(error is not None for error in found)
+        assert "all the time that there is" in found[-1][1]
+        assert time.monotonic() - before < 30
+        assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
+
+
+def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner():
+    student = "import time\ndef f(x): time.sleep(0.8)"
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=0.5, total_seconds=4, patience=1)) as engine:
+        ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
+        assert kind == "TimeoutError"
+
+
+def test_cells_that_wait_a_little_each_come_to_an_end():
+    cells = [nbformat.v4.new_code_cell("import time; time.sleep(0.5)") for _ in range(30)]
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2, patience=1)) as engine:
+        begin = time.monotonic()
+        with pytest.raises(SubmissionError, match="as the last of many; look for what it waits for"):
+            engine(nbformat.v4.new_notebook(cells=cells))
+        assert time.monotonic() - begin < 20
+
+
+LATE = """
+import sys, time
+service = sys.modules["autograder.engine.student.service"]
+class Later:
+    def __init__(self, function, args): self.function, self.args = function, args
+    @property
+    def value(self): return self.function(*self.args)
+perform = service.Service._perform
+def put_off(self, request, buffers):
+    if request["op"] != "hold":
+        return perform(self, request, buffers)
+    decoder = service.Decoder(buffers, self._resolve)
+    return Later(decoder.decode(request["function"]), decoder.decode(request["args"])), None
+service.Service._perform = put_off
+def f(x):
+    begin = time.process_time()
+    while time.process_time() - begin < 0.4: pass
+    return [0.5] * 10_000
+"""
+
+
+def test_work_that_is_put_off_until_its_result_is_fetched_is_measured(engines):
+    test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert {} and len(value) == 10_000, seconds"
+    assert outcomes(engines[False], LATE, [(test.format("seconds > 0.3"), {})]) == [None]
+    honest = "def f(x): return [0.5 + x] * 10_000"
+    assert outcomes(engines[False], honest, [(test.format("seconds < 0.1"), {})]) == [None]
+
+
+def test_a_warning_in_a_hidden_test_is_not_told(engines):
+    source, notebook = small_set()
+    answer = "import sys\ndef twice(x):\n    print('seen', file=sys.stderr) if x == {} else None\n    return 2 * x"
+    told = {}
+    for number in (2, 3):  # in the visible test, in the hidden one
+        graded = grade(source, answered(notebook, {"twice": answer.format(number)}), engines[False])
+        assert graded.score == 2
+        told[number] = " ".join(graded.notices)
+    assert "warned" in told[2]
+    assert "warned" not in told[3]
 
 
 def test_changed_arguments_never_move_the_memory_of_a_test(engines):

@@ -11,6 +11,7 @@ from nbgrader.utils import compute_checksum, determine_grade
 from autograder.engine.execution import Executor
 from autograder.engine.restore import handed_in_pictures, restore
 from autograder.engine.shared.outputs import HANDED_IN, NOT_DRAWN
+from autograder.problem_set.known_behaviour import HIDDEN_TESTS
 from autograder.problem_set.source import grade_id, is_graded, is_prose, is_solution, is_test
 
 
@@ -120,7 +121,12 @@ def grade(
             untouched.add(name)
         if is_graded(cell):
             found[name] = None if name in awaiting else cell_score(cell)
-            if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
+            # Whether a hidden test made the code warn is nothing that a student learns: she could make it hang on its arguments.
+            if (
+                not is_prose(cell)
+                and HIDDEN_TESTS.search(cell.source) is None
+                and any(_is_stderr(output) for output in cell.get("outputs", ()))
+            ):
                 notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
     scores = {grade_id(cell): found[grade_id(cell)] for cell in source.cells if is_graded(cell)}
     not_attempted = [name for name in _without_points(source, scores) if name in untouched]

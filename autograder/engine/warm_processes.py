@@ -276,7 +276,7 @@ class ExaminerProcess(WarmProcess):
                     self._sets[key] = self._start_set(cells)
                 self._count += 1
                 task = {"uid": self.user_id(self._count), "patience": limits.patience}
-                task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds + 10}
+                task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds}
                 ends = [theirs, *snapshots]
                 socket.send_fds(self._sets[key], [json.dumps(task).encode()], [end.fileno() for end in ends])
         except OSError:
