@@ -1,9 +1,13 @@
 """The test cells of a group judge the notebook as it is where they stand, whatever its later cells do."""
 
+import functools
+import os
+
 import nbformat
 import pytest
 
 from autograder.engine.score import grade
+from autograder.engine.shared import isolation
 from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import student_version
@@ -106,3 +110,55 @@ def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):
     (folder / "large").write_bytes(bytes(101))
     with pytest.raises(TooMuchError):
         scratch.keep(1)
+
+
+def test_files_are_put_back_with_no_more_rights_than_a_submission_has(tmp_path, monkeypatch):
+    """A process of the submission may put a link in the place of a folder while files are put back."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has more rights than a submission outside its sandbox")
+    folder, elsewhere, uid = tmp_path / "scratch", tmp_path / "elsewhere", 61_000
+    for path in (*reversed(tmp_path.parents), tmp_path):
+        if path != path.parent and not path.stat().st_mode & 0o001 and path.is_relative_to("/tmp"):
+            path.chmod(0o711)
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    elsewhere.mkdir()
+    (folder / "data").mkdir()
+    (folder / "data" / "file").write_text("1")
+    for path in (folder / "data", folder / "data" / "file"):
+        os.chown(path, uid, uid)
+    scratch = Scratch(str(folder), 10_000, functools.partial(isolation.rights_laid_down, uid))
+    scratch.keep(0)
+    (folder / "data" / "file").unlink()
+    make = os.makedirs
+
+    def swap(path, **options):
+        make(path, **options)
+        os.rename(path, f"{path}-moved")
+        os.symlink(elsewhere, path)
+
+    monkeypatch.setattr(os, "makedirs", swap)
+    scratch.put_back(0)
+    assert not list(elsewhere.iterdir())
+    monkeypatch.undo()
+    assert os.geteuid() == 0
+    scratch.put_back(0)
+    assert (folder / "data" / "file").read_text() == "1"
+    assert (folder / "data" / "file").stat().st_uid == uid
+
+
+def test_folders_that_may_not_be_written_to_are_put_back_too(tmp_path):
+    scratch = Scratch(str(tmp_path), 10_000)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").write_text("1")
+    (tmp_path / "a" / "b").chmod(0o555)
+    scratch.keep(0)
+    (tmp_path / "a" / "b").chmod(0o755)
+    (tmp_path / "a" / "b" / "file").write_text("2")
+    (tmp_path / "a" / "locked").mkdir()
+    (tmp_path / "a" / "locked" / "file").write_text("3")
+    (tmp_path / "a" / "locked").chmod(0)
+    scratch.put_back(0)
+    assert (tmp_path / "a" / "b" / "file").read_text() == "1"
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o555
+    assert not (tmp_path / "a" / "locked").exists()

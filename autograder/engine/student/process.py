@@ -10,6 +10,7 @@ functions: what they see then, hidden cases included, comes too late to be print
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -23,7 +24,7 @@ from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student.runner import Runner
-from autograder.engine.student.scratch import Scratch, TooMuchError
+from autograder.engine.student.scratch import Scratch
 from autograder.engine.student.warm_up import warm_kernel
 
 #: Seconds between looks at what a submission uses.
@@ -77,7 +78,8 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         for end in ends[1:]:
             os.close(end)
         handle = os.pidfd_open(runner)
-        scratch = Scratch(folder, STATES * 4 * limits.file_bytes)
+        rights = functools.partial(isolation.rights_laid_down, task["uid"]) if isolated else contextlib.nullcontext
+        scratch = Scratch(folder, STATES * 4 * limits.file_bytes, rights)
         own = {1, os.getpid(), os.getppid()} if isolated else None
         # What the runner shares with this process from the start counts for neither.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
@@ -89,11 +91,15 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
                 message = control.recv(MESSAGE)
                 if not message:
                     break
+                request = json.loads(message)
                 try:
-                    control.send(json.dumps(_answer(json.loads(message), scratch, runner, own)).encode())
-                except TooMuchError:
+                    _attend(request, scratch)
+                except (
+                    Exception
+                ):  # they are too many, or such that nobody can walk through them: no fault of the machine
                     reason = "files"
                     break
+                control.send(json.dumps({"processor": _processor(runner, own)}).encode())
                 continue
             if _processor(runner, own) > limits.total_seconds:
                 reason = "processor"
@@ -118,13 +124,12 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         os._exit(0)
 
 
-def _answer(message: dict, scratch: Scratch, runner: int, own: set[int] | None) -> dict:
-    """Do what the grader asks of a submission's surroundings."""
+def _attend(message: dict, scratch: Scratch) -> None:
+    """Do what the grader asks of a submission's files."""
     if "keep" in message:
         scratch.keep(message["keep"])
     elif "put back" in message:
         scratch.put_back(message["put back"])
-    return {"processor": _processor(runner, own)}
 
 
 def _processor(runner: int, own: set[int] | None) -> float:
