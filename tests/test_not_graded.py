@@ -184,14 +184,15 @@ def test_a_class_on_a_disk_that_fills_up(tmp_path, warmup, kilobytes):
 import sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
 from scripted import Scripted
-from autograder.commands import main as command
+from autograder.commands import grade
+from autograder.commands.main import main
 Scripted.__enter__, Scripted.__exit__ = lambda self: self, lambda self, *details: None
-command._executor = lambda options, directory: Scripted()
-grade = ["grade", {SET!r}, "--class", {str(disk / "class")!r}, "--jobs", "1"]
-print("FIRST", command.main(grade))
+grade._executor = lambda options, directory: Scripted()
+words = ["grade", {SET!r}, "--class", {str(disk / "class")!r}, "--jobs", "1"]
+print("FIRST", main(words))
 import subprocess
 subprocess.run(["mount", "-o", "remount,size=50m", {str(disk)!r}], check=True)
-print("SECOND", command.main(grade), command.main(["export", *grade[1:4]]))
+print("SECOND", main(words), main(["export", *words[1:4]]))
 print(open({str(disk / "class" / "grades.csv")!r}).read())
 """
     size = sum(path.stat().st_size // 4096 * 4 + 4 for path in (tmp_path / "class").rglob("*")) + kilobytes
@@ -238,7 +239,7 @@ def scripted_command(monkeypatch, executor):
     with monkeypatch.context() as patched:
         patched.setattr(Scripted, "__enter__", lambda self: self, raising=False)
         patched.setattr(Scripted, "__exit__", lambda self, *details: None, raising=False)
-        patched.setattr("autograder.commands.main._executor", lambda options, directory: executor)
+        patched.setattr("autograder.commands.grade._executor", lambda options, directory: executor)
         yield
 
 
