@@ -57,6 +57,7 @@ def test_imports_go_one_way(copied):
         ("engine/examiner/remote.py", "autograder.engine.execution"),
         ("engine/shared/wire.py", "autograder.engine.restore"),
         ("engine/restore.py", "jupytext"),
+        ("classroom/result/diagnosis.py", "autograder.classroom.directory"),
         ("common/text.py", "jupytext"),
     ],
 )

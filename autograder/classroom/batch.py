@@ -14,11 +14,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograder.classroom.diagnosis import diagnose
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
-from autograder.classroom.handed_in import find_notebook, fingerprint, handed_in_at
+from autograder.classroom.result.diagnosis import diagnose
+from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
 from autograder.common.errors import AutograderError, MachineError, SubmissionError, UsageError
@@ -28,8 +28,6 @@ from autograder.problem_set.known_behaviour import behaviour_path, known_behavio
 from autograder.problem_set.source import ProblemSet, answered
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
-#: Modules of this room that decide a result too: which notebook is graded, and what a wrong answer is taken for.
-_DECIDING = ("diagnosis", "handed_in")
 #: Characters of a sentence about a submission, and how many notices of one are kept.
 MAX_SENTENCE, MAX_NOTICES = 1_000, 50
 
@@ -214,14 +212,16 @@ def _students_again(submissions: list[Submission], names: list[str], again: Coll
 
 def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> str:
     """Write down all that decides a result besides the submission."""
-    here = Path(__file__).parent
-    deciding = "\n".join((here / f"{name}.py").read_text(encoding="utf-8") for name in _DECIDING)
+    here = Path(__file__)
+    # This module, and the folder of what it calls to decide. That folder imports only rooms that the executor's name
+    # covers (a contract in pyproject.toml), so that nothing else can decide.
+    deciding = [path.read_text(encoding="utf-8") for path in (here, *sorted((here.parent / "result").rglob("*.py")))]
     bank = [(entry.name, entry.replaces, sorted(entry.loses), entry.code) for entry in problem_set.bank]
     try:
         recorded = behaviour_path(problem_set).read_text(encoding="utf-8")
     except OSError:
         recorded = ""
-    return _hash(execute.name, nbformat.writes(source), deciding, json.dumps(bank), recorded)
+    return _hash(execute.name, nbformat.writes(source), *deciding, json.dumps(bank), recorded)
 
 
 def _hash(*texts: str) -> str:
