@@ -22,7 +22,7 @@ from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.roster import Roster
 from autograder.classroom.second_look import answer_digests, read_seen, write_seen
 from autograder.common.atomic_files import write_text
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, ProblemSetError
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
@@ -69,8 +69,10 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
 
     Raises
     ------
-    AutograderError
+    ProblemSetError
         Submissions were graded by a source with other cells.
+    AutograderError
+        The database cannot be read or written.
     """
     resources = ResourcesDict(nbgrader={"notebook": name, "assignment": name, "db_url": directory.database_url})
     with open_gradebook(directory) as gradebook:
@@ -78,7 +80,7 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
     try:
         SaveCells().preprocess(source, resources)
     except RuntimeError:
-        raise AutograderError(
+        raise ProblemSetError(
             f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
             "grade in a new class directory, or take the source back to the cells it had."
         ) from None

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_roster, class_of, course_of, roster_of
+from autograder.commands.options import add_class, add_roster, class_of, roster_of, usable_sets_of
 from autograder.common.errors import AutograderError, UsageError
 
 SUMMARY = "Sort what a learning platform exports into DIR/submitted."
@@ -40,9 +40,8 @@ def run(options: argparse.Namespace) -> int:
     from autograder.classroom.due_dates import zone
     from autograder.classroom.roster import folder_problem
     from autograder.common.text import printable
-    from autograder.problem_set.source import find_problem_sets
 
-    problem_sets = find_problem_sets(course_of(options))
+    problem_sets, _ = usable_sets_of(options)
     for path in options.archives:
         if not path.exists():
             raise AutograderError(f"There is no file or folder {printable(str(path))}.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, problem_sets_of, roster_of
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 from autograder.commands.tables import print_table
 
 SUMMARY = "Write the grades as CSV."
@@ -24,13 +24,14 @@ def run(options: argparse.Namespace) -> int:
     from autograder.classroom.roster import with_missing
     from autograder.reports.export import class_grades, summary_table, write_grades
 
-    problem_sets = problem_sets_of(options)
+    problem_sets, left_out = usable_sets_of(options)
     names = [problem_set.name for problem_set in problem_sets]
     with class_of(options) as directory:
         roster = roster_of(options, directory)
         outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
         grades = class_grades(directory, problem_sets, outcomes)
         path = write_grades(directory, grades, problem_sets, options.format, roster)
+        waiting = directory.submissions(left_out)
     print_table(summary_table(grades, problem_sets))
     print(f"Grades: {path}")
-    return DONE
+    return SOME_FAILED if waiting else DONE

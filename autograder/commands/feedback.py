@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_sets, class_of, problem_sets_of
+from autograder.commands.options import add_class, add_sets, class_of, usable_sets_of
 from autograder.commands.progress import Progress
 
 SUMMARY = "Write an HTML page for each student and set."
@@ -23,10 +23,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.reports.feedback import write_feedback
 
-    problem_sets = problem_sets_of(options)
+    problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory, Progress("feedback") as progress:
         written = write_feedback(directory, problem_sets, progress.start, progress.step, reveal=options.reveal)
+        waiting = directory.submissions(left_out)
     print(f"Feedback on {written.count} submissions in {directory.feedback}")
     for submission, reason in written.left_out.items():
         print(f"no feedback: {submission}: {reason}", file=sys.stderr)
-    return SOME_FAILED if written.left_out else DONE
+    return SOME_FAILED if written.left_out or waiting else DONE

@@ -14,8 +14,8 @@ from autograder.commands.options import (
     add_sets,
     class_of,
     course_of,
-    problem_sets_of,
     roster_of,
+    usable_sets_of,
 )
 from autograder.commands.progress import Progress
 from autograder.common.errors import UsageError
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.classroom.roster import strangers, with_missing
     from autograder.problem_set.source import problem_set_names
 
-    problem_sets = problem_sets_of(options)
+    problem_sets, left_out = usable_sets_of(options)
     names = [problem_set.name for problem_set in problem_sets]
     with class_of(options) as directory:
         roster = roster_of(options, directory)
@@ -87,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
             f"run: autograder release {name}",
             file=sys.stderr,
         )
+    names = [name for name in names if name not in batch.refused]
     everyone = with_missing(directory, roster, names, batch.outcomes)
     for name in names:
         missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
@@ -103,13 +104,18 @@ def run(options: argparse.Namespace) -> int:
     if not_graded:
         count = f"{len(not_graded)} submission{'' if len(not_graded) == 1 else 's'}"
         print(f"{count} could not be graded on this machine; the next run tries again.", file=sys.stderr)
+    for reason in batch.refused.values():
+        print(f"not graded: {reason}", file=sys.stderr)
+    waiting = directory.submissions(left_out)
+    for submission in waiting:
+        print(f"not graded: {submission}: the set cannot be read.", file=sys.stderr)
     misnamed = directory.misnamed()
     for name, problem in misnamed.items():
         print(
             f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
             file=sys.stderr,
         )
-    return SOME_FAILED if failed or not_graded or misnamed else DONE
+    return SOME_FAILED if failed or not_graded or batch.refused or waiting or misnamed else DONE
 
 
 def _executor(options: argparse.Namespace, directory):

@@ -127,6 +127,26 @@ def problem_sets_of(options: argparse.Namespace) -> list[ProblemSet]:
     return find_problem_sets(course_of(options), options.sets)
 
 
+def usable_sets_of(options: argparse.Namespace) -> tuple[list[ProblemSet], list[str]]:
+    """Read the problem sets that were asked for; of all sets, those that can be used.
+
+    Returns
+    -------
+    tuple of (list of ProblemSet, list of str)
+        The sets, and the names of those left out. What is wrong with them was said.
+    """
+    from autograder.problem_set.source import usable_problem_sets
+
+    if getattr(options, "sets", None):
+        return problem_sets_of(options), []
+    usable, broken = usable_problem_sets(course_of(options))
+    if not usable:
+        raise next(iter(broken.values()))
+    for name, error in broken.items():
+        print(f"left out: {name}: {error}", file=sys.stderr)
+    return usable, list(broken)
+
+
 @contextlib.contextmanager
 def class_of(options: argparse.Namespace, new: bool = False) -> Iterator[ClassDirectory]:
     """Keep the class for this command; where `new`, it need not exist yet."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, problem_sets_of, roster_of
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 
 SUMMARY = "Write a report on the class: distribution, items, discrimination."
 
@@ -21,7 +21,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.reports.class_report import write_report
 
-    problem_sets = problem_sets_of(options)
+    problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory:
         print(f"Report: {write_report(directory, problem_sets, roster_of(options, directory))}")
-    return DONE
+        waiting = directory.submissions(left_out)
+    return SOME_FAILED if waiting else DONE

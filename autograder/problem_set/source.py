@@ -325,3 +325,33 @@ def find_problem_sets(course: Path, names: list[str] | None = None) -> list[Prob
         if name not in known:
             raise UsageError(f"There is no problem set {name!r}; there are {', '.join(known)}.")
     return [ProblemSet(course / "solutions" / name) for name in known if not names or name in names]
+
+
+def usable_problem_sets(course: Path) -> tuple[list[ProblemSet], dict[str, ProblemSetError]]:
+    """Read those problem sets of a course that can be used: a half-written one does not stop the others.
+
+    Parameters
+    ----------
+    course : Path
+        The course's root, which holds `solutions/`.
+
+    Returns
+    -------
+    tuple of (list of ProblemSet, dict of str to ProblemSetError)
+        The sets, their banks read; and the names of the others, each with what is wrong.
+
+    Raises
+    ------
+    AutograderError
+        The course has no problem sets.
+    """
+    usable, broken = [], {}
+    for name in problem_set_names(course):
+        try:
+            problem_set = ProblemSet(course / "solutions" / name)
+            _ = problem_set.bank
+        except ProblemSetError as error:
+            broken[name] = error
+        else:
+            usable.append(problem_set)
+    return usable, broken
