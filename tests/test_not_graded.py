@@ -211,10 +211,10 @@ def no_room(at):
     """Return a `_replace` that finds the disk full at files of this name."""
     whole = atomic_files._replace
 
-    def replace(path, data):
+    def replace(path, data, private):
         if path.name == at:
             raise OSError(28, os.strerror(28), str(path))
-        return whole(path, data)
+        return whole(path, data, private)
 
     return replace
 
@@ -288,10 +288,10 @@ print(open({str(disk / "class" / "grades.csv")!r}).read())
 def test_a_folder_that_cannot_be_written_stops_nobody_else(directory, warmup, monkeypatch):
     whole = atomic_files._replace
 
-    def replace(path, data):
+    def replace(path, data, private):
         if "ada" in path.parts:
             raise PermissionError(13, os.strerror(13), str(path))
-        return whole(path, data)
+        return whole(path, data, private)
 
     with monkeypatch.context() as patched:
         patched.setattr(atomic_files, "_replace", replace)
