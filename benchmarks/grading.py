@@ -9,8 +9,10 @@ set size, looked at four times a second) are printed. Times of this engine inclu
 processor time is that of the whole machine, which should have nothing else to do: what runs in a sandbox is not counted
 among its parent's children.
 
-First of all, the cost beyond the submission's own code: thirty submissions, three times. Each one's cells, tests included,
-are run in a fork of a warm process that has no sandbox and no examiner, and then through the engine with one job.
+Students run their notebooks before they hand them in, so each submission is first executed, with its pictures.
+
+Before that, where a submission's processor time goes, by part: the answers' own process and its snapshots, the rest of its
+sandbox (forks, namespaces, the supervisor), the examiner's sandbox, the grader.
 
 The instructors' chapter shows the table that `--save` keeps.
 """
@@ -18,8 +20,8 @@ The instructors' chapter shows the table that `--save` keeps.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
-import json
 import os
 import shutil
 import statistics
@@ -28,24 +30,27 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nbformat
-
-from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.gradebook import record_source
+from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.score import clear_outputs
+from autograder.engine.score import grade
+from autograder.engine.submitted_notebook import read_submission
+from autograder.engine.warm_processes import Control
 from autograder.problem_set.source import find_problem_sets
-from autograder.problem_set.versions import instructor_version
+from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
 COURSE = Path(__file__).resolve().parent.parent
 AUTOGRADER = [sys.executable, "-m", "autograder"]
 
 
-def tree_memory(root: int) -> int:
-    """Return the bytes that a process and its descendants hold, shared pages divided among those who share them."""
+def family(root: int) -> set[int]:
+    """Return a process and its descendants."""
     parents = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
@@ -54,11 +59,16 @@ def tree_memory(root: int) -> int:
                     parents[int(entry.name)] = int(stat.read().rsplit(")", 1)[1].split()[1])
             except (OSError, IndexError, ValueError):
                 continue
-    family = {root}
-    while new := {child for child, parent in parents.items() if parent in family} - family:
-        family |= new
+    found = {root}
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found
+
+
+def tree_memory(root: int) -> int:
+    """Return the bytes that a process and its descendants hold, shared pages divided among those who share them."""
     total = 0
-    for process in family:
+    for process in family(root):
         try:
             with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as rollup:
                 total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) * 1024
@@ -105,75 +115,83 @@ def make_class(root: Path, name: str, students: int) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
+def hand_in_as_run(root: Path, name: str) -> None:
+    """Execute each submission as its student would have, and keep what its cells show."""
+    (problem_set,) = find_problem_sets(COURSE, [name])
+    source = without_hidden_tests(instructor_version(problem_set))
+    directory = ClassDirectory(root)
+    with SandboxExecutor(require_sandbox()) as executor, ThreadPoolExecutor(2) as pool:
+
+        def run(submission: Submission) -> None:
+            path = directory.submission_folder(submission) / f"{name}.ipynb"
+            notebook, _ = restore(source, read_submission(path.read_bytes()))
+            write_notebook(executor(notebook).notebook, path)
+
+        list(pool.map(run, directory.submissions([name])))
+
+
 def stock_copy(root: Path, target: Path, name: str) -> None:
     """Copy a class for nbgrader's own execution: this engine is taken out of its configuration."""
     shutil.copytree(root, target)
     config = target / "nbgrader_config.py"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute"))
+    config.write_text(
+        text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute")
+    )
     shutil.rmtree(target / "autograded", ignore_errors=True)
     # nbgrader grades against cells that its gradebook knows.
-    code = (
-        "import sys; from pathlib import Path; from autograder.class_directory import ClassDirectory as C; "
-        "from autograder.gradebook import record_source as r; from autograder.problem_set import find_problem_sets as f; "
-        "from autograder.release import instructor_version as v; from autograder.whole_files import write_notebook as w; "
-        f"(p,) = f(Path({str(COURSE)!r}), [{name!r}]); d = C(Path({str(target)!r})); "
-        f"w(p.notebook, d.source / {name!r} / '{name}.ipynb'); r(d, {name!r}, v(p))"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (problem_set,) = find_problem_sets(COURSE, [name])
+    directory = ClassDirectory(target)
+    write_notebook(problem_set.notebook, directory.source / name / f"{name}.ipynb")
+    record_source(directory, name, instructor_version(problem_set))
 
 
-def own_code(root: Path, name: str) -> tuple[list[float], list[float]]:
-    """Return the seconds that each submission's own code takes alone, and through the engine with one job."""
+class Meter:
+    """Counts the processor time of the processes below one, those that end included, in a control group (version 1)."""
+
+    def __init__(self, root: int):
+        self.folder = Path("/sys/fs/cgroup/cpuacct") / f"benchmark-{root}"
+        self.folder.mkdir(exist_ok=True)
+        for process in family(root):
+            with contextlib.suppress(OSError):
+                (self.folder / "cgroup.procs").write_text(str(process))
+
+    def seconds(self) -> float:
+        """Return the seconds counted so far."""
+        return int((self.folder / "cpuacct.usage").read_text()) / 1e9
+
+
+def parts(root: Path, name: str) -> dict[str, float]:
+    """Return the processor seconds of a submission, by part; empty where no control group counts them."""
+    if not os.access("/sys/fs/cgroup/cpuacct", os.W_OK):
+        return {}
     (problem_set,) = find_problem_sets(COURSE, [name])
     source = instructor_version(problem_set)
     directory = ClassDirectory(root)
-    notebooks = []
-    for submission in directory.submissions([name]):
-        path = directory.submission_folder(submission) / f"{name}.ipynb"
-        notebook, _ = restore(source, nbformat.read(path, as_version=4))
-        clear_outputs(notebook)
-        notebooks.append(notebook)
-    script = (
-        "import json, os, sys, time\n"
-        "from autograder import student_process\n"
-        "shell = student_process._warm_shell()\n"
-        "shell._showtraceback = lambda *_: None\n"
-        "gc = __import__('gc'); gc.collect(); gc.freeze()\n"
-        "for line in sys.stdin:\n"
-        "    reading, writing = os.pipe()\n"
-        "    if os.fork() == 0:\n"
-        "        collector = student_process._Collector(1 << 30)\n"
-        "        collector.showing(shell, collector)\n"
-        "        sys.stdout = sys.stderr = student_process._Stream('stdout', collector)\n"
-        "        start = time.perf_counter()\n"
-        "        for cell in json.loads(line):\n"
-        "            shell.run_cell(cell, store_history=True)\n"
-        "        os.write(writing, str(time.perf_counter() - start).encode())\n"
-        "        os._exit(0)\n"
-        "    os.wait()\n"
-        "    print(os.read(reading, 100).decode(), flush=True)\n"
-    )
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TMPDIR": str(root)}
-    alone, through = [], []
-    with (
-        SandboxExecutor(require_sandbox()) as executor,
-        subprocess.Popen(
-            [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as plain,
-    ):
-        executor(notebooks[0])
-        # One after the other, each submission both ways: a machine that slows down slows both.
-        for notebook in notebooks * 3:
-            cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-            plain.stdin.write(json.dumps(cells) + "\n")
-            plain.stdin.flush()
-            alone.append(float(plain.stdout.readline()))
-            start = time.perf_counter()
-            executor(notebook)
-            through.append(time.perf_counter() - start)
-        plain.stdin.close()
-    return alone, through
+    folders = map(directory.submission_folder, directory.submissions([name]))
+    submissions = [read_submission((folder / f"{name}.ipynb").read_bytes()) for folder in folders]
+    reported: list[float] = []
+    end = Control.end
+
+    def counted(control: Control) -> dict:
+        report = end(control)
+        reported.append(report.get("processor", 0.0))
+        return report
+
+    Control.end = counted
+    with SandboxExecutor(require_sandbox()) as executor:
+        grade(source, submissions[0], executor)
+        meters = [Meter(executor.students[0].process.pid), Meter(executor.examiner.process.pid)]
+        grade(source, submissions[0], executor)
+        reported.clear()
+        before = [*(meter.seconds() for meter in meters), time.process_time()]
+        for submission in submissions:
+            grade(source, submission, executor)
+        after = [*(meter.seconds() for meter in meters), time.process_time()]
+    Control.end = end
+    student, examiner, grader = ((b - a) / len(submissions) for a, b in zip(before, after, strict=True))
+    own = statistics.mean(reported)
+    return {"own process": own, "its sandbox": student - own, "examiner": examiner, "grader": grader}
 
 
 def save(path: Path, rows: list[tuple[str, int, float, float | None, int | None]]) -> None:
@@ -201,15 +219,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         root = Path(folder) / "class-own"
         make_class(root, options.set, 30)
-        alone, through = own_code(root, options.set)
-        beyond = [whole - own for own, whole in zip(alone, through, strict=True)]
-        print(f"own code {1000 * statistics.median(alone):.0f} ms, through the engine "
-              f"{1000 * statistics.median(through):.0f} ms: {1000 * statistics.median(beyond):.0f} ms beyond it "
-              f"(medians of {len(beyond)}; the middle half of the differences: "
-              f"{', '.join(f'{1000 * q:.0f}' for q in statistics.quantiles(beyond)[::2])})", flush=True)  # fmt: skip
+        hand_in_as_run(root, options.set)
+        by_part = parts(root, options.set)
+        print(
+            "processor ms of a submission: " + ", ".join(f"{k} {1000 * v:.0f}" for k, v in by_part.items()), flush=True
+        )
         for students in options.sizes:
             root = Path(folder) / f"class-{students}"
             make_class(root, options.set, students)
+            hand_in_as_run(root, options.set)
             ways = [
                 (f"`autograder grade --jobs {jobs}`", [*AUTOGRADER, "grade", options.set, "--jobs", str(jobs)])
                 for jobs in (options.jobs if students == options.sizes[0] else options.jobs[-1:])
@@ -231,8 +249,7 @@ def main() -> None:
         for way, students, each, _, _ in rows:
             if stock and students == options.stock and "nbgrader" not in way:
                 print(f"{way}: {stock[0] / each:.1f} times the throughput of nbgrader, start and pre-flight included")
-    rows.append(("the submission's own code alone (median)", len(alone), statistics.median(alone), None, None))
-    rows.append(("what the engine adds to it (median)", len(beyond), statistics.median(beyond), None, None))
+    rows += [(f"of that, processor time: {part}", 30, seconds, None, None) for part, seconds in by_part.items()]
     if options.save:
         save(options.save, rows)
 

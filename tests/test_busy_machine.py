@@ -108,7 +108,7 @@ def test_the_second_try_runs_alone():
     spans = []
     engine = SandboxExecutor(require_sandbox())
 
-    def run(notebook, reference, last):
+    def run(notebook, reference, undrawn, last):
         begin = time.monotonic()
         time.sleep(0.1)
         spans.append((begin, time.monotonic(), last))

@@ -14,7 +14,9 @@ from collections import Counter
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.utils import determine_grade
 
+from autograder.classroom import formgrader
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.gradebook import read_grades
@@ -22,8 +24,9 @@ from autograder.classroom.sample_class import make_submissions
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError
+from autograder.engine.execution import Executed
 from autograder.problem_set.known_behaviour import known_behaviour
-from autograder.problem_set.source import find_problem_sets
+from autograder.problem_set.source import find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, student_version
 from autograder.reports.class_report import item_statistics
 
@@ -225,6 +228,26 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
     assert {student: theirs[student] for student in students} == {student: ours[student] for student in students}
 
 
+def test_nbgraders_button_leaves_to_a_person_what_could_not_be_judged(graded_class, monkeypatch):
+    """A test cell without outputs would count as passed there."""
+    hidden = "nats_to_bits-hidden"
+    monkeypatch.setattr(formgrader, "_executor", lambda: lambda notebook: Executed(notebook, awaiting={hidden: "why"}))
+    folder = graded_class / "autograded" / "student-01" / "ps0-warmup"
+    executed, _ = formgrader.ExecuteInSandbox().preprocess(None, {"metadata": {"path": str(folder)}})
+    (cell,) = [cell for cell in executed.cells if grade_id(cell) == hidden]
+    assert determine_grade(cell) == (None, 1.0)
+
+
+def test_another_gradebook_is_filled(graded_class, course, tmp_path, capsys):
+    copied = tmp_path / "class"
+    shutil.copytree(graded_class, copied)
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    assert main(["grade", "ps0-warmup", "--class", str(copied), "--db", url]) == 0
+    assert "unchanged" not in capsys.readouterr().out
+    (problem_set,) = find_problem_sets(course, ["ps0-warmup"])
+    assert read_grades(ClassDirectory(copied), problem_set) == read_grades(ClassDirectory(graded_class), problem_set)
+
+
 # ---- bad input: one broken submission stops no other
 
 
@@ -387,7 +410,7 @@ def test_nothing_is_graded_where_the_reference_solution_loses_points(tmp_path, w
         def start(self, jobs):
             pass
 
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             executed = executor(notebook)
             for cell in executed.notebook.cells:
                 if cell.cell_type == "code":

@@ -15,6 +15,7 @@ import autograder.classroom.batch  # noqa: F401 (read before privileges are drop
 import autograder.classroom.sample_class  # noqa: F401
 import autograder.engine.execution  # noqa: F401
 from autograder.commands.main import main
+from autograder.reports.export import FORMATS
 
 COMMANDS = ["release", "mutants", "sample-class", "grade", "feedback", "report", "export"]
 OTHERS = ["collect", "handout", "doctor"]
@@ -115,6 +116,15 @@ def test_an_empty_class_has_nothing_to_grade(tmp_path):
     assert result.returncode == 1
     assert "Nothing to grade" in one_sentence(result)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_formats_of_an_export_are_those_that_exist(capsys, monkeypatch):
+    monkeypatch.setitem(FORMATS, "ilias", ("grades-ilias.csv", list))
+    for words in (["--help"], ["--class", "class", "--format", "word"]):
+        with pytest.raises(SystemExit):
+            main(["export", *words])
+        told = capsys.readouterr()
+        assert all(name in told.out + told.err for name in FORMATS)
 
 
 @pytest.mark.parametrize("option", ["--jobs", "--students"])

@@ -503,6 +503,19 @@ def test_a_long_fraction_is_no_logarithm(judge, digits):
         judge(sp.Rational(1, 3) + sp.Rational(1, 10**digits), ["1/3"])
 
 
+@pytest.mark.parametrize("near", [Fraction(1, 3) + Fraction(1, 10**35), Fraction(1, 3)])
+def test_whether_an_answer_is_exact_must_not_hang_on_how_closely_one_looks(judge, checks, near):
+    near = sp.Rational(near.numerator, near.denominator)
+    same = sp.Eq(sp.Integer(0), sp.Rational(1, 10**65), evaluate=False)  # as far as fifty digits tell
+    with pytest.raises(checks.Undecided, match="a value to few digits and none to many"):
+        judge(sp.Piecewise((near, same), evaluate=False), ["1/3"])
+    # At a listed point, the value beside it counts, and to many digits too.
+    gap = sp.sin(x, evaluate=False) / x - 1
+    judge(sp.Rational(1, 3) + gap, ["1/3"], [{"x": 0}])
+    with pytest.raises(AssertionError, match="and then no longer"):
+        judge(sp.Rational(1, 3) + sp.Rational(1, 10**35) + gap, ["1/3"], [{"x": 0}])
+
+
 def test_a_value_beside_a_gap_counts_where_the_point_is_listed(judge):
     judge(sp.sin(x, evaluate=False) / x + (1 - sp.cos(x)) / x**2, ["3/2"], [{"x": 0}])
     with pytest.raises(AssertionError, match="no numerical value|Expected: 1.5"):

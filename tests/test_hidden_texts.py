@@ -47,8 +47,8 @@ def test_the_proof_collects_what_hidden_tests_say_of_their_own(course, tmp_path,
 
         errors = [("AssertionError", FIXED), ("AssertionError (raised by the submission)", "mine"), ("KeyError", "1")]
 
-        def __call__(self, notebook, reference=None):
-            executed = super().__call__(notebook, reference)
+        def __call__(self, notebook, reference=None, undrawn=()):
+            executed = super().__call__(notebook, reference, undrawn)
             answer = next(cell for cell in executed.notebook.cells if grade_id(cell) == "nats_to_bits")
             if answer.source.strip() != warmup.reference_answers["nats_to_bits"].strip():
                 for cell in executed.notebook.cells:

@@ -7,6 +7,7 @@ and through the tests of other sets stand at the end of this file.
 import copy
 import json
 import os
+import textwrap
 import threading
 import time
 
@@ -339,14 +340,15 @@ def cell(text, name, **metadata):
     )
 
 
-def outcomes(engine, student, tests, support=""):
+def outcomes(engine, student, tests, support="", awaiting=None):
     """Run test cells against a student's cell; return for each the name and the text of its error, or None."""
     cells = [cell(support, "given", nbgrader={"grade": False})] if support else []
     cells.append(nbformat.v4.new_code_cell(student))
     cells += [cell(text, f"test-{i}", **more) for i, (text, more) in enumerate(tests)]
-    executed = engine(nbformat.v4.new_notebook(cells=cells)).notebook
+    executed = engine(nbformat.v4.new_notebook(cells=cells))
+    assert awaiting is None or list(executed.awaiting) == awaiting
     found = []
-    for done in executed.cells:
+    for done in executed.notebook.cells:
         if (grade_id(done) or "").startswith("test"):
             errors = [
                 (out.ename, out.evalue, "".join(out.traceback)) for out in done.outputs if out.output_type == "error"
@@ -442,6 +444,84 @@ def test_attack_through_the_functions_of_a_test(engines, reply):
     assert found is not None
 
 
+ASKS = ("f(1)\nf(2)\nf(3)\nf(4)\nf(5)\nf(6)", {})
+
+
+def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
+    """An examiner that is ended leaves its tests to a person: an answer must not be able to bring that about."""
+    slow = "def f(x): return {k * (2 ** 61 - 1) for k in range(3_000)}"
+    student = wiring.HIJACK + textwrap.dedent("""
+        def reply(request, connection):
+            if request["op"] == "get":
+                value(connection, request, function)
+            else:
+                value(connection, request, {"set": [k * (2 ** 61 - 1) for k in range(200_000)]})
+        """)
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2)) as engine:
+        before = time.monotonic()
+        found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
+        assert all(error is not None for error in found)
+        assert "all the time that there is" in found[-1][1]
+        assert time.monotonic() - before < 30
+        assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
+
+
+def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner():
+    student = "import time\ndef f(x): time.sleep(0.8)"
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=0.5, total_seconds=4, patience=1)) as engine:
+        ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
+        assert kind == "TimeoutError"
+
+
+def test_cells_that_wait_a_little_each_come_to_an_end():
+    cells = [nbformat.v4.new_code_cell("import time; time.sleep(0.5)") for _ in range(30)]
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2, patience=1)) as engine:
+        begin = time.monotonic()
+        with pytest.raises(SubmissionError, match="as the last of many; look for what it waits for"):
+            engine(nbformat.v4.new_notebook(cells=cells))
+        assert time.monotonic() - begin < 20
+
+
+LATE = """
+import sys, time
+service = sys.modules["autograder.engine.student.service"]
+class Later:
+    def __init__(self, function, args): self.function, self.args = function, args
+    @property
+    def value(self): return self.function(*self.args)
+perform = service.Service._perform
+def put_off(self, request, buffers):
+    if request["op"] != "hold":
+        return perform(self, request, buffers)
+    decoder = service.Decoder(buffers, self._resolve)
+    return Later(decoder.decode(request["function"]), decoder.decode(request["args"])), None
+service.Service._perform = put_off
+def f(x):
+    begin = time.process_time()
+    while time.process_time() - begin < 0.4: pass
+    return [0.5] * 10_000
+"""
+
+
+def test_work_that_is_put_off_until_its_result_is_fetched_is_measured(engines):
+    test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert {} and len(value) == 10_000, seconds"
+    assert outcomes(engines[False], LATE, [(test.format("seconds > 0.3"), {})]) == [None]
+    honest = "def f(x): return [0.5 + x] * 10_000"
+    assert outcomes(engines[False], honest, [(test.format("seconds < 0.1"), {})]) == [None]
+
+
+def test_a_warning_in_a_hidden_test_is_not_told(engines):
+    source, notebook = small_set()
+    answer = "import sys\ndef twice(x):\n    print('seen', file=sys.stderr) if x == {} else None\n    return 2 * x"
+    told = {}
+    for number in (2, 3):  # in the visible test, in the hidden one
+        graded = grade(source, answered(notebook, {"twice": answer.format(number)}), engines[False])
+        assert graded.score == 2
+        told[number] = " ".join(graded.notices)
+    assert "warned" in told[2]
+    assert "warned" not in told[3]
+
+
 def test_changed_arguments_never_move_the_memory_of_a_test(engines):
     test = "import numpy as np\na = np.zeros(8)\nview = a[:4]\nspoil(a)\nassert a.shape == (8,) and view.sum() == 0"
     serve = "def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        "
@@ -473,107 +553,95 @@ def test_hidden_arguments_leave_in_no_name_and_no_text_of_an_error(engines):
         assert "424242" not in json.dumps(concealed), student
 
 
-LOOP = "import sys\ndef f(x):\n    BEFORE\n    total = 0.0\n    for value in x: total += value\n    AFTER\n    return total\n"
+#: A loop over the samples, and ways to keep its steps from being counted.
+LOOP = """
+import sys
+import numpy as np
+HEAD
+def f(X, w):
+    BEFORE
+    result = []
+    for row in X.tolist():
+        total = 0.0
+        for value, weight in zip(row, w.tolist()):
+            total += value * weight
+        result.append(total)
+    AFTER
+    return np.array(result)
+"""
 COUNTED = """
 import numpy as np
+X, w = np.random.default_rng(0).normal(size=(200_000, 3)), np.array([0.5, -1.0, 2.0])
 check = Check(f, "f", "loops", "chapter Vectorization")
-check.steps_do_not_grow((np.ones(10),), (np.ones(5000),))
+check.steps_do_not_grow((X[:10], w), (X[:1000], w), X[:1000] @ w)
+check.serves(X @ w, X, w)
 """
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("pass", "pass"),
-        ("hook = sys.gettrace(); sys.settrace(None)", "sys.settrace(hook)"),
-        ("pass", "sys.gettrace().__closure__[1].cell_contents = 3"),
-        ("frame = sys._getframe(); frame.f_trace_lines = False; frame.f_trace = None", "pass"),
-        ("f.__code__ = f.__code__.replace(co_firstlineno=1)", "pass"),
-        ("import ctypes; ctypes.pythonapi.PyEval_SetTrace(None, None)", "pass"),
-        ("exec('import sys; sys._getframe(1).f_trace_lines = False')", "pass"),
-        ("(i for i in x).gi_frame.f_trace_lines = False", "pass"),
-        ("FORGED", "pass"),
-    ],
-)
-def test_attack_on_the_counting_of_steps(engines, course, before, after):
-    support = (course / "solutions" / "checks.py").read_text()
-    student = LOOP.replace("BEFORE", before).replace("AFTER", after)
-    if before == "FORGED":
-        forged = "    if request['op'] == 'get': value(connection, request, function)\n    else: value(connection, request, {'tuple': [5.0, 5]})\n"
-        student = HIJACK + "def reply(request, connection):\n" + forged
-    (found,) = outcomes(engines[False], student, [(COUNTED, {})], support=support)
-    assert found is not None
-    assert "could not be counted" in found[1] or "lines and calls" in found[1]
-
-
+#: What the reference solution takes for the large call, in seconds of processor time.
+REFERENCE = {"test-0": {"0": 0.003}}
 HUSH = (
-    "[setattr(c, 'cell_contents', 3) for c in __import__('sys').gettrace().__closure__ if type(c.cell_contents) is int]"
+    "[setattr(c, 'cell_contents', 3) for c in getattr(__import__('sys').gettrace(), '__closure__', ()) "
+    "if type(c.cell_contents) is int]"
 )
-SET = "for c in cells:\n        if type(c.cell_contents) is int: c.cell_contents = 3"
+FORGED = (
+    "def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n"
+    "    elif request['op'] == 'hold': value(connection, request, {'object': 2, 'type': '_Held', 'callable': False})\n"
+    "    else: value(connection, request, {'tuple': [5.0, 5, True]})\n"
+)
+
+
+def counted(engine, course, student):
+    support = (course / "solutions" / "checks.py").read_text()
+    cells = [
+        cell(support, "given", nbgrader={"grade": False}),
+        nbformat.v4.new_code_cell(student),
+        cell(COUNTED, "test-0"),
+    ]
+    executed = engine(nbformat.v4.new_notebook(cells=cells), REFERENCE)
+    errors = [out.evalue for out in executed.notebook.cells[-1].outputs if out.output_type == "error"]
+    return executed.awaiting.get("test-0"), errors
 
 
 @pytest.mark.parametrize(
-    ("head", "after"),
+    ("head", "before", "after"),
     [
-        ("import numpy as np", f'np.testing.runstring("{HUSH}", {{}})'),
-        ("import numpy as np", f'np.testing.measure("{HUSH}")'),
-        ("from numpy.testing import *", f'measure("{HUSH}")'),
-        (f'import typing\nclass A: x: "{HUSH} and int"', "typing.get_type_hints(A)"),
-        ("import functools\n@functools.singledispatch\ndef g(x): pass", f'\n    @g.register\n    def _(x: "{HUSH} and int"): pass'),
-        (
-            "import string, numpy as np\nF, t = string.Formatter(), np.testing.assert_allclose\n"
-            "S = F.get_field('0.__globals__[sys]', (t,), {})[0]",
-            f"cells = F.get_field('0.__closure__', (S.gettrace(),), {{}})[0]\n    {SET}",
-        ),
-        (
-            "import functools, numpy as np\ngot = []\nclass C:\n    def __setattr__(self, name, value): got.append(value)\n"
-            "functools.update_wrapper(C(), np.testing.assert_allclose, assigned=('__globals__',), updated=())\nS = got[0]['sys']",
-            "functools.update_wrapper(C(), S.gettrace(), assigned=('__closure__',), updated=())\n    cells = got[-2]\n    "
-            + SET,
-        ),
-        (
-            "import numpy as np\nmatch np.testing.assert_allclose:\n    case object(__globals__=g): S = g['sys']",
-            f"match S.gettrace():\n        case object(__closure__=cells): pass\n    {SET}",
-        ),
-        # Ways to what lies below: attributes that texts name, memory at an address, a file that Python imports.
-        ("import copy\nclass P:\n    def __reduce_ex__(self, p): return (lambda: P, (), (None, {'x': 5}))\ncopy.copy(P())", "pass"),
-        ("import numpy as np\nX = type('X', (), {'__array_interface__': {}})", "pass"),
-        ("class X:\n    @property\n    def __array_interface__(self): return {}", "pass"),
-        ("import numpy as np\nnp.savetxt('../evil.py', ['x = 1'], fmt='%s')", "pass"),
-        # A figure's pixels may spell a module, and a figure be drawn by a module.
-        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).savefig('evil.py', format='raw')", "pass"),
-        ("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1)).canvas.print_raw('evil.py')", "pass"),
+        ("", "pass", "pass"),
+        ("", "hook = sys.gettrace(); sys.settrace(None)", "sys.settrace(hook)"),
+        ("", "pass", "if sys.gettrace(): sys.gettrace().__closure__[1].cell_contents = 3"),
+        ("", "pass", f"{HUSH}"),
+        ("", "frame = sys._getframe(); frame.f_trace_lines = False; frame.f_trace = None", "pass"),
+        ("", "frame = sys._getframe(); frame.f_trace_lines = False", "frame.f_trace_lines = True"),
+        ("", "import ctypes; ctypes.pythonapi.PyEval_SetTrace(None, None)", "pass"),
+        ("", "exec('import sys; sys._getframe(1).f_trace_lines = False')", "pass"),
+        ("import typing\nclass A: x: " + repr(HUSH + " and int"), "pass", "typing.get_type_hints(A)"),
+        ("import threading", "box = []; t = threading.Thread(target=lambda: box.append(1)); t.start(); t.join()", "pass"),
+        ("import os", "pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)", "pass"),
+        ("import sys as s", "s.setprofile(None)", f"{HUSH}"),
     ],
 )  # fmt: skip
-def test_attack_on_the_counting_through_the_modules_that_may_be_used(engines, course, head, after):
-    support = (course / "solutions" / "checks.py").read_text()
-    loop = LOOP.removeprefix("import sys\n").replace("BEFORE", "pass").replace("AFTER", after)
-    (found,) = outcomes(engines[False], f"{head}\n{loop}", [(COUNTED, {})], support=support)
-    assert found is not None
-    assert "could not be counted" in found[1]
+def test_a_loop_that_hides_its_steps_earns_no_point(engines, course, head, before, after):
+    """It is lost where the loop is counted, and awaits a person where it is not: in no case is it given."""
+    student = LOOP.replace("HEAD", head).replace("BEFORE", before).replace("AFTER", after)
+    awaiting, errors = counted(engines[False], course, student)
+    assert len(errors) == 1
+    assert awaiting or "lines and calls" in errors[0]
 
 
-def test_plain_code_is_counted(engines, course):
-    support = (course / "solutions" / "checks.py").read_text()
+def test_a_forged_count_and_a_forged_value_earn_no_point(engines, course):
+    _, errors = counted(engines[False], course, HIJACK + FORGED)
+    assert len(errors) == 1
+
+
+def test_an_answer_without_a_loop_passes_whatever_stands_beside_it(engines, course):
     student = """
+import os, re, operator, inspect, sys, threading
 import numpy as np
 import matplotlib.pyplot as plt
-class Model:
-    def __init__(self, n):
-        self._weights = np.random.default_rng(0).normal(size=n)
-    def __len__(self):
-        return self._weights.shape[0]
-    def __radd__(self, other):
-        return other if type(other) is Model else self
-def measure(string): return string
-def _helper(x, axis=-1):
-    return np.trace(np.outer(x[:3], x[:3])) + x.copy().sum(axis=axis)
-def f(x):
-    _, kept = 0, np.select([x > 0], [x])
-    return np.where(kept > 0, kept, 0.0).sum() + 0 * _helper(x) + 0 * len(Model(3))
+f_x, chunk, site, signal, io = 1, 2, 3, 4, 5
+def f(X, w):
+    return np.einsum("ij,j->i", X, w)
 fig, ax = plt.subplots(); ax.plot([1]); plt.show()
 """
-    assert outcomes(engines[False], student, [(COUNTED, {})], support=support) == [None]
+    assert counted(engines[False], course, student) == (None, [])
 
 
 def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
@@ -594,7 +662,7 @@ def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engine
     os.chmod(secret, 0o666)
     student = f"""
 import os
-for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/judge.py", "/etc/passwd", {str(tmp_path)!r}):
+for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/process.py", "/etc/passwd", {str(tmp_path)!r}):
     assert not os.path.exists(path), "BREACH " + path
 for path in ({str(secret)!r},):
     try:

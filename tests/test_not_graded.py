@@ -35,10 +35,10 @@ class Unreliable(Scripted):
         super().__init__()
         self.down = down
 
-    def __call__(self, notebook, reference=None):
+    def __call__(self, notebook, reference=None, undrawn=()):
         if self.down and any("# script machine" in cell.source for cell in notebook.cells):
             raise MachineError("the sandbox did not start.")
-        return super().__call__(notebook, reference)
+        return super().__call__(notebook, reference, undrawn)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_the_commands_name_what_was_not_graded(directory, monkeypatch, capsys):
 
 def test_a_machine_that_fails_at_the_reference_solution_grades_nothing(directory, warmup):
     class Down(Scripted):
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             raise MachineError("no process could be started.")
 
     with pytest.raises(AutograderError, match=r"the machine failed at the reference solution \(no process could be st"):
@@ -172,8 +172,8 @@ def test_a_half_written_set_stops_no_other(two_sets, monkeypatch, capsys, file, 
 
 def test_a_set_whose_reference_solution_fails_stops_no_other(two_sets, monkeypatch, capsys):
     class Partial(Scripted):
-        def __call__(self, notebook, reference=None):
-            executed = super().__call__(notebook, reference)
+        def __call__(self, notebook, reference=None, undrawn=()):
+            executed = super().__call__(notebook, reference, undrawn)
             if executed.notebook.metadata.autograder.problem_set == OTHER:
                 for cell in executed.notebook.cells:
                     if is_test(cell):
@@ -193,10 +193,10 @@ def test_a_set_whose_reference_solution_fails_stops_no_other(two_sets, monkeypat
 
 def test_a_fault_of_the_autograder_itself_stops_no_other(directory, warmup):
     class Faulty(Scripted):
-        def __call__(self, notebook, reference=None):
+        def __call__(self, notebook, reference=None, undrawn=()):
             if any("# script machine" in cell.source for cell in notebook.cells):
                 raise ZeroDivisionError("division by zero")
-            return super().__call__(notebook, reference)
+            return super().__call__(notebook, reference, undrawn)
 
     outcomes = grade_class(directory, [warmup], Faulty(), 1).outcomes
     assert outcomes[ADA].outcome == "not-graded"

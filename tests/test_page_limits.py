@@ -81,8 +81,8 @@ HOSTILE = [headings, pictures, texts, sources, attachments, messages, nested]
 class Showing(Scripted):
     """What a run of a notebook shows is as the notebook has it, notices included."""
 
-    def __call__(self, notebook, reference=None):
-        executed = super().__call__(notebook, reference)
+    def __call__(self, notebook, reference=None, undrawn=()):
+        executed = super().__call__(notebook, reference, undrawn)
         notices = ["&" * 100_000] * 3_000 if len(notebook.cells) > 40 else []
         return Executed(executed.notebook, notices, {})
 

@@ -86,7 +86,7 @@ def solved_small():
     return answered(released(), RIGHT)
 
 
-def kernel(notebook, reference=None):
+def kernel(notebook, reference=None, undrawn=()):
     """Run a notebook from top to bottom in one namespace, as a kernel does."""
     executed, names = copy.deepcopy(notebook), {}
     for cell in executed.cells:

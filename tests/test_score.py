@@ -47,7 +47,7 @@ def test_a_dead_process_is_a_failure_with_a_reason(source, warmup, executor):
 def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
     reason = "The steps could not be counted; a person looks at this answer."
 
-    def execute(notebook, reference=None):
+    def execute(notebook, reference=None, undrawn=()):
         return Executed(notebook, awaiting={HIDDEN: reason})
 
     graded = grade(source, answered(student_version(warmup), warmup.reference_answers), execute)
@@ -57,7 +57,7 @@ def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
 
 
 def test_an_untouched_cell_whose_tests_pass_was_attempted_elsewhere(source, warmup):
-    def execute(notebook, reference=None, failing=()):
+    def execute(notebook, reference=None, undrawn=(), failing=()):
         for cell in notebook.cells:
             if grade_id(cell) in failing:
                 cell.outputs = [new_output("error", ename="E", evalue="", traceback=[])]

@@ -1,5 +1,7 @@
 """The test cells of a group judge the notebook as it is where they stand, whatever its later cells do."""
 
+import os
+
 import nbformat
 import pytest
 
@@ -89,6 +91,53 @@ def test_a_folder_is_put_back_as_it_was(tmp_path):
         assert (work / "data").read_text() == content
         assert {path.name for path in work.iterdir()} == names
         assert (work / "inner" / "same").read_text() == "same"
+
+
+def test_a_folder_that_is_deeper_than_can_be_read_is_refused(tmp_path):
+    scratch = Scratch(str(tmp_path), 1000)
+    scratch.keep(0)
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        for _ in range(1200):
+            os.mkdir("d")
+            os.chdir("d")
+        for ask in (scratch.keep, scratch.put_back):
+            with pytest.raises(TooMuchError):
+                ask(0)
+    finally:
+        for _ in range(1200):
+            os.chdir("..")
+            os.rmdir("d")
+        os.chdir(here)
+
+
+@pytest.mark.parametrize("name", ["data", "inner"])
+def test_a_link_that_appears_while_a_folder_is_put_back_leads_nowhere(tmp_path, monkeypatch, name):
+    """Processes of the submission go on while its folder is put back by one that has more rights."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "data").write_text("outside")
+    folder = tmp_path / "scratch"
+    (folder / "inner").mkdir(parents=True)
+    for place in (folder, folder / "inner"):
+        (place / "data").write_text("first")
+    scratch = Scratch(str(folder), 1000)
+    scratch.keep(0)
+    for place in (folder, folder / "inner"):
+        (place / "data").write_text("second")
+    unlink = os.unlink
+
+    def beaten(path, *args, **kwargs):
+        unlink(path, *args, **kwargs)
+        if not (folder / name).is_symlink():
+            if (folder / name).is_dir():
+                (folder / name).rename(tmp_path / "moved")
+            (folder / name).symlink_to(outside / "data" if name == "data" else outside)
+
+    monkeypatch.setattr(os, "unlink", beaten)
+    scratch.put_back(0)
+    assert (outside / "data").read_text() == "outside"
 
 
 def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):

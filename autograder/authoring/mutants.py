@@ -312,7 +312,7 @@ def surviving(
     def kept(mix: list[Mutant]) -> list[Mutant] | None:
         answers = problem_set.reference_answers | {mutant.item: mutant.code for mutant in mix}
         try:
-            lost = grade(source, answered(released, answers), execute).lost(problem_set.tests)
+            lost = grade(source, answered(released, answers), execute, draw=False).lost(problem_set.tests)
         except SubmissionError:
             return None
         finally:

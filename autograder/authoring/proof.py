@@ -70,7 +70,7 @@ def prove(
 
     def run(answers: dict[str, str]) -> Graded | SubmissionError:
         try:
-            return grade(source, answered(released, answers), execute, measured)
+            return grade(source, answered(released, answers), execute, measured, draw=False)
         except SubmissionError as error:
             return error
         finally:

@@ -121,7 +121,10 @@ def grade_class(
     due: list[_Task] = []
     outcomes: dict[Submission, Outcome] = {}
     sources = {problem_set.name: instructor_version(problem_set) for problem_set in problem_sets}
-    ways = {problem_set.name: _way(problem_set, sources[problem_set.name], execute) for problem_set in problem_sets}
+    ways = {
+        problem_set.name: _way(problem_set, sources[problem_set.name], execute, directory.database_url)
+        for problem_set in problem_sets
+    }
     for submission in submissions:
         files, way = fingerprint(directory.submission_folder(submission)), ways[submission.problem_set]
         task = _Task(submission, _hash(way, files), _hash(nbformat.writes(sources[submission.problem_set]), files))
@@ -222,8 +225,8 @@ def _students_again(submissions: list[Submission], names: list[str], again: Coll
     return set(again) or there
 
 
-def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> str:
-    """Write down all that decides a result besides the submission."""
+def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor, gradebook: str) -> str:
+    """Write down all that decides a result besides the submission, and where it is recorded: another gradebook has none."""
     here = Path(__file__)
     # This module, and the folder of what it calls to decide. That folder imports only rooms that the executor's name
     # covers (a contract in pyproject.toml), so that nothing else can decide.
@@ -233,7 +236,7 @@ def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor) -> st
         recorded = behaviour_path(problem_set).read_text(encoding="utf-8")
     except OSError:
         recorded = ""
-    return _hash(execute.name, nbformat.writes(source), *deciding, json.dumps(bank), recorded)
+    return _hash(execute.name, nbformat.writes(source), *deciding, json.dumps(bank), recorded, gradebook)
 
 
 def _hash(*texts: str) -> str:

@@ -20,6 +20,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.classroom.result.handed_in import find_notebook
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -31,7 +32,6 @@ from autograder.classroom.page_limits import (
     short,
 )
 from autograder.common.errors import SubmissionError
-from autograder.common.untrusted_files import require_no_links
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
@@ -182,15 +182,19 @@ class ExecuteInSandbox(NbGraderPreprocessor):
         """
         folder = Path(resources["metadata"]["path"])
         root = folder.parents[2]
-        require_no_links(root / "submitted" / folder.parent.name / folder.name)
         path = root / "source" / folder.name / f"{folder.name}.ipynb"
         if not path.is_file():
             raise SubmissionError(f"There is no {path} to judge by; run autograder grade in this class first.")
-        # nbgrader restores texts and points. What else decides what runs where, as the order of the cells, does restore.
-        nb, _ = restore(_source(path, path.stat().st_mtime_ns), nb)
+        # nbgrader has dropped copies of cells and the counts that tell which of them ran last: what was handed in is read.
+        source = _source(path, path.stat().st_mtime_ns)
+        submitted, _ = find_notebook(root / "submitted" / folder.parent.name / folder.name, folder.name, source)
+        nb, _ = restore(source, submitted)
         clear_outputs(nb)
-        executed = _executor()(nb).notebook
+        ran = _executor()(nb)
+        executed = ran.notebook
         for cell in executed.cells:
+            if grade_id(cell) in ran.awaiting:  # as nbgrader marks what a person has to grade
+                cell.metadata.nbgrader.update(solution=True, checksum="")
             if is_graded(cell) and cell.cell_type == "code":
                 for output in cell.outputs:
                     if output.output_type == "stream":

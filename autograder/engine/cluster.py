@@ -10,6 +10,7 @@ import functools
 import ipaddress
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ def run_here(request: bytes) -> bytes:
     Parameters
     ----------
     request : bytes
-        JSON: ``notebook``, ``reference``, ``limits``, ``seed``, and ``engine``, the hash of the engine that asks.
+        JSON: ``notebook``, ``reference``, ``undrawn``, ``limits``, ``seed``, and ``engine``, the hash of the engine that asks.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         return {"broken": "A worker of the cluster has another version of the autograder, or of its packages."}
     try:
         execute = _executor_here(Limits(**task["limits"]), task["seed"])
-        return as_answer(execute(nbformat.from_dict(task["notebook"]), task["reference"]))
+        return as_answer(execute(nbformat.from_dict(task["notebook"]), task["reference"], task["undrawn"]))
     except SubmissionError as error:
         return {"failed": str(error)}
     except MachineError as error:
@@ -104,9 +105,20 @@ class ClusterExecutor:
     def start(self, jobs: int) -> None:
         """Do nothing: the cluster's workers run already."""
 
-    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
+    def __call__(
+        self,
+        notebook: NotebookNode,
+        reference: dict[str, dict[str, float]] | None = None,
+        undrawn: Collection[str] = (),
+    ) -> Executed:
         """Run the notebook on some worker; if that one dies, on another."""
-        task = {"notebook": notebook, "reference": reference, "limits": asdict(self.limits), "seed": self.seed}
+        task = {
+            "notebook": notebook,
+            "reference": reference,
+            "undrawn": list(undrawn),
+            "limits": asdict(self.limits),
+            "seed": self.seed,
+        }
         future = self.client.submit(run_here, json.dumps({**task, "engine": ENGINE}).encode(), pure=False)
         try:
             answer = json.loads(future.result())

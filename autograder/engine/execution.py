@@ -12,7 +12,7 @@ import queue
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
@@ -105,7 +105,12 @@ class Executor(Protocol):
     def start(self, jobs: int) -> None:
         """Prepare to run this many notebooks at once, without waiting; calling it is not necessary."""
 
-    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
+    def __call__(
+        self,
+        notebook: NotebookNode,
+        reference: dict[str, dict[str, float]] | None = None,
+        undrawn: Collection[str] = (),
+    ) -> Executed:
         """Return a copy of the notebook with the outputs of its cells, and notices for the student.
 
         A cell that fails holds an ``error`` output and the next cell still runs.
@@ -116,6 +121,8 @@ class Executor(Protocol):
             A restored submission.
         reference : dict, optional
             `Executed.measured` of the reference solution, run in the same way.
+        undrawn : collection of str
+            Ids of cells whose figures need not be drawn; `outputs.NOT_DRAWN` marks what they would have shown.
 
         Raises
         ------
@@ -167,23 +174,28 @@ class SandboxExecutor:
             self.students.append(StudentProcess(self.sandbox, len(self.students)))
             return self.students[-1]
 
-    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
+    def __call__(
+        self,
+        notebook: NotebookNode,
+        reference: dict[str, dict[str, float]] | None = None,
+        undrawn: Collection[str] = (),
+    ) -> Executed:
         """Run the notebook in a warm process that is idle, or in a new one.
 
         What the machine may have had a part in is believed only of a submission that ran alone.
         """
         try:
             with self._company.joined():
-                return self._run(notebook, reference, last=False)
+                return self._run(notebook, reference, undrawn, last=False)
         except SubmissionError as error:
             if not error.doubtful:
                 raise
         except (MachineError, ExaminerEndedError):
             pass
         with self._company.alone():
-            return self._run(notebook, reference, last=True)
+            return self._run(notebook, reference, undrawn, last=True)
 
-    def _run(self, notebook: NotebookNode, reference: dict | None, last: bool) -> Executed:
+    def _run(self, notebook: NotebookNode, reference: dict | None, undrawn: Collection[str], last: bool) -> Executed:
         try:
             student = self._idle.get_nowait()
         except queue.Empty:
@@ -195,7 +207,7 @@ class SandboxExecutor:
                     folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
                     directory = stack.enter_context(folder)
                 parts = run_submission(
-                    student, self.examiner, notebook, self.limits, self.seed, directory, reference or {}, last
+                    student, self.examiner, notebook, self.limits, self.seed, directory, reference or {}, undrawn, last
                 )
                 return Executed(*parts)
         except MachineError:

@@ -7,6 +7,7 @@ import copy
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -44,7 +45,12 @@ class KernelExecutor:
     def start(self, jobs: int) -> None:
         """Do nothing: each notebook has a kernel of its own."""
 
-    def __call__(self, notebook: NotebookNode, reference: dict[str, dict[str, float]] | None = None) -> Executed:
+    def __call__(
+        self,
+        notebook: NotebookNode,
+        reference: dict[str, dict[str, float]] | None = None,
+        undrawn: Collection[str] = (),
+    ) -> Executed:
         """Run the notebook in an empty directory of its own."""
         for _ in range(STARTS):
             try:

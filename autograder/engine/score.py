@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, determine_grade
 
 from autograder.engine.execution import Executor
 from autograder.engine.restore import handed_in_pictures, restore
+from autograder.engine.shared.outputs import HANDED_IN, NOT_DRAWN
+from autograder.problem_set.known_behaviour import HIDDEN_TESTS
 from autograder.problem_set.source import grade_id, is_graded, is_prose, is_solution, is_test
 
 
@@ -73,6 +76,7 @@ def grade(
     submitted: NotebookNode,
     execute: Executor,
     reference: dict[str, dict[str, float]] | None = None,
+    draw: bool = True,
 ) -> Graded:
     """Grade a submission against its set.
 
@@ -86,6 +90,9 @@ def grade(
         Runs the notebook.
     reference : dict, optional
         `Graded.measured` of the reference solution, graded in the same run.
+    draw : bool
+        Whether figures are drawn. In the set's own figure cells, which the student has left as they are, the picture that
+        she handed in stands in any case, where there is one, and is marked as such.
 
     Returns
     -------
@@ -101,7 +108,9 @@ def grade(
     notebook, notices = restore(source, submitted)
     pictures = handed_in_pictures(source, submitted)
     clear_outputs(notebook)
-    executed = execute(notebook, reference)
+    undrawn = pictures.keys() if draw else [cell.get("id") for cell in notebook.cells]
+    executed = execute(notebook, reference, undrawn)
+    _put_in(pictures, executed.notebook)
     notices += executed.notices
     awaiting = executed.awaiting
     found: dict[str, float | None] = {}
@@ -112,7 +121,12 @@ def grade(
             untouched.add(name)
         if is_graded(cell):
             found[name] = None if name in awaiting else cell_score(cell)
-            if not is_prose(cell) and any(_is_stderr(output) for output in cell.get("outputs", ())):
+            # Whether a hidden test made the code warn is nothing that a student learns: she could make it hang on its arguments.
+            if (
+                not is_prose(cell)
+                and HIDDEN_TESTS.search(cell.source) is None
+                and any(_is_stderr(output) for output in cell.get("outputs", ()))
+            ):
                 notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
     scores = {grade_id(cell): found[grade_id(cell)] for cell in source.cells if is_graded(cell)}
     not_attempted = [name for name in _without_points(source, scores) if name in untouched]
@@ -132,6 +146,17 @@ def _without_points(source: NotebookNode, scores: dict[str, float | None]) -> li
         elif is_test(cell) and item is not None:
             earned[item] |= bool(scores[grade_id(cell)])
     return [name for name, has in earned.items() if not has]
+
+
+def _put_in(pictures: dict[str, str], notebook: NotebookNode) -> None:
+    """Put the pictures that were handed in where figures were not drawn."""
+    for cell in notebook.cells:
+        picture = pictures.get(cell.get("id"))
+        for output in cell.get("outputs", ()) if picture else ():
+            if output.get("metadata") == NOT_DRAWN:
+                output.data["image/png"] = picture
+                output.metadata = nbformat.from_dict(HANDED_IN)
+                break
 
 
 def _is_stderr(output: NotebookNode) -> bool:

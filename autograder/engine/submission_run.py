@@ -13,6 +13,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,7 @@ def run_submission(
     seed: int,
     directory: str,
     reference: dict[str, dict[str, float]],
+    undrawn: Collection[str],
     last: bool,
 ) -> tuple[NotebookNode, list[str], dict[str, str], dict[str, str], dict[str, dict[str, float]]]:
     """Run a restored submission.
@@ -74,6 +76,8 @@ def run_submission(
         As `StudentProcess.submission` takes them.
     reference : dict
         What the tests measured of the reference solution.
+    undrawn : collection of str
+        Ids of cells whose figures are not drawn.
     last : bool
         Whether this is the last try: then tests that an examiner did not finish are left for a person.
 
@@ -88,13 +92,13 @@ def run_submission(
         The submission, the machine or the examiner failed.
     """
     run = _Run(notebook, limits)
-    control, runner, snapshots = student.submission(run.groups, limits, seed, directory)
+    control, runner, snapshots = student.submission(run.groups, limits, seed, directory, run.locked)
     judge = None
     report: dict[str, Any] = {}
     try:
         judge = examiner.examiner(run.key, run.cells, limits, snapshots)
         snapshots = []
-        run.own_cells(control, runner)
+        run.own_cells(control, runner, undrawn)
         run.tests(control, judge, reference, last)
     except _RunnerEndedError as error:
         report = control.end()
@@ -149,6 +153,7 @@ class _Run:
         self.awaiting: dict[str, str] = {}
         self.measured: dict[str, dict[str, float]] = {}
         self.left = MAX_OUTPUT
+        self.end = math.inf
         self.steps: list[tuple[NotebookNode | None, int]] = []  # a cell and its count, or None and a group's number
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
@@ -182,18 +187,27 @@ class _Run:
 
     # ---- the submission's own cells
 
-    def own_cells(self, control: Control, runner: Connection) -> None:
+    @property
+    def locked(self) -> list[str]:
+        """The texts of the set's locked cells that are no tests."""
+        return [cell["source"] for cell in self.cells if cell["kind"] == "support"]
+
+    def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
         """Run them, and have the snapshots left."""
         first = self._answer(control, runner, "its first cell", START, math.inf)
         if first != ({"ready": True}, []):
             raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
+        # A backstop for a notebook that waits a little in each of many cells, and takes no processor time.
+        self.end = time.monotonic() + self.limits.patience * self.limits.total_seconds
         for cell, number in self.steps:
             if cell is None:
                 control.ask(keep=number)
                 self._ask(control, runner, {"snapshot": number}, "a snapshot")
                 continue
             where = _where(cell, number)
-            message, buffers = self._ask(control, runner, {"run": cell.source, "draw": True}, where)
+            message, buffers = self._ask(
+                control, runner, {"run": cell.source, "draw": cell.get("id") not in undrawn}, where
+            )
             outputs = unpack(message.get("outputs"), buffers)
             cell.outputs = [_node(output, number) for output in outputs if self._fits(output)]
             if message.get("cut") is True or len(cell.outputs) < len(outputs):
@@ -223,7 +237,8 @@ class _Run:
         self, control: Control, runner: Connection, where: str, clock: float, processor: float
     ) -> tuple[Any, list]:
         """Wait for an answer of the runner, for this many seconds on the clock and of processor time."""
-        end, begin = time.monotonic() + clock, None
+        start = time.monotonic()
+        end, begin = min(start + clock, self.end), None
         while True:
             try:
                 return runner.receive(min(end, time.monotonic() + LOOK))
@@ -236,9 +251,10 @@ class _Run:
                         "loop without an end."
                     ) from None
                 if time.monotonic() >= end:
+                    whole = "" if end < self.end else ", as the last of many"
                     raise SubmissionError(
-                        f"The notebook did not finish: {where} had not ended after {clock:g} seconds; look for what it "
-                        "waits for.",
+                        f"The notebook did not finish: {where} had not ended after {end - start:.0f} seconds{whole}; look "
+                        "for what it waits for.",
                         doubtful=True,
                     ) from None
             except ConnectionEndedError:
@@ -263,7 +279,8 @@ class _Run:
                 if number == 0 and self._from_examiner(control, judge)[0] != {"ready": True}:
                     raise ExaminerEndedError
                 with contextlib.suppress(ConnectionEndedError):  # then it says nothing either
-                    judge.send({"test": test.index, "snapshot": group, "reference": reference.get(name, {})})
+                    asked = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
+                    judge.send(asked | {"clock": max(0.0, self.end - time.monotonic())})
                 message, buffers = self._from_examiner(control, judge)
                 self._believe(name, test.cell, message, buffers, last)
             except ExaminerEndedError:

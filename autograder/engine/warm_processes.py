@@ -24,6 +24,8 @@ START = 120.0
 MAX_MESSAGE = 1_000_000
 #: Bytes of the texts that an examiner may send for one test.
 MAX_VERDICT = 1_000_000
+#: Bytes of a cell that is sent to be compiled; a longer one is compiled anew for each submission.
+MAX_CELL = 150_000
 #: Memory of the kernel's own, for tables and small buffers, beyond what a submission may allocate.
 KERNEL_MEMORY = 64 << 20
 
@@ -127,9 +129,15 @@ class StudentProcess(WarmProcess):
 
     def __init__(self, sandbox: Sandbox, number: int):
         super().__init__(sandbox, "student", number)
+        self._compiled: set[str] = set()
+
+    def stop(self) -> None:
+        """End it, and with it everything in the sandbox."""
+        self._compiled = set()
+        super().stop()
 
     def submission(
-        self, groups: int, limits: Limits, seed: int, directory: str
+        self, groups: int, limits: Limits, seed: int, directory: str, locked: list[str]
     ) -> tuple[Control, Connection, list[socket.socket]]:
         """Start a runner for one submission.
 
@@ -143,6 +151,8 @@ class StudentProcess(WarmProcess):
             Seeds Python's and NumPy's global random generators.
         directory : str
             Where it runs without a sandbox.
+        locked : list of str
+            Cells of the set, to be compiled once for all its submissions.
 
         Returns
         -------
@@ -157,6 +167,11 @@ class StudentProcess(WarmProcess):
         task = {"limits": asdict(limits), "seed": seed, "uid": self.user_id(self.number)}
         task |= {"directory": directory, "counted": self.group is not None}
         try:
+            for source in locked:
+                message = json.dumps({"compile": source}).encode()
+                if source not in self._compiled and len(message) <= MAX_CELL:
+                    self.requests.sendall(message)
+                    self._compiled.add(source)
             socket.send_fds(self.requests, [json.dumps(task).encode()], [theirs.fileno() for _, theirs in pairs])
         except OSError:
             for mine, _ in pairs:
@@ -261,7 +276,7 @@ class ExaminerProcess(WarmProcess):
                     self._sets[key] = self._start_set(cells)
                 self._count += 1
                 task = {"uid": self.user_id(self._count), "patience": limits.patience}
-                task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds + 10}
+                task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds}
                 ends = [theirs, *snapshots]
                 socket.send_fds(self._sets[key], [json.dumps(task).encode()], [end.fileno() for end in ends])
         except OSError:

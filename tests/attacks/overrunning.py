@@ -46,6 +46,30 @@ ATTACKS = [
         """,
         quick=True,
     ),
+    Attack(
+        "overrunning",
+        "folders deeper than Python's stack",
+        """
+        import os
+        here = os.getcwd()
+        for _ in range(1200):
+            os.mkdir("d")
+            os.chdir("d")
+        os.chdir(here)
+        """,
+        ends="more files than can be kept",
+    ),
+    Attack(
+        "overrunning",
+        "folders deeper than Python's stack, made while the tests run",
+        """
+        import os
+        def nats_to_bits(x):
+            for _ in range(150):
+                os.mkdir("d")
+                os.chdir("d")
+        """,
+    ),
     Attack("overrunning", "a long computation in C", "9 ** (9 ** 9)", ends=f"graded|{GONE}", quick=True),
     Attack(
         "overrunning",

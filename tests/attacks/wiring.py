@@ -111,6 +111,24 @@ ATTACKS = [
             value(connection, request, {"list": [node] * 5000}, [buffer])
         """.strip(),
     ),
+    answer(
+        "an array without elements, of objects, of times, of bits that are no number",
+        """
+            nodes = [{"array": "<f8", "shape": [0], "buffer": 0}, {"array": "<U500000000", "shape": [0, 9], "buffer": 0},
+                     {"array": "<m8[s]", "shape": [1], "buffer": 1}, {"array": "<M8[999999999Y]", "shape": [1], "buffer": 1},
+                     {"array": "<f16", "shape": [1], "buffer": 2}, {"array": "<f8", "shape": [0, 2 ** 62, 2 ** 62], "buffer": 0},
+                     {"objects": [function], "shape": [1]}, {"decimal": "sNaN123"}, {"complex": [float("nan"), 0.0]}]
+            value(connection, request, nodes[request["id"] % len(nodes)], [b"", b"\\x7f" * 8, b"\\xff" * 16])
+        """.strip(),
+    ),
+    wire(
+        "an error that is named like the verdict that a person looks",
+        'raw(connection, [{"id": request["id"], "raised": {"kinds": ["Undecided", "Exception"], "text": "A person looks."}}, []])',
+    ),
+    answer(
+        "time that was used, of all sizes",
+        'value(connection, request, 0.0, used=[-1e9, 1e400, 1e-300][request["id"] % 3])',
+    ),
     answer("a range that is a trillion long", 'value(connection, request, {"range": [0, 10 ** 12, 1]})'),
     answer("a decimal of a billion digits", 'value(connection, request, {"decimal": "1e999999999"})'),
     answer(

@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 import mpmath  # noqa: F401 (test cells evaluate expressions with it)
@@ -34,6 +35,8 @@ from autograder.engine.shared.wire import Connection, ConnectionEndedError
 MESSAGE = 65_536
 #: Bytes that an examiner may allocate beyond what it starts with: an answer may be an array of some hundred megabytes.
 MEMORY = 2 << 30
+#: Seconds of processor time beyond its own, in which an examiner says that it had no more.
+SPARE_SECONDS = 30
 
 
 def main() -> None:
@@ -110,7 +113,7 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
     try:
         gc.disable()  # it lives for one submission, and its memory is limited
         isolation.fresh_descriptors({0, 1, 2, *ends})
-        isolation.limit_alone(MEMORY, int(task["seconds"]))
+        isolation.limit_alone(MEMORY, int(task["seconds"]) + SPARE_SECONDS)
         if isolated:
             isolation.give_up_rights(task["uid"])
             isolation.hide_from_others()
@@ -127,8 +130,14 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
         while True:
             request, _ = grader.receive()
             test, student = tests[request["test"]], snapshots[request["snapshot"]]
-            student.begin(task["cell_seconds"], test["observe"], test["operands"], request["reference"])
-            verdict, outputs = judge(test["source"], test["name"], test["known"], student, task["cell_seconds"])
+            seconds = min(task["cell_seconds"], task["seconds"] - time.process_time())
+            if seconds <= 0:
+                # A bare end would look like the examiner's own failure. The answers took the time, as in a test that is too long.
+                student.lost = "what the submission answered took all the time that there is to judge it"
+            student.begin(
+                task["cell_seconds"], test["observe"], test["operands"], request["reference"], request["clock"]
+            )
+            verdict, outputs = judge(test["source"], test["name"], test["known"], student, max(seconds, 1.0))
             message, buffers = pack(outputs)
             grader.send({**verdict, "outputs": message}, buffers)
     except ConnectionEndedError:

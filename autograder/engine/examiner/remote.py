@@ -6,6 +6,8 @@ A `Remote` forwards calls, attributes and operators to the student's process, an
 from __future__ import annotations
 
 import builtins
+import contextlib
+import json
 import sys
 import time
 import warnings
@@ -27,6 +29,8 @@ from autograder.engine.shared.wire import (
 
 #: Seconds of processor time beyond its limit that a call has to stop by itself, before it is given up.
 GRACE = 2.0
+#: How many times as long as here the writing of a value may take in the student's process.
+WRITING = 4.0
 #: Calls from the student's side to a function of a test, within one call of a student's function.
 MAX_CALLBACKS = 100_000
 #: Characters of what a test cell's calls answered that count for a diagnosis.
@@ -58,10 +62,14 @@ class Remote:
         """Call it there; return its value, and the processor time that its processes took, measured from outside."""
         before = self._service.processor()
         held = self._service.ask("hold", function=self, args=list(args))
-        seconds = self._service.processor() - before
+        held_at = self._service.processor()
+        value = self._service.ask("release", held=held)
+        # Only now is the value written for its way here: a list of many numbers takes longer to write than to compute. What
+        # is beyond a few times the writing was computed there, by an answer that put its work off.
+        late = self._service.processor() - held_at - WRITING * _seconds_to_write(value)
+        seconds = held_at - before + max(0.0, late)
         self._service.measured[str(len(self._service.measured))] = seconds
-        # Only now is the value written for its way here: a list of many numbers takes longer to write than to compute.
-        return self._service.ask("release", held=held), seconds
+        return value, seconds
 
     def _reference_cpu(self, call: str) -> float | None:
         """Return what this call, the last that was measured, took in the reference solution in the same run, if known."""
@@ -129,6 +137,14 @@ class Remote:
         return self._service.number("complex", self, complex)
 
 
+def _seconds_to_write(value: Any) -> float:
+    """Return the processor time that it takes here to write a value as the student's process does."""
+    begin = time.process_time()
+    with contextlib.suppress(EncodeError):
+        json.dumps(Encoder(lambda _: None).encode(value))
+    return time.process_time() - begin
+
+
 def _with_role(value: Any, role: str) -> Any:
     """Say what a test may do with a student's object.
 
@@ -186,9 +202,11 @@ class Snapshot:
         self.doubtful = False
         self.types: dict[str, type] = {}
         self.errors: dict[tuple, type] = {}
-        self.begin(0.0, False, frozenset(), {})
+        self.begin(0.0, False, frozenset(), {}, 0.0)
 
-    def begin(self, seconds: float, observe: bool, operands: frozenset[str], reference: dict[str, float]) -> None:
+    def begin(
+        self, seconds: float, observe: bool, operands: frozenset[str], reference: dict[str, float], clock: float
+    ) -> None:
         """Prepare for a test cell.
 
         Parameters
@@ -201,7 +219,12 @@ class Snapshot:
             Names of those classes of the student whose instances take numbers of the test as operands.
         reference : dict of str to float
             What the calls that are measured took in the reference solution.
+        clock : float
+            Seconds on the clock that the whole submission has left.
         """
+        # Time on the clock is a backstop: what decides is the processor time, which others cannot take. It is one for all
+        # calls of a test, which could else wait a little each and outlast the examiner.
+        self.until = time.monotonic() + min(self.patience * seconds, clock) + GRACE
         self.left, self.observe, self.operands, self.reference = seconds, observe, operands, reference
         self.callbacks: dict[int, Any] = {}
         self.behaviour: list[str] = []
@@ -241,11 +264,9 @@ class Snapshot:
             request[name] = value if name == "name" else encoder.encode(value)
         if _observed is not None and self.observe:
             request["observe"] = True
-        # Time on the clock is a backstop: what decides is the processor time, which others cannot take.
-        until = time.monotonic() + self.patience * max(self.left, 0.0) + GRACE
         try:
-            self.connection.send(request, encoder.buffers, until)
-            reply, buffers = self._reply(until)
+            self.connection.send(request, encoder.buffers, self.until)
+            reply, buffers = self._reply(self.until)
             if not isinstance(reply, dict) or reply.get("id") != number:
                 raise WireError("an answer out of order")
             used = reply.get("used")

@@ -165,8 +165,21 @@ def _set_limits(*limits: tuple[int, int]) -> None:
         resource.setrlimit(name, (value, value))
 
 
-def limit(limits: Limits) -> None:
-    """Set resource limits for this process and those it starts."""
+#: Descriptors that a process of a submission may have, where a control group counts what the kernel keeps for them, and
+#: where their number alone bounds it.
+DESCRIPTORS, FEW_DESCRIPTORS = 256, 64
+
+
+def limit(limits: Limits, counted: bool) -> None:
+    """Set resource limits for this process and those it starts.
+
+    Parameters
+    ----------
+    limits : Limits
+        What the submission may use.
+    counted : bool
+        Whether a control group counts its memory.
+    """
     with open("/proc/self/statm", encoding="ascii") as statm:
         sizes = [int(field) * resource.getpagesize() for field in statm.read().split()]
     total, data = sizes[0], sizes[5]
@@ -175,7 +188,7 @@ def limit(limits: Limits) -> None:
         (resource.RLIMIT_DATA, data + limits.memory),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS if counted else FEW_DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, int(limits.total_seconds) + 5),
         (resource.RLIMIT_MEMLOCK, 0),

@@ -22,6 +22,7 @@ from typing import Any
 from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
+from autograder.engine.student.cells import compile_cell
 from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.engine.student.warm_up import warm_kernel
@@ -30,8 +31,8 @@ from autograder.engine.student.warm_up import warm_kernel
 LOOK = 0.25
 #: All states of the scratch folder together may be this many times as large as the folder.
 STATES = 4
-#: Bytes of a message on the control socket.
-MESSAGE = 65_536
+#: Bytes of a message: a task, a cell to compile, a question.
+MESSAGE = 262_144
 
 
 def main() -> None:
@@ -53,9 +54,13 @@ def main() -> None:
             return
         if not text:
             return
+        task = json.loads(text)
+        if "compile" in task:
+            compile_cell(task["compile"])
+            continue
         if os.fork() == 0:
             requests.close()
-            _supervise(kernel, json.loads(text), ends, isolated)
+            _supervise(kernel, task, ends, isolated)
         for end in ends:
             os.close(end)
 
@@ -184,7 +189,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             os.chmod(directory, 0o777)
         os.chdir(directory)
         if isolated:
-            isolation.limit(limits)
+            isolation.limit(limits, task["counted"])
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls()
         connections = [Connection(socket.socket(fileno=end)) for end in ends]

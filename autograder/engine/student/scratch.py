@@ -2,20 +2,25 @@
 
 The snapshots of a submission share one scratch folder. Before a group is judged, the folder is put back as it was when the
 group's snapshot was left: a later cell that rewrites a data file changes nothing for the tests before it.
+
+Whoever reads and writes here has rights that the submission lacks, while processes of the submission may still run. So each
+file and folder is reached from its folder's descriptor, no link is followed, and nothing is written but to a file made here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+
+#: Levels of folders. Deeper ones would take more descriptors, and more of Python's stack, than this process has.
+MAX_DEPTH = 50
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class TooMuchError(Exception):
-    """The files of a submission, in all their states, are larger than what is kept."""
+    """The files of a submission, in all their states, are larger or lie deeper than what is kept."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class _Entry:
 
     mode: int
     owner: tuple[int, int]
-    content: bytes
+    content: bytes = b""
+    inside: dict[str, _Entry] = field(default_factory=dict)
 
 
 class Scratch:
@@ -54,49 +60,46 @@ class Scratch:
         self._states[number] = self._look()
 
     def put_back(self, number: int) -> None:
-        """Put the state kept under a number back, unless the folder is as it was."""
+        """Put the state kept under a number back, unless the folder is as it was.
+
+        Raises
+        ------
+        TooMuchError
+            The folder holds more than what is kept.
+        """
         state = self._states[number]
         if self._look() == state:
             return
-        for name in os.listdir(self.folder):
-            path = os.path.join(self.folder, name)
-            # The working directory itself stays: processes stand in it.
-            if name in state and stat.S_ISDIR(state[name].mode) and not os.path.islink(path) and os.path.isdir(path):
-                for inner in os.scandir(path):
-                    _remove(inner.path)
-            else:
-                _remove(path)
-        for name, entry in state.items():  # a folder comes before what is in it
-            path = os.path.join(self.folder, name)
-            with contextlib.suppress(OSError):
-                if stat.S_ISDIR(entry.mode):
-                    os.makedirs(path, exist_ok=True)
-                elif stat.S_ISLNK(entry.mode):
-                    os.symlink(os.fsdecode(entry.content), path)
-                else:
-                    Path(path).write_bytes(entry.content)
-                os.chown(path, *entry.owner, follow_symlinks=False)
-                if not stat.S_ISLNK(entry.mode):
-                    os.chmod(path, stat.S_IMODE(entry.mode))
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _fill(handle, state, 0)
+        finally:
+            os.close(handle)
 
     def _look(self) -> dict[str, _Entry]:
         """Read the folder; no link is followed, and a file that has not changed is not read again."""
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return self._inside(handle, 0)
+        finally:
+            os.close(handle)
+
+    def _inside(self, folder: int, depth: int) -> dict[str, _Entry]:
+        if depth > MAX_DEPTH:
+            raise TooMuchError
         found: dict[str, _Entry] = {}
-        for path, folders, files, handle in os.fwalk(self.folder, follow_symlinks=False):
-            for name in [*folders, *files]:
-                try:
-                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                    content = b""
-                    if stat.S_ISREG(status.st_mode):
-                        content = self._content(name, handle, status)
-                    elif stat.S_ISLNK(status.st_mode):
-                        content = os.fsencode(os.readlink(name, dir_fd=handle))
-                    elif not stat.S_ISDIR(status.st_mode):
-                        continue  # a pipe or a socket holds nothing that could be kept
-                except OSError:
-                    continue  # gone meanwhile, or not to be read
-                place = os.path.relpath(os.path.join(path, name), self.folder)
-                found[place] = _Entry(status.st_mode, (status.st_uid, status.st_gid), content)
+        for name in sorted(os.listdir(folder)):
+            with contextlib.suppress(OSError):  # gone meanwhile, or not to be read
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                known = status.st_mode, (status.st_uid, status.st_gid)
+                if stat.S_ISREG(status.st_mode):
+                    found[name] = _Entry(*known, self._content(name, folder, status))
+                elif stat.S_ISLNK(status.st_mode):
+                    found[name] = _Entry(*known, os.fsencode(os.readlink(name, dir_fd=folder)))
+                elif stat.S_ISDIR(status.st_mode):
+                    with _opened(name, folder) as inner:
+                        found[name] = _Entry(*known, inside=self._inside(inner, depth + 1))
+                # A pipe or a socket holds nothing that could be kept.
         return found
 
     def _content(self, name: str, folder: int, status: os.stat_result) -> bytes:
@@ -110,9 +113,49 @@ class Scratch:
         return self._read[key]
 
 
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+@contextlib.contextmanager
+def _opened(name: str, folder: int):
+    handle = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _fill(folder: int, state: dict[str, _Entry], depth: int) -> None:
+    """Give a folder this content. A folder that was there stays: processes may stand in it."""
+    if depth > MAX_DEPTH:
+        raise TooMuchError
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError):
+            is_folder = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+            if not is_folder:
+                os.unlink(name, dir_fd=folder)
+            elif name not in state or not stat.S_ISDIR(state[name].mode):
+                with _opened(name, folder) as inner:
+                    _fill(inner, {}, depth + 1)
+                os.rmdir(name, dir_fd=folder)
+    for name, entry in state.items():
+        with contextlib.suppress(OSError):
+            if stat.S_ISLNK(entry.mode):
+                os.symlink(os.fsdecode(entry.content), name, dir_fd=folder)
+                os.chown(name, *entry.owner, dir_fd=folder, follow_symlinks=False)
+            elif stat.S_ISDIR(entry.mode):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=folder)
+                with _opened(name, folder) as inner:
+                    _fill(inner, entry.inside, depth + 1)
+                    _give(inner, entry)
+            else:
+                # Its own file: where something has come to lie in its place meanwhile, that stays as it is.
+                new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                with open(os.open(name, new, 0o600, dir_fd=folder), "wb") as file:
+                    file.write(entry.content)
+                    file.flush()
+                    _give(file.fileno(), entry)
+
+
+def _give(handle: int, entry: _Entry) -> None:
+    """Give a file or folder its owner and rights."""
+    os.fchown(handle, *entry.owner)
+    os.fchmod(handle, stat.S_IMODE(entry.mode))

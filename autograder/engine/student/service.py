@@ -177,7 +177,10 @@ def _count_steps(function: Any, args: list) -> tuple[Any, int, bool]:
     def called(frame: Any, event: str, argument: Any) -> None:
         nonlocal disturbed
         # Whoever switches the counting off, or works in another thread or process, is not counted.
-        disturbed |= event == "c_call" and argument in _UNCOUNTED and frame.f_code is not own
+        if event == "c_call":
+            disturbed |= argument in _UNCOUNTED and frame.f_code is not own
+        elif event == "return" and frame.f_code is not own:
+            disturbed |= frame.f_trace is not line or not frame.f_trace_lines
 
     own = sys._getframe().f_code
     sys.setprofile(called)
