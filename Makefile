@@ -51,12 +51,12 @@ PACKAGE := $(call files,autograder)
 
 # `make test` judges the exercises as they are committed; every other goal makes them anew first.
 GOALS := $(or $(MAKECMDGOALS),all)
-RELEASE_FIRST := $(if $(filter-out test,$(GOALS)),$(STAMPS)/release)
+RELEASE_FIRST := $(if $(filter-out test test-all,$(GOALS)),$(STAMPS)/release)
 # A wrong setting is named before anything is built.
 CHECK_FIRST := $(if $(PYODIDE),folder-of-pyodide) $(if $(filter handout,$(GOALS)),folder-of-handout)
-SYSTEM := $(if $(filter test,$(GOALS)),system-for-tests,system)
+SYSTEM := $(if $(filter test test-all,$(GOALS)),system-for-tests,system)
 
-.PHONY: all environment website lite release class handout test serve requirements clean help system system-for-tests browser \
+.PHONY: all environment website lite release class handout test test-all serve requirements clean help system system-for-tests browser \
     folder-of-handout folder-of-pyodide FORCE
 
 ifneq ($(SITE_URL),)
@@ -95,6 +95,9 @@ test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, im
 	@echo '==> Tests (pytest)'
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
+test-all: export TEST_ALL := 1
+test-all: test ## every check at its full length: all known answers in kernels, too (an hour)
+
 serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for another port)
 	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
@@ -113,7 +116,7 @@ clean: ## remove what make made: .venv, _build and caches
 	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r goal does; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r goal does; do \
 	    printf 'make %-13s %s\n' "$$goal" "$$does"; done
 
 # The environment. An unusable one (moved, of another Python, its Python gone) is made anew.

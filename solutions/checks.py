@@ -293,7 +293,7 @@ class Check:
         value, seconds = self._quietly(measured, args)
         self._same_results(value, expected, args)
         reference = type(self.function)._reference_cpu(self.function, call)
-        if reference is not None and seconds > 30 * reference and seconds > 30 * self._bare_loop(args):
+        if reference is not None and seconds > 14 * reference and seconds > 30 * self._bare_loop(args):
             raise Undecided(
                 f"The steps of {self.name} look like those of an answer without a loop, its processor time like that of one "
                 "with a loop. A person looks at this answer."

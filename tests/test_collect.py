@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -392,6 +393,29 @@ def test_zip_bombs(room, notebook, tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_FILES", 10)
     assert room.collect(archive(tmp_path / "n.zip", *[(f"{i}.txt", b"") for i in range(12)])) == 3
     assert "holds more than 10 files" in room.err
+
+
+def test_a_students_zip_that_holds_too_much_stops_no_other(room, notebook, tmp_path, monkeypatch):
+    """One of twenty thousand empty files ended the reading of the whole class's archive."""
+
+    def packed(*files):
+        return archive(tmp_path / "inner.zip", *files).read_bytes()
+
+    monkeypatch.setattr(archives, "MAX_INNER_BYTES", 300_000)
+    monkeypatch.setattr(archives, "MAX_INNER_FILES", 20)
+    own = ("ps0-warmup.ipynb", notebook("own"))
+    many = packed(own, *((f"{number}.txt", b"") for number in range(30)))
+    much = packed(own, *((f"{number}.txt", os.urandom(50_000)) for number in range(10)))
+    handed_in = archive(
+        tmp_path / "a.zip",
+        ("lovelaceada_101_1_x.zip", many),
+        ("lovelaceada_101_2_x.zip", much),
+        ("turingalan_102_1_x.zip", packed(own)),
+    )
+    assert room.collect(handed_in) == 3
+    assert "holds more than 20 files" in room.err
+    assert "unpacks to more than 0 MB" in room.err
+    assert len(room.placed()) == 2
 
 
 def test_a_zip_that_lies_about_sizes_is_not_believed(room, tmp_path):

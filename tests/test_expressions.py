@@ -373,7 +373,7 @@ def answers_of_a_bank(course):
         for cell in problem_set.notebook.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
             if "check_expression(" in cell.source and cell.metadata.get("nbgrader", {}).get("grade"):
-                tests[name] = cell.source
+                tests[name] = problem_set.authored.get(name, cell.source)
         for item, contents in problem_set.items.items():
             mine = {name: tests[name] for name in contents.tests if name in tests}
             if mine:

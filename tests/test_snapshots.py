@@ -155,3 +155,20 @@ def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):
     (folder / "large").write_bytes(bytes(101))
     with pytest.raises(TooMuchError):
         scratch.keep(1)
+
+
+def test_folders_that_may_not_be_written_to_are_put_back_too(tmp_path):
+    scratch = Scratch(str(tmp_path), 10_000)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").write_text("1")
+    (tmp_path / "a" / "b").chmod(0o555)
+    scratch.keep(0)
+    (tmp_path / "a" / "b").chmod(0o755)
+    (tmp_path / "a" / "b" / "file").write_text("2")
+    (tmp_path / "a" / "locked").mkdir()
+    (tmp_path / "a" / "locked" / "file").write_text("3")
+    (tmp_path / "a" / "locked").chmod(0)
+    scratch.put_back(0)
+    assert (tmp_path / "a" / "b" / "file").read_text() == "1"
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o555
+    assert not (tmp_path / "a" / "locked").exists()

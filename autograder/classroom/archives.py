@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 20_000_000
 MAX_FILES = 20_000
 #: Bytes that one archive may unpack to: a thousand notebooks with large figures have less.
 MAX_TOTAL_BYTES = 4_000_000_000
+#: The same for a zip within it: one student's files stop no other's.
+MAX_INNER_FILES, MAX_INNER_BYTES = 2_000, 200_000_000
 #: Deflate reaches 1,032 at most; a notebook with much repetition stays far below this. Small files are spared.
 MAX_RATIO, RATIO_FROM_BYTES = 200, 1_000_000
 #: A platform's zip holds a student's zip; deeper than that nobody means it.
@@ -73,7 +75,19 @@ class Member:
 
 
 class _TooMuchError(Exception):
-    """An archive is over a limit; the text says which."""
+    """An archive is over a limit; the text says which.
+
+    Parameters
+    ----------
+    budget : _Budget
+        That of the archive.
+    text : str
+        What is wrong with it, in words that follow its name.
+    """
+
+    def __init__(self, budget: _Budget, text: str):
+        super().__init__(f"{text}; what follows was not read")
+        self.budget = budget
 
 
 def is_litter(path: str) -> bool:
@@ -113,21 +127,37 @@ def members(path: Path, zone: tzinfo | None, skipped: Callable[[], None] = lambd
 
 
 class _Budget:
-    """What an archive has used of its limits."""
+    """What an archive has used of its limits; what a zip within it uses counts for both.
 
-    def __init__(self):
+    Parameters
+    ----------
+    outer : _Budget, optional
+        That of the archive in which this one lies.
+    """
+
+    def __init__(self, outer: _Budget | None = None):
+        self.outer = outer
         self.files = self.bytes = 0
+        self.most_files, self.most_bytes = (MAX_INNER_FILES, MAX_INNER_BYTES) if outer else (MAX_FILES, MAX_TOTAL_BYTES)
 
     def count_file(self) -> int:
+        """Count a file; return its place among all of the outermost archive."""
         self.files += 1
-        if self.files > MAX_FILES:
-            raise _TooMuchError(f"holds more than {MAX_FILES} files; what follows was not read")
-        return self.files
+        if self.files > self.most_files:
+            raise _TooMuchError(self, f"holds more than {self.most_files} files")
+        return self.outer.count_file() if self.outer else self.files
 
     def count_bytes(self, number: int) -> None:
         self.bytes += number
-        if self.bytes > MAX_TOTAL_BYTES:
-            raise _TooMuchError(f"unpacks to more than {MAX_TOTAL_BYTES >> 20} MB; what follows was not read")
+        if self.bytes > self.most_bytes:
+            raise _TooMuchError(self, f"unpacks to more than {self.most_bytes // 1_000_000} MB")
+        if self.outer:
+            self.outer.count_bytes(number)
+
+    @property
+    def place(self) -> int:
+        """The place of the last file that was counted."""
+        return self.outer.place if self.outer else self.files
 
 
 def _folder(root: Path, zone: tzinfo | None, skipped: Callable[[], None]) -> Iterator[Member]:
@@ -194,7 +224,7 @@ def _zip(
     skipped: Callable[[], None],
     depth: int = 1,
 ) -> Iterator[Member]:
-    """Go through the files of a zip. A limit ends it with a member that says so; with the outermost, all ends."""
+    """Go through the files of a zip. A limit of its own ends it with a member that says so; one of the outermost, all."""
     try:
         opened = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, OSError) as error:
@@ -220,13 +250,14 @@ def _zip(
                     if depth >= MAX_DEPTH:
                         problem = "is a zip within a zip within a zip"
                     else:
-                        yield from _zip(io.BytesIO(data), archive, inner, budget, zone, skipped, depth + 1)
+                        own = _Budget(budget)
+                        yield from _zip(io.BytesIO(data), archive, inner, own, zone, skipped, depth + 1)
                         continue
                 yield Member(inner, archive, order, time, b"" if problem else data, problem)
         except _TooMuchError as error:
-            if depth > 1:
+            if error.budget is not budget:
                 raise
-            yield Member(trail, archive, budget.files, problem=str(error))
+            yield Member(trail, archive, budget.place, problem=str(error))
 
 
 def _path(info: zipfile.ZipInfo) -> str:

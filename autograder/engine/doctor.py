@@ -7,8 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.engine.sandbox import find_bubblewrap, try_bubblewrap
+from autograder.common.errors import MachineError
+from autograder.engine.cgroup import Cgroup
+from autograder.engine.sandbox import Sandbox, find_bubblewrap, try_bubblewrap
 from autograder.engine.shared.isolation import Limits
+from autograder.engine.warm_processes import ExaminerProcess, StudentProcess, WarmProcess
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Finding:
 
 
 def examine_machine() -> list[Finding]:
-    """Look at Python, the sandbox and the memory of this machine."""
-    return [_python(), *_sandbox(), _memory()]
+    """Look at Python, the sandboxes and the memory of this machine."""
+    return [_python(), *_sandbox(), _memory(), _counting()]
 
 
 def _python() -> Finding:
@@ -53,8 +56,25 @@ def _sandbox() -> list[Finding]:
     problem = try_bubblewrap(program)
     if not problem:
         who = "as root, each submission with a user id of its own" if os.geteuid() == 0 else "in a user namespace"
-        return [Finding(True, f"sandbox: {program}, {who}")]
+        found = Finding(True, f"sandbox: {program}, {who}")
+        sandbox = Sandbox(program)
+        return [
+            found,
+            _started("the process that runs submissions", StudentProcess(sandbox, 0)),
+            _started("the examiner", ExaminerProcess(sandbox)),
+        ]
     return [Finding(False, f"sandbox: {program} fails: {problem}", _remedy())]
+
+
+def _started(what: str, process: WarmProcess) -> Finding:
+    """Start a process of the engine in its sandbox, and end it."""
+    try:
+        process.wait()
+    except MachineError as error:
+        return Finding(False, f"{what} does not start in its sandbox: {error}", _remedy())
+    finally:
+        process.stop()
+    return Finding(True, f"{what} starts in a sandbox of its own")
 
 
 def _remedy() -> str:
@@ -96,3 +116,17 @@ def _memory() -> Finding:
     good = available >= needed
     text = f"memory: {available >> 20} MB free; a submission may use {needed >> 20} MB"
     return Finding(good, text, "" if good else "Close other programs.")
+
+
+def _counting() -> Finding:
+    """Say who counts the memory of a submission; it is bounded either way."""
+    group = Cgroup.make("doctor")
+    if group is None:
+        return Finding(
+            True,
+            "memory of a submission: looked at every quarter of a second; what the kernel keeps for its sockets and pipes "
+            "is bounded by their number alone",
+            "No control group can be made here: grade as root, or in a group that is delegated to you, to have it counted.",
+        )
+    group.remove()
+    return Finding(True, "memory of a submission: counted by a control group, buffers of the kernel included")

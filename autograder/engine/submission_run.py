@@ -99,10 +99,13 @@ def run_submission(
         judge = examiner.examiner(run.key, run.cells, limits, snapshots)
         snapshots = []
         run.own_cells(control, runner, undrawn)
+        if run.plan and not _is_up(judge):
+            examiner.renew(run.key)
+            raise MachineError("the examiner did not start")
         run.tests(control, judge, reference, last)
     except _RunnerEndedError as error:
         report = control.end()
-        raise _what_ended(error.where, report, limits) from None
+        raise _what_ended(error.where, report, limits, student.sandbox.program is not None) from None
     finally:
         for connection in (runner, judge, *snapshots):
             if connection is not None:
@@ -115,6 +118,14 @@ def run_submission(
     return notebook, run.notices, run.behaviour, run.awaiting, run.measured
 
 
+def _is_up(judge: Connection) -> bool:
+    """Wait for the first word of an examiner: it comes before anything that the submission could have a part in."""
+    try:
+        return judge.receive(time.monotonic() + START)[0] == {"ready": True}
+    except WireError:
+        return False
+
+
 class _RunnerEndedError(Exception):
     """The student's process ended."""
 
@@ -123,7 +134,7 @@ class _RunnerEndedError(Exception):
         self.where = where
 
 
-def _what_ended(where: str, report: dict, limits: Limits) -> Exception:
+def _what_ended(where: str, report: dict, limits: Limits, isolated: bool) -> Exception:
     """Say why the student's process ended."""
     match report.get("reason"):
         case "memory":
@@ -133,13 +144,18 @@ def _what_ended(where: str, report: dict, limits: Limits) -> Exception:
                 f"The notebook used more than {limits.total_seconds:g} seconds of processor time, in {where}."
             )
         case "files":
-            return SubmissionError(f"The notebook wrote more files than can be kept, before {where}.")
+            return SubmissionError(
+                "The notebook wrote more files than can be kept, or folders too deep in one another."
+            )
         case "isolation":
             return MachineError(f"a submission could not be shut in: {report.get('text')}")
         case None:
             return MachineError("the supervisor of a submission has ended")
+    if isolated and report.get("code") == -9 and report.get("processor", 0.0) < limits.total_seconds:
+        # As process 1 of its namespace it cannot be killed from inside.
+        return MachineError(f"the process of a submission was killed from outside, while running {where}")
     text = f"The Python process died while running {where}; it may have called exit, used all memory or crashed."
-    # Killed by a signal that was not ours: its own doing, or that of a machine short of memory.
+    # Without a sandbox: its own doing, or that of a machine short of memory.
     return SubmissionError(text, doubtful=report.get("code") in (-9, -15))
 
 
@@ -158,6 +174,8 @@ class _Run:
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
         self.groups = 0
+        # When the whole submission is given up, on the clock: each of many cells may wait nearly as long as one may.
+        self.end = math.inf
         self._arrange()
         self.key = hashlib.sha256(json.dumps(self.cells).encode()).hexdigest()
 
@@ -251,10 +269,12 @@ class _Run:
                         "loop without an end."
                     ) from None
                 if time.monotonic() >= end:
-                    whole = "" if end < self.end else ", as the last of many"
                     raise SubmissionError(
-                        f"The notebook did not finish: {where} had not ended after {end - start:.0f} seconds{whole}; look "
-                        "for what it waits for.",
+                        f"The notebook did not finish: {where} had not ended after {end - start:.0f} seconds; look for "
+                        "what it waits for."
+                        if end < self.end
+                        else "The notebook did not finish: its cells together waited for too long, the last of them "
+                        f"{where}; look for what they wait for.",
                         doubtful=True,
                     ) from None
             except ConnectionEndedError:
@@ -275,9 +295,12 @@ class _Run:
                 group = test.group
                 control.ask(**{"put back": group})
             name = grade_id(test.cell)
+            if time.monotonic() > self.end:
+                if not last:
+                    raise SubmissionError("The tests were not answered to their end.", doubtful=True)
+                self._leave(order[number:], "The tests before this one took too long, so this test was not judged.")
+                return
             try:
-                if number == 0 and self._from_examiner(control, judge)[0] != {"ready": True}:
-                    raise ExaminerEndedError
                 with contextlib.suppress(ConnectionEndedError):  # then it says nothing either
                     asked = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
                     judge.send(asked | {"clock": max(0.0, self.end - time.monotonic())})
@@ -286,11 +309,14 @@ class _Run:
             except ExaminerEndedError:
                 if not last:
                     raise
-                for left in order[number:]:
-                    self.awaiting[grade_id(left.cell)] = (
-                        "The examiner stopped while it judged this submission, so this test was not judged."
-                    )
+                self._leave(
+                    order[number:], "The examiner stopped while it judged this submission, so this test was not judged."
+                )
                 return
+
+    def _leave(self, tests: list[_Test], reason: str) -> None:
+        """Leave tests for a person."""
+        self.awaiting |= {grade_id(test.cell): reason for test in tests}
 
     def _from_examiner(self, control: Control, judge: Connection) -> tuple[dict, list]:
         """Wait for a message of the examiner; answer its questions meanwhile."""

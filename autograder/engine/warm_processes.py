@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -289,16 +290,24 @@ class ExaminerProcess(WarmProcess):
                 end.close()
         return Connection(mine, MAX_MESSAGE, MAX_VERDICT)
 
+    def renew(self, key: str) -> None:
+        """Have the next examiner of a set started by a new process: the present one starts none."""
+        with self._lock:
+            if key in self._sets:
+                self._sets.pop(key).close()
+
     def _start_set(self, cells: list[dict]) -> socket.socket:
         (mine, theirs), pair = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         socket.send_fds(self.requests, [b"set"], [theirs.fileno(), pair[1].fileno()])
         theirs.close()
         pair[1].close()
-        connection = Connection(mine)
+        connection, until = Connection(mine), time.monotonic() + START
         try:
-            connection.send({"cells": cells})
-            answer, _ = connection.receive()
+            connection.send({"cells": cells}, (), until)
+            answer, _ = connection.receive(until)
         except WireError:
+            pair[0].close()
+            self.stop()  # it may be there and not answer
             raise MachineError("the examiner's process has ended") from None
         finally:
             with contextlib.suppress(OSError):

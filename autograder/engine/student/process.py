@@ -24,7 +24,7 @@ from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student.cells import compile_cell
 from autograder.engine.student.runner import Runner
-from autograder.engine.student.scratch import Scratch, TooMuchError
+from autograder.engine.student.scratch import Scratch
 from autograder.engine.student.warm_up import warm_kernel
 
 #: Seconds between looks at what a submission uses.
@@ -94,11 +94,15 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
                 message = control.recv(MESSAGE)
                 if not message:
                     break
+                request = json.loads(message)
                 try:
-                    control.send(json.dumps(_answer(json.loads(message), scratch, runner, own)).encode())
-                except TooMuchError:
+                    _attend(request, scratch)
+                except (
+                    Exception
+                ):  # they are too many, or such that nobody can walk through them: no fault of the machine
                     reason = "files"
                     break
+                control.send(json.dumps({"processor": _processor(runner, own)}).encode())
                 continue
             if _processor(runner, own) > limits.total_seconds:
                 reason = "processor"
@@ -123,13 +127,12 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         os._exit(0)
 
 
-def _answer(message: dict, scratch: Scratch, runner: int, own: set[int] | None) -> dict:
-    """Do what the grader asks of a submission's surroundings."""
+def _attend(message: dict, scratch: Scratch) -> None:
+    """Do what the grader asks of a submission's files."""
     if "keep" in message:
         scratch.keep(message["keep"])
     elif "put back" in message:
         scratch.put_back(message["put back"])
-    return {"processor": _processor(runner, own)}
 
 
 def _processor(runner: int, own: set[int] | None) -> float:
