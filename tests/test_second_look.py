@@ -101,8 +101,8 @@ def undecided(monkeypatch):
 
     whole = batch.grade
 
-    def grade(source, notebook, execute):
-        graded = whole(source, notebook, execute)
+    def grade(source, notebook, execute, reference):
+        graded = whole(source, notebook, execute, reference)
         if any("# script undecided" in cell.source for cell in notebook.cells):
             graded.scores[HIDDEN] = None
             graded.awaiting = {HIDDEN: "Counting was disturbed by f(424242)."}
