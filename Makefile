@@ -85,11 +85,13 @@ release: $(STAMPS)/release ## the students' notebooks in exercises/, from soluti
 class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
 
 handout: $(STAMPS)/website ## the website and the problem sets, nothing of the solutions, in _build/handout (HANDOUT=... for another folder)
-	@$(BIN)/python -m autograder.authoring.handout '$(HANDOUT)' --site _build/html
+	@$(AUTOGRADER) handout '$(HANDOUT)' --site _build/html
 
-test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, and pytest on the book, the problem sets, the autograder and the site
+test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, import-linter, and pytest on the book, the problem sets, the autograder and the site
 	@echo '==> Style (ruff)'
 	@$(BIN)/ruff check .
+	@echo '==> Rooms (import-linter)'
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@echo '==> Tests (pytest)'
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
@@ -136,7 +138,7 @@ browser: .venv/project-installed
 	@./environment.sh pyodide
 
 folder-of-handout: .venv/project-installed
-	@$(BIN)/python -m autograder.authoring.handout '$(HANDOUT)' --site _build/html --check
+	@$(AUTOGRADER) handout '$(HANDOUT)' --site _build/html --check
 
 folder-of-pyodide: .venv/project-installed
 	@$(BIN)/python book/lite/build.py _build/html _build/lite --pyodide '$(PYODIDE)' --check

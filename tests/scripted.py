@@ -24,7 +24,7 @@ class Scripted:
     def start(self, jobs):
         """Do nothing."""
 
-    def __call__(self, notebook, reference=None):
+    def __call__(self, notebook, reference=None, undrawn=()):
         self.runs += 1
         executed, script = copy.deepcopy(notebook), {}
         for cell in executed.cells:

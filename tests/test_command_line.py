@@ -15,9 +15,12 @@ import autograder.classroom.batch  # noqa: F401 (read before privileges are drop
 import autograder.classroom.sample_class  # noqa: F401
 import autograder.engine.execution  # noqa: F401
 from autograder.commands.main import main
+from autograder.reports.export import FORMATS
 
-COMMANDS = ["release", "sample-class", "grade", "feedback", "report", "export"]
-WITH_CLASS = [name for name in COMMANDS if name != "release"]
+COMMANDS = ["release", "mutants", "sample-class", "grade", "feedback", "report", "export"]
+OTHERS = ["collect", "handout", "doctor"]
+WITHOUT_CLASS = ["release", "mutants"]
+WITH_CLASS = [name for name in COMMANDS if name not in WITHOUT_CLASS]
 
 
 def run(*arguments, **options):
@@ -33,9 +36,19 @@ def one_sentence(result):
     return lines[0]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help(name):
-    assert run(name, "--help").returncode == 0
+def test_there_is_a_module_for_each_command_and_every_command_has_help(course, capsys):
+    modules = (course / "autograder" / "commands").glob("*.py")
+    names = {path.stem.replace("_", "-") for path in modules if "\ndef run(" in path.read_text(encoding="utf-8")}
+    assert names == {*COMMANDS, *OTHERS}
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = capsys.readouterr().out
+    for name in names:
+        assert f"\n    {name}" in listed
+        with pytest.raises(SystemExit) as done:
+            main([name, "--help"])
+        assert done.value.code == 0
+        assert "--course DIR" in capsys.readouterr().out
 
 
 def test_no_command_and_an_unknown_one_are_wrong_usage():
@@ -45,7 +58,7 @@ def test_no_command_and_an_unknown_one_are_wrong_usage():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path):
-    more = [] if name == "release" else ["--class", tmp_path / "class"]
+    more = [] if name in WITHOUT_CLASS else ["--class", tmp_path / "class"]
     result = run(name, "ps99-nothing", *more)
     assert result.returncode == 2
     assert "There is no problem set 'ps99-nothing'; there are ps0-warmup" in one_sentence(result)
@@ -55,6 +68,30 @@ def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path):
 @pytest.mark.parametrize("name", WITH_CLASS)
 def test_a_class_must_be_named(name):
     result = run(name)
+    assert result.returncode == 2
+    assert "the following arguments are required: --class" in result.stderr
+    assert result.stderr.startswith(f"usage: autograder {name}")
+
+
+def test_course_and_class_may_stand_before_and_after_the_command(course, tmp_path, capsys):
+    nowhere, elsewhere = str(tmp_path / "nowhere"), str(tmp_path / "elsewhere")
+    for words in (
+        ["--class", nowhere, "--course", course, "export"],
+        ["--class", nowhere, "export", "--course", course],
+        ["--course", course, "export", "--class", nowhere],
+        ["export", "--class", nowhere, "--course", course],
+        ["--course", elsewhere, "--class", elsewhere, "export", "--class", nowhere, "--course", course],
+    ):
+        assert main(list(map(str, words))) == 1
+        assert f"There is no class directory {nowhere};" in capsys.readouterr().err
+    for words in (["--course", tmp_path, "release"], ["release", "--course", tmp_path]):
+        assert main(list(map(str, words))) == 1
+        assert f"{tmp_path} is not the course" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--class", "class", "release"], ["release", "--class", "class"]])
+def test_a_class_is_wrong_usage_where_it_is_of_no_use(words):
+    result = run(*words)
     assert result.returncode == 2
     assert "--class" in result.stderr
 
@@ -79,6 +116,15 @@ def test_an_empty_class_has_nothing_to_grade(tmp_path):
     assert result.returncode == 1
     assert "Nothing to grade" in one_sentence(result)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_formats_of_an_export_are_those_that_exist(capsys, monkeypatch):
+    monkeypatch.setitem(FORMATS, "ilias", ("grades-ilias.csv", list))
+    for words in (["--help"], ["--class", "class", "--format", "word"]):
+        with pytest.raises(SystemExit):
+            main(["export", *words])
+        told = capsys.readouterr()
+        assert all(name in told.out + told.err for name in FORMATS)
 
 
 @pytest.mark.parametrize("option", ["--jobs", "--students"])

@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from autograder.authoring import handout
 from autograder.authoring.leaks import Secret, files_below, find_secrets, leaks, squeezed
+from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import find_problem_sets
 
@@ -110,23 +111,23 @@ def test_an_empty_folder_is_taken_and_a_file_is_not(small_site, few_lines, tmp_p
 
 
 def test_the_command_says_where_or_why_not(small_site, few_lines, tmp_path, capsys):
-    assert handout.main([str(tmp_path / "out"), "--site", str(small_site)]) == 0
+    assert main(["handout", str(tmp_path / "out"), "--site", str(small_site)]) == 0
     assert capsys.readouterr().out == f"Handout: {tmp_path / 'out'}\n"
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("keep me")
-    assert handout.main([str(tmp_path / "notes"), "--site", str(small_site)]) == 1
+    assert main(["handout", str(tmp_path / "notes"), "--site", str(small_site)]) == 1
     assert (
         capsys.readouterr().err
-        == f"{tmp_path / 'notes'} is not empty, and no handout: name another folder, or empty it.\n"
+        == f"autograder: {tmp_path / 'notes'} is not empty, and no handout: name another folder, or empty it.\n"
     )
 
 
 def test_a_check_writes_nothing_and_needs_no_website(tmp_path, capsys):
     """So a wrong folder is named before the site is built."""
     site = tmp_path / "not-yet-built"
-    assert handout.main([str(tmp_path / "out"), "--site", str(site), "--check"]) == 0
+    assert main(["handout", str(tmp_path / "out"), "--site", str(site), "--check"]) == 0
     (tmp_path / "mine.txt").write_text("keep me")
-    assert handout.main([str(tmp_path), "--site", str(site), "--check"]) == 1
+    assert main(["handout", str(tmp_path), "--site", str(site), "--check"]) == 1
     assert "not empty" in capsys.readouterr().err
     assert names(tmp_path) == ["mine.txt"]
 
@@ -143,9 +144,10 @@ def test_a_folder_in_the_website_is_refused(small_site, few_lines, inside):
 def test_a_folder_that_cannot_be_made_is_one_sentence(small_site, few_lines, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for check in ([], ["--check"]):
-        assert handout.main([str(tmp_path / "file" / "out"), "--site", str(small_site), *check]) == 1
+        assert main(["handout", str(tmp_path / "file" / "out"), "--site", str(small_site), *check]) == 1
         assert (
-            capsys.readouterr().err == f"{tmp_path / 'file'} is a file: no folder for the handout can be made in it.\n"
+            capsys.readouterr().err
+            == f"autograder: {tmp_path / 'file'} is a file: no folder for the handout can be made in it.\n"
         )
 
 
@@ -154,9 +156,9 @@ def test_a_full_disk_is_one_sentence(small_site, few_lines, tmp_path, capsys, mo
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    assert handout.main([str(tmp_path / "out"), "--site", str(small_site)]) == 1
+    assert main(["handout", str(tmp_path / "out"), "--site", str(small_site)]) == 1
     reason = "[Errno 28] No space left on device: 'index.html'"
-    assert capsys.readouterr().err == f"The handout could not be written: {reason}\n"
+    assert capsys.readouterr().err == f"autograder: The handout could not be written: {reason}.\n"
     assert names(tmp_path) == ["site"], "something stayed behind"
 
 
@@ -170,10 +172,10 @@ def test_make_checks_what_it_was_given_before_it_builds():
     commands = make("handout", "HANDOUT=/srv/my course", "PYODIDE=/srv/pyodide").stdout
     built = commands.index("autograder release")
     assert built < commands.index("jupyter-book build")
-    assert commands.index("autograder.authoring.handout '/srv/my course' --site _build/html --check") < built
+    assert commands.index("autograder handout '/srv/my course' --site _build/html --check") < built
     assert commands.index("book/lite/build.py _build/html _build/lite --pyodide '/srv/pyodide' --check") < built
     assert "--check" not in commands[built:]
-    assert commands.index("autograder.authoring.handout '/srv/my course' --site _build/html\n") > built
+    assert commands.index("autograder handout '/srv/my course' --site _build/html\n") > built
 
 
 @pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org/", "/course/"])

@@ -14,8 +14,8 @@ from nbgrader.api import Gradebook
 from autograder.classroom.directory import ClassDirectory
 from autograder.commands.main import main
 
-#: Kills; more of them: KILLS=20 .venv/bin/python -m pytest tests/test_killed.py
-KILLS = int(os.environ.get("KILLS", "4"))
+#: Classes, for each phase, whose grading is killed twice; more of them: KILLS=20 .venv/bin/python -m pytest tests/test_killed.py
+KILLS = int(os.environ.get("KILLS", "2"))
 
 
 def contents(root):
@@ -66,19 +66,84 @@ def uninterrupted(ungraded, tmp_path_factory):
     return root, time.monotonic() - start
 
 
+class Run:
+    """Grading in a process of its own, which writes down when it enters and leaves what `PHASES` names."""
+
+    def __init__(self, root, marks):
+        marks.unlink(missing_ok=True)
+        self.marks = marks
+        words = ["grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", MARKED, str(marks), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def entered(self, phase):
+        return self._lines().count(f"+{phase}")
+
+    def within(self, phase):
+        """Whether it was in a phase when it ended."""
+        return self.entered(phase) > self._lines().count(f"-{phase}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _lines(self):
+        return self.marks.read_text().splitlines() if self.marks.exists() else []
+
+
+#: What a run may be killed in, and the function of `batch` that does it.
+PHASES = {"grading": "_grade_files", "writing": "record_grades"}
+MARKED = f"""
+import os, sys
+from autograder.classroom import batch
+from autograder.commands.main import main
+marks = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+def marked(phase, function):
+    def call(*arguments):
+        os.write(marks, f"+{{phase}}\\n".encode())
+        try:
+            return function(*arguments)
+        finally:
+            os.write(marks, f"-{{phase}}\\n".encode())
+    return call
+for phase, name in {PHASES}.items():
+    setattr(batch, name, marked(phase, getattr(batch, name)))
+sys.exit(main(sys.argv[2:]))
+"""
+#: Tries to kill a run within a phase. Grades are written in milliseconds, and a kill may come too late.
+TRIES = 30
+
+
+def killed_within(phase, ungraded, root, marks, moments):
+    """Start and kill a run, until a kill has fallen into a phase; say whether one has."""
+    for _ in range(TRIES):
+        run = Run(root, marks)
+        nth = moments.randint(1, 4)
+        while run.process.poll() is None and run.entered(phase) < nth:
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, {"grading": 0.2, "writing": 0.008}[phase]))
+        run.kill()
+        if run.within(phase):
+            return True
+        if run.process.returncode == 0:  # with so little left to grade, the next would end too early as well
+            shutil.rmtree(root)
+            shutil.copytree(ungraded, root)
+    return False
+
+
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, uninterrupted, tmp_path, number):
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, uninterrupted, tmp_path, phase, number):
     whole, seconds = uninterrupted
-    root = tmp_path / "class"
+    root, marks = tmp_path / "class", tmp_path / "marks"
     shutil.copytree(ungraded, root)
-    moments = random.Random(number)
-    # Twice, for a run that goes on after a kill may be killed too.
-    for _ in range(2):
-        command = [sys.executable, "-m", "autograder", "grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.2, seconds + 1.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    moments = random.Random(f"{phase} {number}")
+    assert killed_within(phase, ungraded, root, marks, moments), f"no kill fell into {phase}"
+    # Once more, at any moment, for a run that goes on after a kill may be killed too.
+    run = Run(root, marks)
+    time.sleep(moments.uniform(0.2, seconds + 1.5))
+    run.kill()
     assert main(["grade", "ps0-warmup", "--class", str(root), "--jobs", "2"]) == 0
     assert contents(root) == contents(whole)
     assert graded_texts(root) == graded_texts(whole)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from scripted import Scripted, hand_in, script
 from sqlalchemy.exc import OperationalError
@@ -20,9 +21,10 @@ from autograder.classroom.gradebook import read_grades
 from autograder.commands.main import main
 from autograder.common import atomic_files
 from autograder.common.errors import AutograderError, MachineError
+from autograder.problem_set.source import ProblemSet, is_test
 from autograder.reports.feedback import write_feedback
 
-SET = "ps0-warmup"
+SET, OTHER = "ps0-warmup", "ps1-other"
 ADA, BOB = Submission("ada", SET), Submission("bob", SET)
 
 
@@ -121,6 +123,74 @@ def test_a_machine_that_fails_at_the_reference_solution_grades_nothing(directory
     assert directory.outcomes([SET]) == {}
 
 
+@pytest.fixture
+def two_sets(course, tmp_path):
+    """A course with the warm-up and a copy of it, of which one student has handed in both."""
+    for name in (SET, OTHER):
+        folder = tmp_path / "course" / "solutions" / name
+        shutil.copytree(course / "solutions" / SET, folder)
+        (folder / f"{SET}.md").rename(folder / f"{name}.md")
+        hand_in(tmp_path / "class", ProblemSet(folder), "ada")
+    return tmp_path
+
+
+def in_class(two_sets, command, *words):
+    return main(["--course", str(two_sets / "course"), "--class", str(two_sets / "class"), command, *words])
+
+
+@pytest.mark.parametrize(
+    ("file", "replace", "by", "says"),
+    [
+        (f"{OTHER}.md", "points: 1", "points: many", "its points are 'many'"),
+        ("bank.md", "kind: misconception", "kind: ", "every other key has a text"),
+        ("bank.md", None, None, "is missing"),
+    ],
+)
+def test_a_half_written_set_stops_no_other(two_sets, monkeypatch, capsys, file, replace, by, says):
+    path = two_sets / "course" / "solutions" / OTHER / file
+    if replace is None:
+        path.unlink()
+    else:
+        path.write_text(path.read_text(encoding="utf-8").replace(replace, by, 1), encoding="utf-8")
+    with scripted_command(monkeypatch, Scripted()):
+        assert in_class(two_sets, "grade") == 3
+        told = capsys.readouterr()
+        assert told.out.startswith("1 submissions: 1 graded.")
+        left_out, waiting = told.err.splitlines()
+        assert left_out.startswith(f"left out: {OTHER}: {path}")
+        assert says in left_out
+        assert waiting == f"not graded: ada, {OTHER}: the set cannot be read."
+        for command in ("feedback", "report", "export"):
+            assert in_class(two_sets, command) == 3
+            assert capsys.readouterr().err.splitlines() == [left_out]
+        assert in_class(two_sets, "grade", OTHER) == 1
+        assert says in capsys.readouterr().err
+        shutil.rmtree(two_sets / "class" / "submitted" / "ada" / OTHER)
+        assert in_class(two_sets, "grade") == 0, "nobody waits for it"
+        assert capsys.readouterr().err.splitlines() == [left_out]
+
+
+def test_a_set_whose_reference_solution_fails_stops_no_other(two_sets, monkeypatch, capsys):
+    class Partial(Scripted):
+        def __call__(self, notebook, reference=None, undrawn=()):
+            executed = super().__call__(notebook, reference, undrawn)
+            if executed.notebook.metadata.autograder.problem_set == OTHER:
+                for cell in executed.notebook.cells:
+                    if is_test(cell):
+                        cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+            return executed
+
+    (two_sets / "class" / "roster.csv").write_text("student_id\nada\n")
+    with scripted_command(monkeypatch, Partial()):
+        assert in_class(two_sets, "grade") == 3
+        told = capsys.readouterr()
+        assert "1 submissions: 1 graded." in told.out
+        assert "missing" not in told.out
+        assert told.err.startswith(f"not graded: {OTHER}: the reference solution loses points here in nats_to_bits-hid")
+    directory = ClassDirectory(two_sets / "class")
+    assert set(directory.outcomes([SET, OTHER])) == {ADA}
+
+
 def test_a_fault_of_the_autograder_itself_stops_no_other(directory, warmup):
     class Faulty(Scripted):
         def __call__(self, notebook, reference=None, undrawn=()):
@@ -141,10 +211,10 @@ def no_room(at):
     """Return a `_replace` that finds the disk full at files of this name."""
     whole = atomic_files._replace
 
-    def replace(path, data):
+    def replace(path, data, private):
         if path.name == at:
             raise OSError(28, os.strerror(28), str(path))
-        return whole(path, data)
+        return whole(path, data, private)
 
     return replace
 
@@ -184,14 +254,15 @@ def test_a_class_on_a_disk_that_fills_up(tmp_path, warmup, kilobytes):
 import sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
 from scripted import Scripted
-from autograder.commands import main as command
+from autograder.commands import grade
+from autograder.commands.main import main
 Scripted.__enter__, Scripted.__exit__ = lambda self: self, lambda self, *details: None
-command._executor = lambda options, directory: Scripted()
-grade = ["grade", {SET!r}, "--class", {str(disk / "class")!r}, "--jobs", "1"]
-print("FIRST", command.main(grade))
+grade._executor = lambda options, directory: Scripted()
+words = ["grade", {SET!r}, "--class", {str(disk / "class")!r}, "--jobs", "1"]
+print("FIRST", main(words))
 import subprocess
 subprocess.run(["mount", "-o", "remount,size=50m", {str(disk)!r}], check=True)
-print("SECOND", command.main(grade), command.main(["export", *grade[1:4]]))
+print("SECOND", main(words), main(["export", *words[1:4]]))
 print(open({str(disk / "class" / "grades.csv")!r}).read())
 """
     size = sum(path.stat().st_size // 4096 * 4 + 4 for path in (tmp_path / "class").rglob("*")) + kilobytes
@@ -217,10 +288,10 @@ print(open({str(disk / "class" / "grades.csv")!r}).read())
 def test_a_folder_that_cannot_be_written_stops_nobody_else(directory, warmup, monkeypatch):
     whole = atomic_files._replace
 
-    def replace(path, data):
+    def replace(path, data, private):
         if "ada" in path.parts:
             raise PermissionError(13, os.strerror(13), str(path))
-        return whole(path, data)
+        return whole(path, data, private)
 
     with monkeypatch.context() as patched:
         patched.setattr(atomic_files, "_replace", replace)
@@ -238,7 +309,7 @@ def scripted_command(monkeypatch, executor):
     with monkeypatch.context() as patched:
         patched.setattr(Scripted, "__enter__", lambda self: self, raising=False)
         patched.setattr(Scripted, "__exit__", lambda self, *details: None, raising=False)
-        patched.setattr("autograder.commands.main._executor", lambda options, directory: executor)
+        patched.setattr("autograder.commands.grade._executor", lambda options, directory: executor)
         yield
 
 

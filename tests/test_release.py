@@ -1,6 +1,7 @@
 """Releases: in step with their sources, the same bytes each time, without solutions; faulty sets are refused."""
 
 import copy
+import re
 import shutil
 
 import nbformat
@@ -9,8 +10,9 @@ from nbgrader.validator import Validator
 
 from autograder.authoring.chapter_links import chapter_addresses, link_chapters
 from autograder.authoring.proof import prove
+from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
-from autograder.common.errors import AutograderError, UsageError
+from autograder.common.errors import AutograderError, ProblemSetError, UsageError
 from autograder.problem_set.bank import BankEntry
 from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution
 from autograder.problem_set.versions import student_version
@@ -184,6 +186,9 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         ("loses: [nats_to_bits-hidden]", "loses: [nats]", "which is no test cell"),
         ("kind: misconception", "kind: alternative", "an alternative says none of the three"),
         ("diagnosis:", "diagnosed:", "unknown key 'diagnosed'"),
+        ("loses: [nats_to_bits-hidden]", "loses: nats_to_bits-hidden", "loses is a list of test cells"),
+        ("kind: misconception", "kind: [misconception]", "every other key has a text"),
+        ("bank:\n", "bank: 5\nbanks:\n", "an entry's bank holds no keys"),
     ],
 )
 def test_a_malformed_bank_is_refused_in_one_sentence(course, tmp_path, replace, by, says):
@@ -195,3 +200,55 @@ def test_a_malformed_bank_is_refused_in_one_sentence(course, tmp_path, replace, 
     bank.write_text(text.replace(replace, by, 1), encoding="utf-8")
     with pytest.raises(AutograderError, match=says):
         _ = ProblemSet(folder).bank
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "says"),
+    [
+        ("kernelspec:", "kernel:", "its header names no kernel"),
+        ("autograder:", "autograder: []\nother:", "autograder in its header holds no keys"),
+        ("### END SOLUTION", "### END SOLUTON", "cell 'nats_to_bits': '### END SOLUTON' is no mark of nbgrader's"),
+        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is no mark of nbgrader's"),
+        ("### END SOLUTION\n", "", "cell 'nats_to_bits': '### BEGIN SOLUTION' has no '### END SOLUTION' after it"),
+        ("### BEGIN SOLUTION\n", "", "cell 'nats_to_bits': '### END SOLUTION' has no '### BEGIN SOLUTION' before it"),
+        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is no mark"),
+        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', and must be a number"),
+        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, and must be a number"),
+        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, and must be a number"),
+        ("points: 1", "points: [1", "is not a MyST notebook"),
+        ("schema_version: 3", "schema_version: three", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
+        ("schema_version: 3", "schema_versio: 3", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
+        (
+            "grade: true",
+            "graed: true",
+            "cell 'nats_to_bits-values': its metadata is not nbgrader's: 'grade' is a required",
+        ),
+        ("grade: true", "grade: yess", "cell 'nats_to_bits-values': its metadata is not nbgrader's: grade: 'yess'"),
+        (
+            "grade_id: nats_to_bits\n",
+            "grade_ID: nats_to_bits\n",
+            "cell 3: its metadata is not nbgrader's: .*'grade_ID'",
+        ),
+        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata holds no keys"),
+    ],
+)
+def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
+    folder = tmp_path / "solutions" / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    text = source.read_text(encoding="utf-8")
+    assert replace in text
+    source.write_text(text.replace(replace, by, 1), encoding="utf-8")
+    assert main(["release", "--course", str(tmp_path)]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"autograder: {source}")
+    assert re.search(says, sentence), sentence
+
+
+def test_a_source_without_a_header_is_named(course, tmp_path):
+    folder = tmp_path / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    source.write_text(source.read_text(encoding="utf-8").split("---\n", 2)[2], encoding="utf-8")
+    with pytest.raises(ProblemSetError, match="its header names no kernel"):
+        ProblemSet(folder)

@@ -8,9 +8,9 @@ from nbgrader.api import Gradebook
 from scripted import Scripted, hand_in, script
 
 from autograder.classroom.batch import grade_class
-from autograder.classroom.diagnosis import diagnose
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.gradebook import read_grades
+from autograder.classroom.result.diagnosis import diagnose
 from autograder.commands.main import main
 from autograder.engine.score import Graded
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
@@ -101,8 +101,8 @@ def undecided(monkeypatch):
 
     whole = batch.grade
 
-    def grade(source, notebook, execute):
-        graded = whole(source, notebook, execute)
+    def grade(source, notebook, execute, reference):
+        graded = whole(source, notebook, execute, reference)
         if any("# script undecided" in cell.source for cell in notebook.cells):
             graded.scores[HIDDEN] = None
             graded.awaiting = {HIDDEN: "Counting was disturbed by f(424242)."}

@@ -1,15 +1,10 @@
-"""Hand out: the website and the released problem sets in a folder of their own, and nothing of the solutions.
-
-Used by ``make handout`` as ``python -m autograder.authoring.handout FOLDER --site SITE``, and before the site is built with ``--check``.
-"""
+"""Hand out: the website and the released problem sets in a folder of their own, and nothing of the solutions."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -128,33 +123,3 @@ def hand_out(course: Path, site: Path, folder: Path) -> None:
             if Path(place, "old").exists():
                 Path(place, "old").rename(folder)
             raise
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0, or 1 where it could not run."""
-    parser = argparse.ArgumentParser(prog="python -m autograder.authoring.handout", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the handout is to stand")
-    parser.add_argument("--site", type=Path, required=True, help="the built website")
-    parser.add_argument(
-        "--check", action="store_true", help="only say whether the folder may be written, and write nothing"
-    )
-    given = parser.parse_args(arguments)
-    try:
-        if given.check:
-            require_own(given.folder, given.site)
-            return 0
-        hand_out(Path(__file__).resolve().parents[2], given.site, given.folder)
-    except AutograderError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        # Copying a folder goes on after a failure, and lists them all.
-        first = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
-        print(f"The handout could not be written: {first}", file=sys.stderr)
-        return 1
-    print(f"Handout: {given.folder}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

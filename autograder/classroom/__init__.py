@@ -1,1 +1,1 @@
-"""What an instructor's class is: students, submissions, grades."""
+"""What an instructor's class is: its students, what they handed in, and how it was graded."""

@@ -7,29 +7,27 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograder.classroom.diagnosis import diagnose
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
-from autograder.classroom.handed_in import find_notebook, fingerprint, handed_in_at
+from autograder.classroom.result.diagnosis import diagnose
+from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
-from autograder.common.errors import AutograderError, MachineError, SubmissionError, UsageError
+from autograder.common.errors import AutograderError, MachineError, ProblemSetError, SubmissionError, UsageError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade
 from autograder.problem_set.known_behaviour import behaviour_path, known_behaviour, known_messages
 from autograder.problem_set.source import ProblemSet, answered
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
-#: Modules of this room that decide a result too: which notebook is graded, and what a wrong answer is taken for.
-_DECIDING = ("diagnosis", "handed_in")
 #: Characters of a sentence about a submission, and how many notices of one are kept.
 MAX_SENTENCE, MAX_NOTICES = 1_000, 50
 
@@ -46,11 +44,15 @@ class Batch:
         How many of them this run graded; the others were up to date.
     changed_sets : list of str
         Sets that have changed since their release, so that no misconception could be named.
+    refused : dict of str to str
+        Sets of which nothing was graded, each with the reason: its reference solution loses points here, or it has other
+        cells than before.
     """
 
     outcomes: dict[Submission, Outcome]
     graded_now: int
     changed_sets: list[str]
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def grade_class(
     UsageError
         A student of `again` handed in none of these sets.
     AutograderError
-        Nothing was handed in, the class directory cannot be used, or a set's reference solution does not get full
-        marks on this machine.
+        Nothing was handed in, or the class directory cannot be used; a `ProblemSetError` where no set with work to grade
+        can be used, as its reference solution does not get full marks on this machine.
     """
     directory.require_existing()
     names = [problem_set.name for problem_set in problem_sets]
@@ -143,14 +145,21 @@ def grade_class(
         open_gradebook(directory) as gradebook,
     ):
         references: dict[str, dict[str, dict[str, float]]] = {}
+        refused: dict[str, ProblemSetError] = {}
         for problem_set in problem_sets:
             write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
             # nbgrader's own feedback button knows the class alone.
             messages = json.dumps(known_messages(problem_set), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
             write_text(messages, directory.fixed_messages(problem_set.name))
             if problem_set.name in checks:
-                references[problem_set.name] = checks[problem_set.name].result()
-                record_source(directory, problem_set.name, sources[problem_set.name])
+                try:
+                    references[problem_set.name] = checks[problem_set.name].result()
+                    record_source(directory, problem_set.name, sources[problem_set.name])
+                except ProblemSetError as error:
+                    refused[problem_set.name] = error
+        if refused and not graded_sets - set(refused):
+            raise next(iter(refused.values()))
+        due = [task for task in due if task.submission.problem_set not in refused]
         started(len(due))
         if roster is not None:
             record_students(gradebook, roster)
@@ -180,7 +189,8 @@ def grade_class(
         for name in names:
             penalties.apply(name)
     changed = [name for name, (_, behaviour) in known.items() if not behaviour]
-    return Batch(dict(sorted(outcomes.items())), len(due), changed)
+    sentences = {name: str(error) for name, error in refused.items()}
+    return Batch(dict(sorted(outcomes.items())), len(due), changed, sentences)
 
 
 @contextlib.contextmanager
@@ -217,14 +227,16 @@ def _students_again(submissions: list[Submission], names: list[str], again: Coll
 
 def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor, gradebook: str) -> str:
     """Write down all that decides a result besides the submission, and where it is recorded: another gradebook has none."""
-    here = Path(__file__).parent
-    deciding = "\n".join((here / f"{name}.py").read_text(encoding="utf-8") for name in _DECIDING)
+    here = Path(__file__)
+    # This module, and the folder of what it calls to decide. That folder imports only rooms that the executor's name
+    # covers (a contract in pyproject.toml), so that nothing else can decide.
+    deciding = [path.read_text(encoding="utf-8") for path in (here, *sorted((here.parent / "result").rglob("*.py")))]
     bank = [(entry.name, entry.replaces, sorted(entry.loses), entry.code) for entry in problem_set.bank]
     try:
         recorded = behaviour_path(problem_set).read_text(encoding="utf-8")
     except OSError:
         recorded = ""
-    return _hash(execute.name, nbformat.writes(source), deciding, json.dumps(bank), recorded, gradebook)
+    return _hash(execute.name, nbformat.writes(source), *deciding, json.dumps(bank), recorded, gradebook)
 
 
 def _hash(*texts: str) -> str:
@@ -245,18 +257,18 @@ def _require_full_marks(
     try:
         graded = grade(source, reference, execute)
     except SubmissionError as error:
-        raise AutograderError(
-            f"{problem_set.name}: the reference solution does not run here ({error}); nothing was graded."
+        raise ProblemSetError(
+            f"{problem_set.name}: the reference solution does not run here ({error}); nothing of it was graded."
         ) from None
     except MachineError as error:
-        raise AutograderError(
-            f"{problem_set.name}: the machine failed at the reference solution ({_clause(error)}); nothing was graded."
+        raise ProblemSetError(
+            f"{problem_set.name}: the machine failed at the reference solution ({_clause(error)}); nothing of it was graded."
         ) from None
     lost = sorted(graded.lost(problem_set.tests))
     if lost:
-        raise AutograderError(
+        raise ProblemSetError(
             f"{problem_set.name}: the reference solution loses points here in {', '.join(lost)}, so the set or this "
-            "machine's Python is broken; nothing was graded. Run: autograder release"
+            "machine's Python is broken; nothing of it was graded. Run: autograder release"
         )
     return graded.measured
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, write_bytes, write_text
@@ -153,6 +153,15 @@ def _is_there(folder: Path) -> bool:
         return True
 
 
+def database_address(url: str) -> URL | None:
+    """Read the address of a database; None where it is none. An @ in the host is the rest of a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    return None if "@" in (parsed.host or "") else parsed
+
+
 class ClassDirectory:
     """A class directory.
 
@@ -179,6 +188,14 @@ class ClassDirectory:
         except OSError:
             return f"sqlite:///{self.root / 'gradebook.db'}"
 
+    @property
+    def shown_database(self) -> str:
+        """The gradebook as an error may name it: without a password. Options of a driver may hold one, too."""
+        url = database_address(self.database_url)
+        if url is None:
+            return f"that {self.root / DATABASE} names"
+        return url.set(query={}).render_as_string(hide_password=True)
+
     def use_database(self, url: str) -> None:
         """Keep the gradebook in another database from now on.
 
@@ -193,17 +210,13 @@ class ClassDirectory:
         AutograderError
             It is no such URL, or the class directory cannot be written to.
         """
-        try:
-            make_url(url)
-        except ArgumentError:
+        if database_address(url) is None:
             raise AutograderError(
-                f"--db takes a database URL such as postgresql+psycopg://user@host/name, and not {url!r}."
-            ) from None
+                "What --db was given is no database URL such as postgresql+psycopg://user@host/name; "
+                "a password writes @ as %40, / as %2F and : as %3A."
+            )
         self.prepare()
-        path = self.root / DATABASE
-        path.touch(mode=0o600)
-        write_text(url + "\n", path)
-        path.chmod(0o600)
+        write_text(url + "\n", self.root / DATABASE, private=True)
 
     def require_existing(self) -> None:
         """Raise AutograderError where there is no such directory."""

@@ -20,7 +20,6 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.classroom.handed_in import find_notebook
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -31,6 +30,7 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
+from autograder.classroom.result.handed_in import find_notebook
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore

@@ -18,11 +18,11 @@ from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.directory import ClassDirectory, Submission, database_address
 from autograder.classroom.roster import Roster
 from autograder.classroom.second_look import answer_digests, read_seen, write_seen
 from autograder.common.atomic_files import write_text
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, ProblemSetError
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
@@ -43,8 +43,14 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     beside = str(Path(sys.executable).parent)
     if beside not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
+    if database_address(directory.database_url) is None:
+        raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is no database URL.")
     try:
-        with Gradebook(directory.database_url) as gradebook:
+        gradebook = Gradebook(directory.database_url)
+    except (SQLAlchemyError, InvalidEntry, ImportError) as error:  # no database there, or no driver for it here
+        raise _unusable(directory, error) from None
+    try:
+        with gradebook:
             yield gradebook
     except (SQLAlchemyError, InvalidEntry) as error:
         raise _unusable(directory, error) from None
@@ -52,7 +58,7 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
 
 def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    return AutograderError(f"The gradebook {directory.database_url} cannot be used: {reason[0].rstrip('.')}.")
+    return AutograderError(f"The gradebook {directory.shown_database} cannot be used: {reason[0].rstrip('.')}.")
 
 
 def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
@@ -69,8 +75,10 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
 
     Raises
     ------
-    AutograderError
+    ProblemSetError
         Submissions were graded by a source with other cells.
+    AutograderError
+        The database cannot be read or written.
     """
     resources = ResourcesDict(nbgrader={"notebook": name, "assignment": name, "db_url": directory.database_url})
     with open_gradebook(directory) as gradebook:
@@ -78,7 +86,7 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
     try:
         SaveCells().preprocess(source, resources)
     except RuntimeError:
-        raise AutograderError(
+        raise ProblemSetError(
             f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
             "grade in a new class directory, or take the source back to the cells it had."
         ) from None

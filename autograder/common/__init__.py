@@ -1,1 +1,1 @@
-"""What every room uses: errors, files, texts."""
+"""What every room uses: errors, files, texts, the names that cells bind."""

@@ -45,8 +45,18 @@ def write_notebook(notebook: NotebookNode, path: Path) -> bool:
     return write_text(nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n", path)
 
 
-def write_text(text: str, path: Path) -> bool:
+def write_text(text: str, path: Path, private: bool = False) -> bool:
     """Write a text file whole or not at all; leave a file that holds the same bytes alone.
+
+    Parameters
+    ----------
+    text : str
+        What it is to hold.
+    path : Path
+        The file.
+    private : bool
+        Whether only its owner may read it, at every moment; otherwise everybody may read a new file, and an old one keeps
+        its permissions.
 
     Returns
     -------
@@ -59,11 +69,11 @@ def write_text(text: str, path: Path) -> bool:
         The file cannot be written.
     """
     # A lone surrogate is a valid Python string, and nothing that a file can hold.
-    return write_bytes(text.encode("utf-8", "replace"), path)
+    return write_bytes(text.encode("utf-8", "replace"), path, private)
 
 
-def write_bytes(data: bytes, path: Path) -> bool:
-    """Write a file whole or not at all; leave one that holds the same bytes alone.
+def write_bytes(data: bytes, path: Path, private: bool = False) -> bool:
+    """Write a file whole or not at all, as `write_text` does.
 
     Returns
     -------
@@ -76,18 +86,20 @@ def write_bytes(data: bytes, path: Path) -> bool:
         The file cannot be written.
     """
     try:
-        return _replace(path, data)
+        return _replace(path, data, private)
     except OSError as error:
         what = f"Cannot write {path}: {error.strerror}"
         raise (DiskFullError(what) if error.errno in NO_ROOM else UnwritableError(f"{what}.")) from None
 
 
-def _replace(path: Path, data: bytes) -> bool:
-    mode = 0o644
+def _replace(path: Path, data: bytes, private: bool) -> bool:
+    mode = 0o600 if private else 0o644
     if path.is_file():
-        if path.read_bytes() == data:
+        kept = stat.S_IMODE(path.stat().st_mode)
+        if path.read_bytes() == data and not (private and kept != mode):
             return False
-        mode = stat.S_IMODE(path.stat().st_mode)  # a file that its owner keeps private stays so
+        if not private:
+            mode = kept  # a file that its owner keeps private stays so
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

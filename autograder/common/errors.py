@@ -5,6 +5,10 @@ class AutograderError(Exception):
     """The command could not run (exit code 1). The text is one sentence: what is wrong, where, what to do."""
 
 
+class ProblemSetError(AutograderError):
+    """One problem set cannot be used, and others can. The text names the set, or its file."""
+
+
 class UsageError(AutograderError):
     """The command was called wrongly (exit code 2)."""
 

@@ -12,9 +12,10 @@ import jupytext
 from nbformat import NotebookNode
 
 from autograder.common.cell_names import module_name, scopes
-from autograder.common.errors import AutograderError, UsageError
+from autograder.common.errors import AutograderError, ProblemSetError, UsageError
 from autograder.problem_set.bank import BankEntry
 from autograder.problem_set.enclosure import EnclosureError, enclosed_module, enclosed_test
+from autograder.problem_set.source_format import faults_of_source
 
 #: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor knows them.
 SOLUTION_MARKS = re.compile(r"^\s*### (BEGIN|END) SOLUTION\s*$\n?", re.MULTILINE)
@@ -109,7 +110,7 @@ class ProblemSet:
 
     Raises
     ------
-    AutograderError
+    ProblemSetError
         The source or the bank breaks a rule of the format; the text names file and cell.
     """
 
@@ -127,6 +128,8 @@ class ProblemSet:
 
     def _read_source(self) -> NotebookNode:
         notebook = _read_myst(self.source_path)
+        for fault in faults_of_source(notebook):
+            raise ProblemSetError(f"{self.source_path}: {fault}.")
         notebook.metadata.pop("jupytext", None)  # the student's Jupyter would try to keep a text file in step
         notebook.metadata.setdefault("autograder", NotebookNode())["problem_set"] = self.name
         notebook.metadata["language_info"] = NotebookNode(name="python")
@@ -137,11 +140,11 @@ class ProblemSet:
             if include:
                 path = self.folder.parent / include
                 if not path.is_file():
-                    raise AutograderError(f"{self.source_path}, cell {index}: there is no {path} to include.")
+                    raise ProblemSetError(f"{self.source_path}, cell {index}: there is no {path} to include.")
                 cell.source = path.read_text(encoding="utf-8").rstrip("\n")
             name = grade_id(cell)
             if name in seen:
-                raise AutograderError(
+                raise ProblemSetError(
                     f"{self.source_path}: cells {seen[name]} and {index} share the grade_id {name!r}; rename one."
                 )
             if name is not None:
@@ -170,7 +173,7 @@ class ProblemSet:
         except SyntaxError:
             return  # release names it, among all that it refuses in the set's cells
         except EnclosureError as error:
-            raise AutograderError(f"{self.source_path}, cell {name!r}, line {error.line}: {error}.") from error
+            raise ProblemSetError(f"{self.source_path}, cell {name!r}, line {error.line}: {error}.") from error
         self.authored[name] = written
 
     def _find_items(self) -> dict[str, Item]:
@@ -184,7 +187,7 @@ class ProblemSet:
                 current = items[name] = Item(name, {})
             elif is_test(cell):
                 if current is None:
-                    raise AutograderError(f"{self.source_path}: test cell {name!r} stands before any solution cell.")
+                    raise ProblemSetError(f"{self.source_path}: test cell {name!r} stands before any solution cell.")
                 current.tests[name] = points(cell)
         return {name: item for name, item in items.items() if item.tests}
 
@@ -192,40 +195,45 @@ class ProblemSet:
     def bank(self) -> list[BankEntry]:
         """The entries of bank.md, in their order."""
         if not self.bank_path.is_file():
-            raise AutograderError(f"{self.bank_path} is missing; every problem set needs a bank of known answers.")
+            raise ProblemSetError(f"{self.bank_path} is missing; every problem set needs a bank of known answers.")
         solution_cells = {grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)}
         entries: list[BankEntry] = []
         for cell in _read_myst(self.bank_path).cells:
             meta = cell.metadata.get("bank")
             if meta is None:
                 continue
+            if not isinstance(meta, dict):
+                raise ProblemSetError(f"{self.bank_path}: an entry's bank holds no keys, but {meta!r}.")
             where = f"{self.bank_path}, entry {meta.get('name', '(without a name)')!r}"
             unknown = set(meta) - {"name", "kind", "replaces", "loses", "diagnosis", "revisit"}
             if unknown:
-                raise AutograderError(f"{where}: unknown key {sorted(unknown)[0]!r}.")
+                raise ProblemSetError(f"{where}: unknown key {sorted(unknown)[0]!r}.")
+            loses = meta.get("loses", [])
+            if not isinstance(loses, list) or not all(isinstance(meta[key], str) for key in set(meta) - {"loses"}):
+                raise ProblemSetError(f"{where}: loses is a list of test cells, and every other key has a text.")
             entry = BankEntry(
                 name=meta.get("name", ""),
                 kind=meta.get("kind", ""),
                 replaces=meta.get("replaces", ""),
                 code=cell.source,
-                loses=frozenset(meta.get("loses", ())),
+                loses=frozenset(map(str, loses)),
                 diagnosis=meta.get("diagnosis", ""),
                 revisit=meta.get("revisit", ""),
             )
             if not entry.name or entry.kind not in ("misconception", "alternative"):
-                raise AutograderError(f"{where}: needs a name and a kind, misconception or alternative.")
+                raise ProblemSetError(f"{where}: needs a name and a kind, misconception or alternative.")
             if entry.replaces not in solution_cells:
-                raise AutograderError(f"{where}: replaces {entry.replaces!r}, which is no solution cell of the set.")
+                raise ProblemSetError(f"{where}: replaces {entry.replaces!r}, which is no solution cell of the set.")
             missing = entry.loses - set(self.tests)
             if missing:
-                raise AutograderError(f"{where}: loses {sorted(missing)[0]!r}, which is no test cell of the set.")
+                raise ProblemSetError(f"{where}: loses {sorted(missing)[0]!r}, which is no test cell of the set.")
             if (entry.kind == "misconception") != bool(entry.loses and entry.diagnosis and entry.revisit):
-                raise AutograderError(
+                raise ProblemSetError(
                     f"{where}: a misconception says what it loses, its diagnosis and what to revisit; "
                     "an alternative says none of the three."
                 )
             if any((entry.name, entry.replaces) == (other.name, other.replaces) for other in entries):
-                raise AutograderError(f"{where}: {entry.replaces} has two entries of this name.")
+                raise ProblemSetError(f"{where}: {entry.replaces} has two entries of this name.")
             entries.append(entry)
         return entries
 
@@ -273,11 +281,11 @@ def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
 
 def _read_myst(path: Path) -> NotebookNode:
     if not path.is_file():
-        raise AutograderError(f"{path} is missing.")
+        raise ProblemSetError(f"{path} is missing.")
     try:
         return jupytext.read(path, fmt="md:myst")
     except Exception as error:  # jupytext raises what its parsers raise
-        raise AutograderError(f"{path} is not a MyST notebook: {error}") from error
+        raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error
 
 
 def problem_set_names(course: Path) -> list[str]:
@@ -310,10 +318,40 @@ def find_problem_sets(course: Path, names: list[str] | None = None) -> list[Prob
     UsageError
         A name is unknown.
     AutograderError
-        The course has no problem sets, or one of them is malformed.
+        The course has no problem sets; a `ProblemSetError` where one of them is malformed.
     """
     known = problem_set_names(course)
     for name in names or ():
         if name not in known:
             raise UsageError(f"There is no problem set {name!r}; there are {', '.join(known)}.")
     return [ProblemSet(course / "solutions" / name) for name in known if not names or name in names]
+
+
+def usable_problem_sets(course: Path) -> tuple[list[ProblemSet], dict[str, ProblemSetError]]:
+    """Read those problem sets of a course that can be used: a half-written one does not stop the others.
+
+    Parameters
+    ----------
+    course : Path
+        The course's root, which holds `solutions/`.
+
+    Returns
+    -------
+    tuple of (list of ProblemSet, dict of str to ProblemSetError)
+        The sets, their banks read; and the names of the others, each with what is wrong.
+
+    Raises
+    ------
+    AutograderError
+        The course has no problem sets.
+    """
+    usable, broken = [], {}
+    for name in problem_set_names(course):
+        try:
+            problem_set = ProblemSet(course / "solutions" / name)
+            _ = problem_set.bank
+        except ProblemSetError as error:
+            broken[name] = error
+        else:
+            usable.append(problem_set)
+    return usable, broken

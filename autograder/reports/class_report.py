@@ -161,7 +161,9 @@ def _diagnosed(problem_set: ProblemSet, outcomes: dict[Submission, Outcome]) -> 
     counts = Counter(item for outcome in outcomes.values() for item in outcome.diagnoses.items())
     wording = {(entry.replaces, entry.name): entry.diagnosis for entry in problem_set.bank}
     rows = [(count, item, wording.get((item, name), name)) for (item, name), count in counts.items()]
-    return sorted(rows, key=lambda row: (-row[0], list(problem_set.items).index(row[1]), row[2]))
+    # An item that was renamed since comes after those that the set has now.
+    place = {item: number for number, item in enumerate(problem_set.items)}
+    return sorted(rows, key=lambda row: (-row[0], place.get(row[1], len(place)), *row[1:]))
 
 
 def _distribution(problem_set: ProblemSet, totals: list[float]) -> Figure:

@@ -18,8 +18,6 @@ from autograder.problem_set.source import ProblemSet
 #: Where a spreadsheet would begin to read a formula.
 _FORMULA = re.compile(r"((?:^|[;\t\r\n])\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
-FORMATS = {"plain": "grades.csv", "canvas": "grades-canvas.csv", "moodle": "grades-moodle.csv"}
-
 
 @dataclass(frozen=True)
 class Result:
@@ -130,6 +128,14 @@ def _known(roster: Roster | None, student: str) -> Student:
     return (roster.students if roster else {}).get(student) or Student(student)
 
 
+#: Each format by the name that ``--format`` has for it: the file that it is written to, and what makes its rows.
+FORMATS = {
+    "plain": ("grades.csv", plain_table),
+    "canvas": ("grades-canvas.csv", canvas_table),
+    "moodle": ("grades-moodle.csv", moodle_table),
+}
+
+
 def write_grades(
     directory: ClassDirectory,
     grades: Grades,
@@ -147,8 +153,8 @@ def write_grades(
         As `class_grades` returns them.
     problem_sets : list of ProblemSet
         The sets to export.
-    form : {"plain", "canvas", "moodle"}
-        Who reads the file.
+    form : str
+        Who reads the file: a key of `FORMATS`.
     roster : Roster, optional
         Knows what the platforms call each student.
 
@@ -157,12 +163,12 @@ def write_grades(
     Path
         The file written.
     """
-    table = {"plain": plain_table, "canvas": canvas_table, "moodle": moodle_table}[form]
+    name, table = FORMATS[form]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         [_safe(cell) for cell in row] for row in table(grades, problem_sets, roster)
     )
-    path = directory.root / FORMATS[form]
+    path = directory.root / name
     write_text(text.getvalue(), path)
     return path
 

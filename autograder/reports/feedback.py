@@ -14,7 +14,6 @@ import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
-from autograder.classroom.diagnosis import sentence
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.gradebook import item_grades, read_comments, read_penalties, read_scores
 from autograder.classroom.page_limits import (
@@ -32,6 +31,7 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
+from autograder.classroom.result.diagnosis import sentence
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_text
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points

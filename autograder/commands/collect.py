@@ -1,0 +1,63 @@
+"""`autograder collect`: sorts what a learning platform exports into the class."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.options import add_class, add_roster, class_of, roster_of, usable_sets_of
+from autograder.common.errors import AutograderError, UsageError
+
+SUMMARY = "Sort what a learning platform exports into DIR/submitted."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    add_class(parser)
+    parser.add_argument("archives", nargs="+", type=Path, metavar="ZIP", help="zips, folders or notebooks")
+    add_roster(parser)
+    parser.add_argument("--student", default="", metavar="ID", help="all of it is this student's work")
+    parser.add_argument(
+        "--zone",
+        default="",
+        metavar="ZONE",
+        help="zone of the times in zips, as Europe/London (default: this computer's)",
+    )
+    parser.add_argument(
+        "--times",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="whether the times in an archive are those of handing in; Canvas and some Moodles write the time of "
+        "packing (default: auto, if they lie more than ten minutes apart and are not Canvas')",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from autograder.classroom.collect import collect
+    from autograder.classroom.due_dates import zone
+    from autograder.classroom.roster import folder_problem
+    from autograder.common.text import printable
+
+    problem_sets, _ = usable_sets_of(options)
+    for path in options.archives:
+        if not path.exists():
+            raise AutograderError(f"There is no file or folder {printable(str(path))}.")
+    if options.student and folder_problem(options.student):
+        raise UsageError(f"The student {options.student!r} {folder_problem(options.student)}.")
+    time_zone = zone(options.zone) if options.zone else None
+    with class_of(options, new=True) as directory:
+        roster = roster_of(options, directory)
+        if options.student and roster is not None and options.student not in roster.students:
+            raise UsageError(f"The student {options.student!r} is not on the roster.")
+        result = collect(directory, problem_sets, options.archives, roster, options.student, time_zone, options.times)
+    for notice in result.notices:
+        print(notice)
+    count = f"{len(result.placed)} placed, {len(result.replaced)} replaced by a later attempt, {len(result.unchanged)} unchanged"
+    ignored = f", {result.ignored} files of the system's or Jupyter's own ignored" if result.ignored else ""
+    print(f"{count}, {len(result.unplaced)} not placed{ignored}; in {directory.submitted}")
+    for where, reason in result.unplaced:
+        print(f"not placed: {where}: {reason}", file=sys.stderr)
+    return SOME_FAILED if result.unplaced else DONE

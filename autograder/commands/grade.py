@@ -1,0 +1,146 @@
+"""`autograder grade`: grades what a class handed in."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.options import (
+    add_class,
+    add_jobs,
+    add_roster,
+    add_sets,
+    class_of,
+    course_of,
+    roster_of,
+    usable_sets_of,
+)
+from autograder.commands.progress import Progress
+from autograder.common.errors import UsageError
+
+SUMMARY = "Grade what a class handed in."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    add_sets(parser)
+    add_class(parser)
+    add_jobs(parser)
+    parser.add_argument("--scheduler", metavar="URL", help="grade on the Dask cluster at tcp://… or tls://…")
+    parser.add_argument("--db", metavar="URL", help="keep the gradebook there from now on: postgresql+psycopg://…")
+    parser.add_argument(
+        "--no-sandbox",
+        action="store_true",
+        help="run students' code with your own rights, unprotected; only for submissions that you trust",
+    )
+    add_roster(parser)
+    parser.add_argument(
+        "--due",
+        type=Path,
+        metavar="FILE",
+        help="due dates, a CSV with the columns assignment, due and student_id; the class remembers it as due.csv",
+    )
+    parser.add_argument(
+        "--again",
+        nargs="*",
+        metavar="STUDENT",
+        help="grade anew what has not changed, too: of these students, or of all",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from autograder.classroom.batch import grade_class
+    from autograder.classroom.directory import summary
+    from autograder.classroom.due_dates import remember_due_dates
+    from autograder.classroom.roster import strangers, with_missing
+    from autograder.problem_set.source import problem_set_names
+
+    problem_sets, left_out = usable_sets_of(options)
+    names = [problem_set.name for problem_set in problem_sets]
+    with class_of(options) as directory:
+        roster = roster_of(options, directory)
+        due_dates = remember_due_dates(directory, options.due, problem_set_names(course_of(options)), roster)
+        if options.db:
+            directory.use_database(options.db)
+        with _executor(options, directory) as executor, Progress("grading") as progress:
+            jobs = getattr(executor, "workers", options.jobs)
+            batch = grade_class(
+                directory,
+                problem_sets,
+                executor,
+                jobs,
+                progress.start,
+                progress.step,
+                roster,
+                due_dates,
+                options.again,
+            )
+    unchanged = len(batch.outcomes) - batch.graded_now
+    note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
+    print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
+    for name in batch.changed_sets:
+        print(
+            f"{name}: changed since its release, so that no misconception is named in the feedback; "
+            f"run: autograder release {name}",
+            file=sys.stderr,
+        )
+    names = [name for name in names if name not in batch.refused]
+    everyone = with_missing(directory, roster, names, batch.outcomes)
+    for name in names:
+        missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
+        if missing:
+            print(f"missing: {name}: {len(missing)} of {len(roster.students)} students: {', '.join(missing)}")
+    if unknown := strangers(roster, batch.outcomes):
+        print(f"not on the roster: {', '.join(unknown)}")
+    failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
+    for submission, outcome in failed.items():
+        print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
+    not_graded = {s: outcome for s, outcome in batch.outcomes.items() if outcome.outcome == "not-graded"}
+    for submission, outcome in not_graded.items():
+        print(f"not graded: {submission}: {outcome.reason}", file=sys.stderr)
+    if not_graded:
+        count = f"{len(not_graded)} submission{'' if len(not_graded) == 1 else 's'}"
+        print(f"{count} could not be graded on this machine; the next run tries again.", file=sys.stderr)
+    for reason in batch.refused.values():
+        print(f"not graded: {reason}", file=sys.stderr)
+    waiting = directory.submissions(left_out)
+    for submission in waiting:
+        print(f"not graded: {submission}: the set cannot be read.", file=sys.stderr)
+    misnamed = directory.misnamed()
+    for name, problem in misnamed.items():
+        print(
+            f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
+            file=sys.stderr,
+        )
+    return SOME_FAILED if failed or not_graded or batch.refused or waiting or misnamed else DONE
+
+
+def _executor(options: argparse.Namespace, directory):
+    """Choose where submissions run: on a cluster, in a sandbox of this machine, or without one where that is allowed."""
+    from autograder.classroom.sample_class import is_untouched_sample
+    from autograder.engine.execution import SandboxExecutor
+    from autograder.engine.sandbox import NO_SANDBOX, require_sandbox, working_sandbox
+
+    if options.scheduler:
+        if options.no_sandbox:
+            raise UsageError("--no-sandbox and --scheduler do not go together: a cluster's workers have sandboxes.")
+        from autograder.engine.cluster import ClusterExecutor
+
+        return ClusterExecutor(options.scheduler)
+    if options.no_sandbox:
+        print("autograder: without a sandbox, as you asked: students' code has your rights.", file=sys.stderr)
+        return SandboxExecutor(NO_SANDBOX)
+    directory.require_existing()
+    if not is_untouched_sample(directory):
+        return SandboxExecutor(require_sandbox())
+    sandbox = working_sandbox()
+    if sandbox is NO_SANDBOX:
+        print(
+            "autograder: no sandbox works here (autograder doctor says why); the sample class, which the course itself "
+            "made, is graded without one.",
+            file=sys.stderr,
+        )
+    return SandboxExecutor(sandbox)

@@ -1,0 +1,39 @@
+"""`autograder handout`: the website and the released problem sets in a folder of their own, and nothing of the solutions."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from autograder.commands.exit_codes import DONE
+from autograder.commands.options import course_of
+from autograder.common.errors import AutograderError
+
+SUMMARY = "Write the website and the problem sets, without their solutions, into a folder."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to write the handout")
+    parser.add_argument("--site", type=Path, required=True, metavar="DIR", help="the built website")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the folder may be written, and write nothing"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from autograder.authoring.handout import hand_out, require_own
+
+    if options.check:
+        require_own(options.folder, options.site)
+        return DONE
+    try:
+        hand_out(course_of(options), options.site, options.folder)
+    except OSError as error:
+        # Copying a folder goes on after a failure, and lists them all.
+        first = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
+        raise AutograderError(f"The handout could not be written: {first}.") from None
+    print(f"Handout: {options.folder}")
+    return DONE

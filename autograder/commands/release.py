@@ -1,0 +1,63 @@
+"""`autograder release`: proves problem sets and makes their exercises."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+
+from autograder.commands.exit_codes import CANNOT_RUN, DONE
+from autograder.commands.options import add_jobs, add_sets, course_of, problem_sets_of
+from autograder.commands.progress import Progress
+from autograder.commands.tables import print_table
+
+SUMMARY = "Prove problem sets and make their exercises."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    add_sets(parser)
+    add_jobs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from autograder.authoring.chapter_links import chapter_addresses, link_chapters
+    from autograder.authoring.proof import notebooks_to_prove, prove
+    from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+    from autograder.common.atomic_files import write_notebook
+    from autograder.engine.execution import SandboxExecutor
+    from autograder.engine.sandbox import working_sandbox
+    from autograder.engine.shared.isolation import Limits
+    from autograder.problem_set.known_behaviour import record_behaviour
+    from autograder.problem_set.versions import student_version
+
+    problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))
+    faults: list[str] = []
+    # What a set's proof runs is the course's own code; where there is no sandbox, it runs without. It has more time
+    # than a submission, so that a busy machine does not refuse a set.
+    with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
+        for problem_set in problem_sets:
+            with Progress(f"proving {problem_set.name}") as progress:
+                progress.start(notebooks_to_prove(problem_set))
+                proof = prove(problem_set, executor, options.jobs, progress.step)
+            if proof.faults:
+                faults += proof.faults
+                continue
+            record_behaviour(problem_set, proof.behaviour, proof.messages)
+            path = course_of(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
+            released = student_version(problem_set)
+            link_chapters(released, addresses)
+            write_notebook(released, path)
+            kinds = Counter(entry.kind for entry in problem_set.bank)
+            print(
+                f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "
+                f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives."
+            )
+    if not faults:
+        print_table([HEAD, *table_rows(p for problem_set in problem_sets for p in item_proofs(problem_set))])
+    for fault in faults:
+        print(f"autograder: {fault}", file=sys.stderr)
+    if faults:
+        print("autograder: a set with a fault was not released.", file=sys.stderr)
+    return CANNOT_RUN if faults else DONE
