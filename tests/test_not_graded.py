@@ -12,15 +12,18 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 from scripted import Scripted, hand_in, script
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission, summary
-from autograder.classroom.gradebook import read_grades
+from autograder.classroom.gradebook import open_gradebook, read_grades, record_grades, record_source
 from autograder.commands.main import main
 from autograder.common import atomic_files
 from autograder.common.errors import AutograderError, MachineError
+from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet, is_test
 from autograder.reports.feedback import write_feedback
 
@@ -422,3 +425,23 @@ def test_an_outcome_of_an_older_version_is_graded_anew(directory, warmup):
     path.write_text(json.dumps({key: kept[key] for key in ("outcome", "reason", "notices", "not_attempted")}))
     assert directory.outcome(ADA) == Outcome("graded")
     assert graded_now(directory, warmup) == 1
+
+
+def test_a_result_is_recorded_in_one_transaction_or_not_at_all(tmp_path, warmup, source, monkeypatch):
+    """nbgrader's own calls commit the student, the submission and the grades one after the other."""
+    directory = ClassDirectory(tmp_path / "class")
+    directory.prepare()
+    record_source(directory, warmup.name, source)
+    submission, graded = Submission("ada", warmup.name), Graded(source, dict.fromkeys(warmup.tests, 1.0))
+    with open_gradebook(directory) as gradebook:
+        commits = []
+        event.listen(gradebook.engine, "commit", commits.append)
+        monkeypatch.setattr(Gradebook, "find_submission_notebook", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            record_grades(gradebook, submission, graded)
+        assert not commits
+        assert not gradebook.students
+        monkeypatch.undo()
+        record_grades(gradebook, submission, graded)
+        assert len(commits) == 1
+        assert [student.id for student in gradebook.students] == ["ada"]

@@ -121,6 +121,21 @@ def record_students(gradebook: Gradebook, roster: Roster) -> None:
     gradebook.db.commit()
 
 
+@contextlib.contextmanager
+def _one_transaction(gradebook: Gradebook) -> Iterator[None]:
+    """Write what follows at once or not at all: nbgrader's own calls would each commit their part."""
+    session = gradebook.db
+    session.commit = session.flush
+    try:
+        yield
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        del session.commit
+    session.commit()
+
+
 def record_grades(
     gradebook: Gradebook,
     submission: Submission,
@@ -147,37 +162,37 @@ def record_grades(
         Keeps which answers a person has graded. Without it, every grade given by hand is marked.
     """
     name = submission.problem_set
-    gradebook.update_or_create_student(submission.student)
-    gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
-    notebook = gradebook.find_submission_notebook(name, name, submission.student)
-    kept, seen, answers = _read_work_by_hand(by_hand), read_seen(seen_by_hand), answer_digests(graded)
-    # One query names all cells, and one statement writes all grades: asked for its cell, each grade would make two.
-    cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == notebook.notebook_id)
-    names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}
-    looked_at = {}
-    with gradebook.db.no_autoflush:
-        for grade in notebook.grades:
-            cell = names[grade.cell_id]
-            earlier, before = kept["grades"].get(cell, {}), seen.get(cell, {})
-            if grade.manual_score is None and earlier.get("manual_score") is not None:
-                grade.manual_score = earlier["manual_score"]
-                grade.needs_manual_grade = earlier.get("needs_manual_grade", True)
-            if grade.extra_credit is None:
-                grade.extra_credit = earlier.get("extra_credit")
-            reviewed = None
-            if grade.manual_score is not None:
-                # A person who gives points in the formgrader takes the flag away; other tools may change the points alone.
-                now = grade.needs_manual_grade is False or grade.manual_score != before.get("points")
-                reviewed = before.get("answer" if now else "seen")
-            grade.auto_score = score = graded.scores[cell]
-            grade.needs_manual_grade = score is None if grade.manual_score is None else reviewed != answers[cell]
-            looked_at[cell] = {"answer": answers[cell], "seen": reviewed, "points": grade.manual_score}
-        for comment in notebook.comments:
-            cell = names[comment.cell_id]
-            comment.auto_comment = "Not attempted." if cell in graded.not_attempted else None
-            if comment.manual_comment is None:
-                comment.manual_comment = kept["comments"].get(cell)
-    gradebook.db.commit()
+    with _one_transaction(gradebook):
+        gradebook.update_or_create_student(submission.student)
+        gradebook.update_or_create_submission(name, submission.student, timestamp=timestamp)
+        notebook = gradebook.find_submission_notebook(name, name, submission.student)
+        kept, seen, answers = _read_work_by_hand(by_hand), read_seen(seen_by_hand), answer_digests(graded)
+        # One query names all cells, and one statement writes all grades: asked for its cell, each grade would make two.
+        cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == notebook.notebook_id)
+        names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}
+        looked_at = {}
+        with gradebook.db.no_autoflush:
+            for grade in notebook.grades:
+                cell = names[grade.cell_id]
+                earlier, before = kept["grades"].get(cell, {}), seen.get(cell, {})
+                if grade.manual_score is None and earlier.get("manual_score") is not None:
+                    grade.manual_score = earlier["manual_score"]
+                    grade.needs_manual_grade = earlier.get("needs_manual_grade", True)
+                if grade.extra_credit is None:
+                    grade.extra_credit = earlier.get("extra_credit")
+                reviewed = None
+                if grade.manual_score is not None:
+                    # A person who gives points in the formgrader takes the flag away; other tools may change the points alone.
+                    now = grade.needs_manual_grade is False or grade.manual_score != before.get("points")
+                    reviewed = before.get("answer" if now else "seen")
+                grade.auto_score = score = graded.scores[cell]
+                grade.needs_manual_grade = score is None if grade.manual_score is None else reviewed != answers[cell]
+                looked_at[cell] = {"answer": answers[cell], "seen": reviewed, "points": grade.manual_score}
+            for comment in notebook.comments:
+                cell = names[comment.cell_id]
+                comment.auto_comment = "Not attempted." if cell in graded.not_attempted else None
+                if comment.manual_comment is None:
+                    comment.manual_comment = kept["comments"].get(cell)
     # After the grades: a run that is killed in between has flagged too much, never too little.
     if seen_by_hand is not None:
         write_seen(looked_at, seen_by_hand)
