@@ -122,7 +122,7 @@ def grade_class(
     outcomes: dict[Submission, Outcome] = {}
     sources = {problem_set.name: instructor_version(problem_set) for problem_set in problem_sets}
     ways = {
-        problem_set.name: _way(problem_set, sources[problem_set.name], execute, directory.database_url)
+        problem_set.name: _way(problem_set, sources[problem_set.name], execute, directory.other_database)
         for problem_set in problem_sets
     }
     for submission in submissions:

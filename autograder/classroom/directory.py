@@ -183,10 +183,15 @@ class ClassDirectory:
     @property
     def database_url(self) -> str:
         """The gradebook: a file of the class, or the database that `use_database` was told."""
+        return self.other_database or f"sqlite:///{self.root / 'gradebook.db'}"
+
+    @property
+    def other_database(self) -> str:
+        """The database that `use_database` was told; empty where the gradebook is the class's own, and moves with it."""
         try:
             return (self.root / DATABASE).read_text(encoding="utf-8").strip()
         except OSError:
-            return f"sqlite:///{self.root / 'gradebook.db'}"
+            return ""
 
     @property
     def shown_database(self) -> str:
