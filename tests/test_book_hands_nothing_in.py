@@ -8,10 +8,10 @@ import warnings
 import jupytext
 import matplotlib as mpl
 import pytest
-from autograder.engine.examiner.judge import run_test_cell
 from known_sets import SETS
 
 from autograder.engine.examiner.locked_cells import definitions
+from autograder.engine.examiner.test_cell import run_test_cell
 from autograder.problem_set.source import find_problem_sets, grade_id, is_support, is_test
 from autograder.problem_set.versions import instructor_version
 
@@ -98,7 +98,7 @@ def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
                         warnings.simplefilter("ignore")
                         # The first test that fails settles it.
                         passed = all(
-                            not any(o.output_type == "error" for o in run_test_cell(tests[test], test, given, None))
+                            not any(o["output_type"] == "error" for o in run_test_cell(tests[test], test, given, None))
                             for test in problem_set.items[item].tests
                         )
                     assert not passed, (
