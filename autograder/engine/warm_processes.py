@@ -15,7 +15,7 @@ from typing import Any
 from autograder.common.errors import AutograderError, MachineError
 from autograder.engine.cgroup import Cgroup
 from autograder.engine.sandbox import USER_IDS, Sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.isolation import SNAPSHOT_MEMORY, Limits
 from autograder.engine.shared.outputs import MAX_LINES, MAX_OUTPUTS
 from autograder.engine.shared.wire import Connection, WireError
 
@@ -162,7 +162,7 @@ class StudentProcess(WarmProcess):
         """
         self.wait()
         if self.group is not None:
-            self.group.allow(limits.memory + KERNEL_MEMORY)
+            self.group.allow(limits.memory + KERNEL_MEMORY + groups * SNAPSHOT_MEMORY)
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
         pairs += [socket.socketpair() for _ in range(groups + 1)]
         task = {"limits": asdict(limits), "seed": seed, "uid": self.user_id(self.number)}

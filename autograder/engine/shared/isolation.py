@@ -165,6 +165,8 @@ def _set_limits(*limits: tuple[int, int]) -> None:
         resource.setrlimit(name, (value, value))
 
 
+#: Bytes that a snapshot comes to hold of its own, beside what a submission may allocate: the runner writes to pages that they share.
+SNAPSHOT_MEMORY = 16 << 20
 #: Descriptors that a process of a submission may have, where a control group counts what the kernel keeps for them, and
 #: where their number alone bounds it.
 DESCRIPTORS, FEW_DESCRIPTORS = 256, 64

@@ -86,6 +86,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         own = {1, os.getpid(), os.getppid()} if isolated else None
         # What the runner shares with this process from the start counts for neither.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
+        most += (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
         while True:
             ready, _, _ = select.select([handle, control], [], [], LOOK)
             if handle in ready:
