@@ -50,3 +50,8 @@ def builtin_names(source: str) -> frozenset[str]:
     """Return the built-in functions, types and errors that a cell uses and does not bind itself."""
     bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if hasattr(builtins, name) and not name.startswith("__"))
+
+
+def is_hidden(source: str) -> bool:
+    """Whether a test cell is hidden from students."""
+    return "### BEGIN HIDDEN TESTS" in source

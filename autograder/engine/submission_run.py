@@ -19,6 +19,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from autograder.common.cell_names import is_hidden
 from autograder.common.errors import MachineError, SubmissionError
 from autograder.engine.restore import is_run
 from autograder.engine.shared.isolation import Limits
@@ -288,7 +289,7 @@ class _Run:
 
     def tests(self, control: Control, judge: Connection, reference: dict[str, dict[str, float]], last: bool) -> None:
         """Have the tests judged, the visible ones first."""
-        order = sorted(self.plan, key=lambda test: _is_hidden(test.cell.source))
+        order = sorted(self.plan, key=lambda test: is_hidden(test.cell.source))
         group = None
         for number, test in enumerate(order):
             if test.group != group:
@@ -352,10 +353,6 @@ class _Run:
         kept = {key: seconds for key, seconds in measured.items() if type(seconds) is float and 0 <= seconds < 1e6}
         if kept:
             self.measured[name] = kept
-
-
-def _is_hidden(source: str) -> bool:
-    return "### BEGIN HIDDEN TESTS" in source
 
 
 def _where(cell: NotebookNode, count: int) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograder.common.answer_digest import digest
-from autograder.common.cell_names import foreign_names
+from autograder.common.cell_names import foreign_names, is_hidden
 from autograder.engine.examiner.remote import Snapshot
 
 #: Characters of an error's text, and of all that a test cell prints.
@@ -171,8 +171,3 @@ def judge(
         "digest": digest(student.behaviour),
         "measured": dict(list(student.measured.items())[:20]),
     }, outputs
-
-
-def is_hidden(source: str) -> bool:
-    """Whether a test cell is hidden from students."""
-    return "### BEGIN HIDDEN TESTS" in source
