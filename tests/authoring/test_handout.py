@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from book_pages import ROOT, text_of
 from bs4 import BeautifulSoup
 
 from autograder.authoring import handout
@@ -15,6 +14,8 @@ from autograder.authoring.leaks import Secret, files_below, find_secrets, leaks,
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import find_problem_sets
+from tests.support import ROOT
+from tests.support.book_pages import text_of
 
 INSTRUCTORS = "book/practice/for-instructors"
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from book_pages import ROOT
-from known_sets import SETS
-from lite import build as build_lite
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -24,6 +21,9 @@ from pygments.lexers import PythonLexer
 from autograder.authoring.leaks import Secret, files_below, find_secrets, leaks
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
+from tests.support import ROOT
+from tests.support.known_sets import SETS
+from tests.support.lite import build as build_lite
 
 
 @functools.cache

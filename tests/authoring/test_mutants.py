@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from known_sets import SETS
 
 from autograder.authoring.mutants import fingerprints, known_results, make_mutants, mix_mutants, mutants_of, surviving
 from autograder.authoring.proof_table import item_proofs, table_rows
@@ -11,6 +10,7 @@ from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.shared.isolation import Limits
 from autograder.problem_set.source import find_problem_sets
+from tests.support.known_sets import SETS
 
 LEAST_KILLED = 0.95
 LEAST_MISCONCEPTIONS, LEAST_ALTERNATIVES = 6, 4

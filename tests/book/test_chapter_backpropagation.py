@@ -6,10 +6,11 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from book_pages import source_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from tests.support.book_pages import source_of
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 LARGEST = 50.0  # of a value on the way: beyond it rounding hides what is tested

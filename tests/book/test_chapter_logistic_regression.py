@@ -4,8 +4,9 @@ import ast
 
 import numpy as np
 import pytest
-from book_pages import source_of
 from sklearn.linear_model import LogisticRegression as OtherLogisticRegression
+
+from tests.support.book_pages import source_of
 
 PAGE = "book/models/logistic-regression"
 

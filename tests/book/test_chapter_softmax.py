@@ -10,7 +10,8 @@ import pytest
 import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_book_inequalities import functions_of
+
+from tests.support.chapter_functions import functions_of
 
 CHAPTER = functions_of("book/likelihood/softmax")
 softmax, log_softmax, bce_from_logit = CHAPTER["softmax"], CHAPTER["log_softmax"], CHAPTER["bce_from_logit"]

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from book_pages import (
+
+from tests.support.book_pages import (
     chapters,
     code_cells,
     directives,

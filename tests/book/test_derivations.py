@@ -6,11 +6,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from book_pages import ROOT, html_of, pages, text_of
 from check_cells import KINDS, Check, CheckError, check_of, checks_in, collect
 from derivations import ENGINE, Result, run_alone, verify, verify_all
 from engine import Engine, NotForEngine, engine_in
-from perturbation import undetected_errors
+
+from tests.support import ROOT
+from tests.support.book_pages import html_of, pages, text_of
+from tests.support.perturbation import undetected_errors
 
 SLOPE = """
 import sympy as sp

@@ -5,8 +5,9 @@ import re
 
 import matplotlib as mpl
 import pytest
-from book_pages import ROOT
 from matplotlib.colors import to_hex, to_rgb, to_rgba
+
+from tests.support import ROOT
 
 STYLE = mpl.rc_params_from_file(ROOT / "book" / "matplotlibrc", use_default_template=False)
 CONTRAST = 3.0  # WCAG 2.2, 1.4.11: graphical objects needed to understand the content

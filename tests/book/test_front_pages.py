@@ -5,9 +5,11 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from book_pages import ROOT, chapters, html_of, pages, text_of
 from bs4 import Tag
 from problem_sets import read_problem_set, released
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of, pages, text_of
 
 INDEX = "book/index"
 SETS = "book/practice/problem-sets"

@@ -8,12 +8,12 @@ import warnings
 import jupytext
 import matplotlib as mpl
 import pytest
-from known_sets import SETS
 
 from autograder.engine.examiner.locked_cells import definitions
 from autograder.engine.examiner.test_cell import run_test_cell
 from autograder.problem_set.source import find_problem_sets, grade_id, is_support, is_test
 from autograder.problem_set.versions import instructor_version
+from tests.support.known_sets import SETS
 
 
 def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:

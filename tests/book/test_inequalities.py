@@ -1,27 +1,16 @@
 """The inequalities of the book, tested by properties on the chapters' own functions."""
 
-import ast
 import math
 
 import numpy as np
 import pytest
-from book_pages import source_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.support.chapter_functions import functions_of
+
 ROUNDING = 1e-9  # bits; sums of at most twelve terms below a hundred bits in double precision
-
-
-def functions_of(page: str) -> dict[str, object]:
-    """Define the functions of a chapter, and what its cells import; check cells have names of their own."""
-    wanted = (ast.FunctionDef, ast.Import, ast.ImportFrom)
-    namespace: dict[str, object] = {}
-    for cell in source_of(page).cells:
-        if cell.cell_type == "code" and "check" not in cell.metadata:
-            body = [statement for statement in ast.parse(cell.source).body if isinstance(statement, wanted)]
-            exec(compile(ast.Module(body, []), page, "exec"), namespace)
-    return namespace
 
 
 entropy = functions_of("book/information/entropy")["entropy"]

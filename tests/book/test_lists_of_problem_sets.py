@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from book_pages import ROOT, chapters, html_of
 from problem_sets import digest_of, read_problem_set, released
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of
 
 
 def notebook(**changed) -> dict:

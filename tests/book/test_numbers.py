@@ -3,8 +3,10 @@
 import re
 
 import pytest
-from book_pages import ROOT, code_cells, markdown_of, pages
-from prose_numbers import is_backed, literals_in_code, numbers_in_output, numbers_in_prose
+
+from tests.support import ROOT
+from tests.support.book_pages import code_cells, markdown_of, pages
+from tests.support.prose_numbers import is_backed, literals_in_code, numbers_in_output, numbers_in_prose
 
 
 def years() -> set[str]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from book_pages import CodeCell, chapters, code_cells, html_of, pages, source_of, text_of
+
+from tests.support.book_pages import CodeCell, chapters, code_cells, html_of, pages, source_of, text_of
 
 DIGITS = 6  # significant ones that a page has to show, where the source shows as many
 

@@ -8,13 +8,13 @@ import sys
 import time
 
 import pytest
-from scripted import Scripted, hand_in
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.class_lock import NAME, class_lock
 from autograder.classroom.directory import CONFIG, ClassDirectory
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
+from tests.support.scripted import Scripted, hand_in
 
 SET = "ps0-warmup"
 HOLD = """

@@ -20,6 +20,7 @@ from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.engine.cluster import ClusterExecutor, is_private
 from autograder.problem_set.source import find_problem_sets
+from tests.support import ROOT
 
 PROMISED = "promised.csv"
 
@@ -47,7 +48,7 @@ def cluster(tmp_path_factory):
     """A scheduler and two workers, each a process of its own in an empty directory; yields address and workers."""
     folder = tmp_path_factory.mktemp("cluster")
     address = f"tcp://127.0.0.1:{free_port()}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     log = open(folder / "log", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
 
     def start(*arguments):

@@ -5,7 +5,6 @@ import os
 import stat
 
 import pytest
-from scripted import Scripted, hand_in
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import DATABASE, ClassDirectory, Submission
@@ -13,6 +12,7 @@ from autograder.classroom.gradebook import open_gradebook
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.reports.class_report import write_report
+from tests.support.scripted import Scripted, hand_in
 
 SET = "ps0-warmup"
 PASSWORD = "geheim"

@@ -2,12 +2,12 @@
 
 import nbformat
 import pytest
-from local_jupyter import TOKEN, jupyter
 
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.gradebook import read_grades
 from autograder.common.text import number
 from autograder.problem_set.source import find_problem_sets
+from tests.support.local_jupyter import TOKEN, jupyter
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import csv
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from scripted import Scripted, hand_in, script
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
@@ -16,6 +15,7 @@ from autograder.engine.score import Graded
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
 from autograder.reports.feedback import UNDECIDED, write_feedback
+from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
 HIDDEN = "nats_to_bits-hidden"

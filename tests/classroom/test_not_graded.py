@@ -13,7 +13,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from scripted import Scripted, hand_in, script
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -26,6 +25,8 @@ from autograder.common.errors import AutograderError, MachineError
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet, is_test
 from autograder.reports.feedback import write_feedback
+from tests.support import ROOT
+from tests.support.scripted import Scripted, hand_in, script
 
 SET, OTHER = "ps0-warmup", "ps1-other"
 ADA, BOB = Submission("ada", SET), Submission("bob", SET)
@@ -255,8 +256,8 @@ def test_a_class_on_a_disk_that_fills_up(tmp_path, warmup, kilobytes):
         hand_in(tmp_path / "class", warmup, student)
     run = f"""
 import sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
-from scripted import Scripted
+sys.path.insert(0, {str(ROOT)!r})
+from tests.support.scripted import Scripted
 from autograder.commands import grade
 from autograder.commands.main import main
 Scripted.__enter__, Scripted.__exit__ = lambda self: self, lambda self, *details: None

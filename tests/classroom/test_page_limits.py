@@ -4,12 +4,10 @@ import base64
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
-from scripted import Scripted, hand_in
 from traitlets.config import Config
 
 from autograder.classroom.batch import grade_class
@@ -19,6 +17,8 @@ from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import Executed
 from autograder.problem_set.source import grade_id, is_solution
+from tests.support import ROOT
+from tests.support.scripted import Scripted, hand_in
 
 SET = "ps0-warmup"
 EVE = Submission("eve", SET)
@@ -117,7 +117,7 @@ print(json.dumps([len(without), len(text) - len(without), grown // 1024, time.pr
 
 def measured(root, page, course):
     """Make a page in a process of its own; return its characters, those of its pictures, megabytes and seconds."""
-    environment = {"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": "/usr/bin:/bin", "HOME": str(root)}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(root)}
     done = subprocess.run(
         [sys.executable, "-c", MAKE, str(root), page, str(course)],
         env=environment,

@@ -1,6 +1,5 @@
 """The roster and due dates: who is missing, what platforms call each student, what being late costs."""
 
-import csv
 import shutil
 
 import pytest
@@ -13,6 +12,7 @@ from autograder.classroom.roster import name_key, read_roster
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.reports.export import canvas_table, class_grades, moodle_table
+from tests.support.tables import rows
 
 ROSTER = '''student_id,first_name,last_name,email,login,canvas_id,canvas_sis_id,canvas_login,moodle_username,hobby
 student-01,Ada,Lovelace,ada@x.org,al1,101,S101,al1@uni,ada.l,"chess, whist"
@@ -20,11 +20,6 @@ student-02,Žofie,Müller,z@x.org,zm2,102,,,,
 absent,"Grace ""G.""",Hopper,g@x.org,gh3,103,,gh3@uni,grace.h,
 '''
 SETS = ["ps0-warmup", "ps1-information"]
-
-
-def rows(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 # ---- reading

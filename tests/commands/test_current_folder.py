@@ -3,15 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from scripted import hand_in
 
 from autograder.commands.main import main
+from tests.support import ROOT
+from tests.support.scripted import hand_in
 
 SET = "ps0-warmup"
-PACKAGE = Path(__file__).resolve().parent.parent
 NAMES = ["resource", "nbformat", "json", "argparse", "socket", "fcntl", "jupytext", "jinja2", "sqlite3", "html", "csv"]
 
 
@@ -35,7 +34,7 @@ def run(folder, *arguments, environment=()):
     return subprocess.run(
         [sys.executable, "-m", "autograder", *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE), **dict(environment)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **dict(environment)},
         capture_output=True,
         text=True,
         check=False,
@@ -53,7 +52,7 @@ def test_no_decoy_is_imported_whatever_the_command(decoys, tmp_path, warmup, cou
 
 
 def test_a_package_that_lies_in_the_current_folder_works_all_the_same(decoys, tmp_path, course):
-    (decoys / "autograder").symlink_to(PACKAGE / "autograder")
+    (decoys / "autograder").symlink_to(ROOT / "autograder")
     done = run(decoys, "--course", course, "export", SET, "--class", tmp_path / "none", environment={"PYTHONPATH": ""})
     assert "There is no class directory" in done.stderr
     assert done.returncode == 1
@@ -67,7 +66,7 @@ def test_no_other_module_loses_its_first_folder(tmp_path):
     done = subprocess.run(
         [sys.executable, "script.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,6 @@ import time
 
 import nbformat
 import pytest
-from attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
@@ -24,6 +23,7 @@ from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
 from autograder.reports.feedback import ConcealHiddenTests
+from tests.engine.attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
 CANARY = "AUTOGRADER_CANARY"

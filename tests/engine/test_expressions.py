@@ -22,6 +22,7 @@ from autograder.engine.shared.expression_values import FUNCTIONS
 from autograder.engine.shared.expressions import Expression
 from autograder.engine.shared.wire import Decoder, Encoder, WireError
 from autograder.problem_set.source import find_problem_sets
+from tests.support import ROOT
 
 x, y = sp.symbols("x y")
 p = sp.Symbol("p", positive=True)
@@ -385,8 +386,6 @@ def answers_of_a_bank(course):
 
 def pytest_generate_tests(metafunc):
     if "tests_of_item" in metafunc.fixturenames:
-        from conftest import ROOT
-
         metafunc.parametrize(("tests_of_item", "item", "code", "loses"), list(answers_of_a_bank(ROOT)))
 
 

@@ -9,7 +9,6 @@ import nbformat
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from known_sets import SETS
 from nbclient import NotebookClient
 from nbgrader.preprocessors import ClearHiddenTests
 
@@ -28,6 +27,7 @@ from autograder.problem_set.source import (
     is_test,
 )
 from autograder.problem_set.versions import instructor_version, student_version, without_hidden_tests
+from tests.support.known_sets import SETS
 
 # ---- how a cell is enclosed
 

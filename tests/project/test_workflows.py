@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from book_pages import ROOT
 
 from autograder.authoring.handout import SITE
+from tests.support import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 PUBLISHED = "_build/handout/docs"

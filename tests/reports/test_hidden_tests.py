@@ -9,7 +9,6 @@ import sys
 import nbformat
 import pytest
 from nbconvert.exporters.exporter import ResourcesDict
-from scripted import Scripted, hand_in, script
 
 from autograder.authoring.proof import Proof, prove
 from autograder.classroom.batch import grade_class
@@ -24,6 +23,7 @@ from autograder.problem_set.known_behaviour import (
 from autograder.problem_set.source import ProblemSet, grade_id
 from autograder.reports.feedback import ConcealHiddenTests, write_feedback
 from autograder.reports.hidden_tests import FAILED
+from tests.support.scripted import Scripted, hand_in, script
 
 SET, HIDDEN = "ps0-warmup", "nats_to_bits-hidden"
 ADA = Submission("ada", SET)

@@ -1,6 +1,6 @@
 """A problem set in JupyterLab and Notebook 7: opened as released, solved, run, validated, saved, and graded.
 
-JupyterLite has its own tests, in test_jupyterlite.py.
+JupyterLite has its own tests, in tests/website/test_jupyterlite.py.
 """
 
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from local_jupyter import TOKEN, jupyter
-from notebook_page import choose, restart_and_run_all
 
 from autograder.engine.score import grade
 from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import grade_id
+from tests.support.local_jupyter import TOKEN, jupyter
+from tests.support.notebook_page import choose, restart_and_run_all
 
 INTERFACES = {"lab": "lab/tree", "notebook": "notebooks"}  # the application, and where it shows a notebook
 PATIENCE = 120_000  # milliseconds that a busy machine may take to show or run a notebook

@@ -13,7 +13,8 @@ from bs4 import BeautifulSoup
 from jupyter_cache import get_cache
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 HIDDEN_INPUT = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 

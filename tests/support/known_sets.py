@@ -1,6 +1,6 @@
 """The names of all problem sets of the course, for tests that look at each."""
 
-from pathlib import Path
+from tests.support import ROOT
 
-SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
+SOLUTIONS = ROOT / "solutions"
 SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from book_pages import ROOT
+from tests.support import ROOT
 
 spec = importlib.util.spec_from_file_location("jupyterlite_build", ROOT / "book" / "lite" / "build.py")
 module = importlib.util.module_from_spec(spec)

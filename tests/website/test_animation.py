@@ -1,7 +1,8 @@
 """The animation of gradient descent, in a real browser: paused at first, run by keys, right at every step, from one host."""
 
 import pytest
-from book_pages import html_of
+
+from tests.support.book_pages import html_of
 
 PAGE = "book/gradients/gradient-descent"
 RATES = {"crawls": 0.05, "settles": 0.3, "oscillates": 0.95, "diverges": 1.05}

@@ -7,56 +7,19 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import tinycss2
-from book_pages import ROOT, chapters, html_of, pages
-from bs4 import BeautifulSoup
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of, pages
+from tests.support.loaded_files import addresses_in, loaded
 
 
 def all_html(site: Path) -> list[str]:
-    """Every page of the site, the index and the search page included; test_website.py looks at 404.html."""
+    """Every page of the site, the index and the search page included; test_pages.py looks at 404.html."""
     return sorted(
         str(path.relative_to(site).with_suffix(""))
         for path in site.rglob("*.html")
         if path.relative_to(site).parts[0] not in ("_static", "lite") and path.name != "404.html"
     )
-
-
-def loaded(html: BeautifulSoup) -> list[str]:
-    """Everything that a browser fetches by itself when it shows a page."""
-    found = [
-        tag["src"] for tag in html.select("script[src], img[src], iframe[src], source[src], video[src], audio[src]")
-    ]
-    found += [
-        link["href"]
-        for link in html.select("link[href]")
-        if set(link["rel"])
-        & {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
-    ]
-    for style in html.select("style"):
-        found += addresses_in(style.get_text())
-    for tag in html.select("[style]"):
-        found += addresses_in(tag["style"])
-    return found
-
-
-def addresses_in(css: str) -> list[str]:
-    """The addresses that a style sheet loads: url(…) and @import."""
-    found: list[str] = []
-
-    def walk(nodes: list) -> None:
-        for place, node in enumerate(nodes):
-            if node.type == "url":
-                found.append(node.value)
-            elif node.type == "function" and node.lower_name == "url":
-                found.extend(argument.value for argument in node.arguments if argument.type == "string")
-            elif node.type == "at-keyword" and node.lower_value == "import":
-                found.extend(
-                    following.value for following in nodes[place + 1 : place + 3] if following.type == "string"
-                )
-            walk(getattr(node, "content", None) or getattr(node, "arguments", None) or [])
-
-    walk(tinycss2.parse_component_value_list(css))
-    return found
 
 
 def is_elsewhere(address: str) -> bool:

@@ -13,7 +13,6 @@ from pathlib import Path
 import matplotlib as mpl
 import nbformat
 import pytest
-from book_pages import ROOT, chapters, code_cells, html_of, source_of
 from docutils import nodes
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -21,6 +20,9 @@ from nbclient import NotebookClient
 from notebook_downloads import BUTTON, _cells, serialised, style_cell
 from packaging.requirements import Requirement
 from plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, code_cells, html_of, source_of
 
 PACKAGES = ("numpy", "sympy", "matplotlib", "ipykernel")
 TIMEOUT = 300  # seconds a cell, as in the build

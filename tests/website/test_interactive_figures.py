@@ -8,11 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import test_website
-from book_pages import ROOT, code_cells, pages
-from test_website import DESK, PHONE, WIDER, Visit, violations
 
-address = test_website.address  # a fixture
+from tests.support import ROOT
+from tests.support.book_pages import code_cells, pages
+from tests.support.visits import DESK, PHONE, WIDER, Visit, violations
 
 FIGURES = {
     "divergence": ("book/information/divergence", "fig-bill"),

@@ -18,15 +18,16 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from book_pages import ROOT, chapters, html_of
-from browser import chromium
 from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
-from lite import build as build_lite
-from lite import check_runtime
-from notebook_page import choose, restart_and_run_all
 from problem_sets import read_problem_set, released
 
 from autograder.commands.main import main
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of
+from tests.support.browser import chromium
+from tests.support.lite import build as build_lite
+from tests.support.lite import check_runtime
+from tests.support.notebook_page import choose, restart_and_run_all
 
 SETS = "book/practice/problem-sets"
 FETCHED = ROOT / "_build" / "cache" / "pyodide"

@@ -1,30 +1,27 @@
 """The website as a reader meets it: in a browser, page by page, with a telephone, with assistive technology."""
 
 import contextlib
-import functools
-import http.server
 import io
 import json
 import re
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from book_pages import ROOT, chapters, html_of, pages
 from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from problem_sets import released
 
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of, pages
+from tests.support.loaded_files import addresses_in, loaded
+from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
+
 SETS = "book/practice/problem-sets"
-PHONE = {"width": 360, "height": 800}
-DESK = {"width": 1280, "height": 900}
-PATIENCE = 120_000  # milliseconds that a busy machine may take to show a page
 CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
 
 
@@ -32,29 +29,6 @@ def whole_site(site: Path) -> list[str]:
     """Every page, those that Sphinx makes included; folders of tools apart."""
     made = sorted(path.stem for path in site.glob("*.html") if path.stem not in ("index", "404"))
     return [*pages(), *made]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files without a word, two folders below the server's root: a site may lie anywhere."""
-
-    PREFIX = "/a/b/"
-
-    def translate_path(self, path: str) -> str:
-        if not path.startswith(self.PREFIX):
-            return str(Path(self.directory, "outside-the-site"))
-        return super().translate_path("/" + path.removeprefix(self.PREFIX))
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site) -> Iterator[str]:
-    """Where the site is served: under a sub-path, so that no address may begin at the server's root."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}{Quiet.PREFIX}"
-        server.shutdown()
 
 
 @pytest.fixture
@@ -72,37 +46,6 @@ def opened(address, browser):
     yield open_page
     for context in contexts:
         context.close()
-
-
-class Visit:
-    """A page in a browser, with what it asked for and what it complained of."""
-
-    def __init__(self, page, address: str, name: str):
-        self.page, self.name = page, name
-        self.requested: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.requested.append(request.url))
-        page.on("response", self._note_answer)
-        page.on("requestfailed", self._note_failure)
-        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        page.on("console", self._note_message)
-        page.goto(f"{address}{name}.html")
-        page.wait_for_load_state("load")
-
-    def _note_failure(self, request) -> None:
-        # A page that is left stops what it was loading, as the one that leads on to the first chapter does.
-        if "ERR_ABORTED" not in request.failure:
-            self.complaints.append(f"failed: {request.url} ({request.failure})")
-
-    def _note_answer(self, answer) -> None:
-        if answer.status >= 400:
-            self.complaints.append(f"{answer.status}: {answer.url}")
-
-    def _note_message(self, message) -> None:
-        # A browser asks the server's root for an icon before it has read that the page names one.
-        asked = (message.location or {}).get("url", "")
-        if message.type in ("error", "warning") and not asked.endswith("/favicon.ico"):
-            self.complaints.append(f"{message.type}: {message.text}")
 
 
 # The theme lets a keyboard reach the boxes that scroll, a third of a second after the window has changed.
@@ -154,31 +97,6 @@ def blank_pictures(page) -> list[str]:
     page.evaluate("[...document.images].forEach(picture => { picture.loading = 'eager'; })")
     page.wait_for_function("[...document.images].every(picture => picture.complete)", polling=50)
     return page.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(picture => picture.src)")
-
-
-# What reaches beyond the window with everything unfolded, and not in a box of its own that scrolls; copies of formulas for
-# assistive technology and the strokes of roots, which are drawn long and shown short, apart.
-WIDER = """() => {
-    document.querySelectorAll("main details").forEach(fold => { fold.open = true; });
-    document.querySelectorAll("main .toggle-hidden").forEach(fold => { fold.classList.remove("toggle-hidden"); });
-    const width = document.documentElement.clientWidth;
-    const scrolls = e => e !== document.body && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
-    const beyond = [...document.querySelectorAll("main *")].filter(e => {
-        const box = e.getBoundingClientRect();
-        return box.width && box.right > width + 1 && !e.closest(".katex-mathml, .katex svg") && !scrolls(e);
-    });
-    const wide = document.documentElement.scrollWidth > width ? [`the page is ${document.documentElement.scrollWidth} wide`] : [];
-    return [...wide, ...beyond.slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
-}"""
-
-
-def violations(results) -> list[str]:
-    """The findings of axe in a form that can be read."""
-    return [
-        f"{rule['id']} ({rule['impact']}): {node['html'][:160]} at {node['target']}"
-        for rule in results.response["violations"]
-        for node in rule["nodes"]
-    ]
 
 
 def all_of(findings: dict[str, dict], what: str) -> dict[str, list]:
@@ -582,8 +500,6 @@ def test_the_students_packages_suffice_for_every_set():
 def transferred(site: Path, name: str) -> int:
     """What a first visit to a page transfers, text compressed as servers do it: the page and all it requests."""
     import gzip
-
-    from test_book_build import addresses_in, loaded
 
     page = site / f"{name}.html"
     files = {page} | {

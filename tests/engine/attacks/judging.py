@@ -1,6 +1,6 @@
 """Attacks on whoever judges: they would make a wrong answer pass, in a process that judges itself."""
 
-from attacks import Attack
+from tests.engine.attacks import Attack
 
 ATTACKS = [
     Attack(

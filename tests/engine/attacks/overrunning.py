@@ -1,6 +1,6 @@
 """Attacks that take more than their share: time, memory, processes, disk, output; and that kill."""
 
-from attacks import Attack
+from tests.engine.attacks import Attack
 
 MEMORY = "memory|died|did not finish"
 GONE = "did not finish|died|answered what no"

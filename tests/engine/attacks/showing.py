@@ -1,6 +1,6 @@
 """Attacks through what a cell shows: forged outputs, and markup for whoever opens the notebook or the feedback."""
 
-from attacks import Attack
+from tests.engine.attacks import Attack
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)><iframe src=javascript:alert(1)></iframe>"
 

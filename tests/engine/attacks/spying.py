@@ -1,6 +1,6 @@
 """Attacks that look for what a submission must not see: hidden tests, other work, the machine."""
 
-from attacks import Attack
+from tests.engine.attacks import Attack
 
 ATTACKS = [
     Attack(

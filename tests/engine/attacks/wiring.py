@@ -5,7 +5,7 @@ Each is a function `reply(request, connection)` that answers the examiner's requ
 
 import textwrap
 
-from attacks import Attack
+from tests.engine.attacks import Attack
 
 #: Finds the runner in memory and makes each snapshot serve `reply`.
 HIJACK = """
