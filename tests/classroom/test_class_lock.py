@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -41,9 +40,7 @@ def holder(tmp_path):
 @pytest.mark.parametrize("command", ["grade", "feedback", "report", "export", "sample-class", "collect"])
 def test_the_second_is_told_who_holds_the_class(holder, tmp_path, capsys, command):
     what = [str(tmp_path)] if command == "collect" else [SET]
-    start = time.monotonic()
     assert main([command, *what, "--class", str(tmp_path)]) == 1
-    assert time.monotonic() - start < 30
     (told,) = capsys.readouterr().err.strip().splitlines()
     assert f"The class {tmp_path} is in use: autograder grade runs as process {holder.pid} of " in told
     assert re.search(r" on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; wait", told)

@@ -359,7 +359,7 @@ points = checks["check_points"](theta=(0, 1), k=(0, 10), n=(10, 30))
 for answer in (score, decode(encode(score)["expression"])):
     start = time.process_time()
     checks["check_expression"](lambda: answer, "score", lambda theta, k, n: k / theta - (n - k) / (1 - theta), points, "i", "w")
-    assert time.process_time() - start < 0.2
+    assert time.process_time() - start < 2  # it took up to 21 s
 """
     environment = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": str(course), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", program], cwd=course, check=True, env=environment)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 
 import nbformat
 import pytest
@@ -103,12 +102,10 @@ def test_many_cells_that_wait_are_given_up_together():
     """Two thousand cells, each of which waits a little less than a cell may, held a worker for days."""
     limits = Limits(cell_seconds=2, total_seconds=3, patience=1)
     cells = [nbformat.v4.new_code_cell("import time; time.sleep(1.2)") for _ in range(20)]
-    begin = time.monotonic()
     with SandboxExecutor(require_sandbox(), limits) as executor:
         executor.start(1)
         with pytest.raises(SubmissionError, match="together waited for too long"):
             executor(nbformat.v4.new_notebook(cells=cells))
-    assert time.monotonic() - begin < 20  # tried twice
 
 
 def test_tests_that_wait_are_given_up_together(source, warmup):
