@@ -3,4 +3,4 @@
 from pathlib import Path
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
-SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
+SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank"))
