@@ -22,7 +22,6 @@ hypothesis.settings.register_profile("course", derandomize=not os.environ.get("E
 hypothesis.settings.load_profile("course")
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
 
 
 @pytest.fixture(scope="session")

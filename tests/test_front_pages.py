@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from book_pages import ROOT, chapters, html_of, pages, text_of
 from bs4 import Tag
-from problem_sets import read_problem_set, released
+from book.extensions.problem_sets.released_sets import read_released, released
 
 INDEX = "book/index"
 SETS = "book/practice/problem-sets"
@@ -42,7 +42,7 @@ def test_the_table_lists_the_released_sets_and_no_other(site):
     files = list(released(ROOT))
     assert len(rows) == len(files)
     for row, file in zip(rows, files, strict=True):
-        problem_set = read_problem_set(file)
+        problem_set = read_released(file)
         text = row.get_text(" ", strip=True)
         assert problem_set.title in text
         assert f"{problem_set.minutes} min" in text

@@ -132,7 +132,7 @@ def test_the_notebook_has_the_picture_and_no_controls(site):
 
 
 def test_a_template_says_what_it_lacks():
-    from interactive_figures import controls
+    from book.extensions.site.interactive_figures import controls
     from jinja2 import UndefinedError
 
     assert 'value="0.75"' in controls(ROOT, "divergence", outcomes=["heads"], p=[0.75], q=[0.5])
@@ -143,7 +143,7 @@ def test_a_template_says_what_it_lacks():
 def test_controls_need_a_figure():
     from docutils import nodes
     from docutils.utils import new_document
-    from interactive_figures import add_controls
+    from book.extensions.site.interactive_figures import add_controls
     from sphinx.errors import ExtensionError
 
     app = SimpleNamespace(env=SimpleNamespace(docname="a-page"))

@@ -24,7 +24,7 @@ from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 from lite import build as build_lite
 from lite import check_runtime
 from notebook_page import choose, restart_and_run_all
-from problem_sets import read_problem_set, released
+from book.extensions.problem_sets.released_sets import read_released, released
 
 from autograder.commands.main import main
 
@@ -152,7 +152,7 @@ def test_every_set_can_be_opened_from_the_table(site, lite):
 
 @pytest.mark.parametrize("page", chapters())
 def test_every_chapter_and_its_sets_can_be_opened_from_its_page(site, lite, page):
-    sets = [file.name for file in released(ROOT) if page.removeprefix("book/") in read_problem_set(file).chapters]
+    sets = [file.name for file in released(ROOT) if page.removeprefix("book/") in read_released(file).chapters]
     assert opened(site, lite, page) == [f"chapters/{Path(page).name}.ipynb", *sets]
 
 

@@ -19,7 +19,7 @@ import pytest
 from book_pages import ROOT, chapters, html_of, pages
 from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
-from problem_sets import released
+from book.extensions.problem_sets.released_sets import released
 
 SETS = "book/practice/problem-sets"
 PHONE = {"width": 360, "height": 800}
@@ -506,7 +506,7 @@ def test_the_sitemap_lists_every_page(site):
 
 
 def test_the_page_for_lost_addresses_holds_at_any_depth():
-    from page_metadata import from_root
+    from book.extensions.site.page_metadata import from_root
 
     page = (
         '<html data-content_root="./"><a href="book/index.html"><a href="#a"><script src="_static/x.js?v=1"></script>'
@@ -566,7 +566,7 @@ def test_all_problem_sets_are_in_one_file(site):
 
 
 def test_the_students_packages_suffice_for_every_set():
-    from problem_set_archive import STUDENT_PACKAGES
+    from book.extensions.downloads.problem_set_archive import STUDENT_PACKAGES
 
     for file in released(ROOT):
         code = "\n".join(
@@ -612,7 +612,7 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(site):
 
 
 def test_code_has_no_elements_that_show_nothing(site):
-    from page_weight import PLAIN_CODE
+    from book.extensions.site.page_weight import PLAIN_CODE
 
     code = html_of(site, "book/information/entropy").select("article .highlight pre")
     assert any(block.select("span.k, span.kn") for block in code), "the code is not coloured"
@@ -620,7 +620,7 @@ def test_code_has_no_elements_that_show_nothing(site):
 
 
 def test_plain_code_keeps_its_text():
-    from page_weight import lighter
+    from book.extensions.site.page_weight import lighter
 
     page = '<pre><span></span><span class="k">def</span><span class="w"> </span><span class="n">f</span><span class="p">(</span></pre>'
     assert lighter(page, ROOT, "x.css") == '<pre><span class="k">def</span> f(</pre>'
@@ -630,7 +630,7 @@ def test_plain_code_keeps_its_text():
 
 def test_a_rule_is_kept_only_where_it_can_apply():
     import tinycss2
-    from page_weight import used_rules
+    from book.extensions.site.page_weight import used_rules
 
     css = """
         .shown, .hidden > p { color: red } .hidden { color: blue } p:not(.hidden)::before { content: "x" }
@@ -644,12 +644,3 @@ def test_a_rule_is_kept_only_where_it_can_apply():
         "@media print{#name a[href]{top: 0}}",
         ".bs-tooltip-top{top: 0}",
     ]
-
-
-def test_what_is_done_to_a_page_can_be_done_again(site):
-    from accessible_pages import mended
-    from page_weight import lighter
-
-    (sheet,) = site.glob("_static/site-*.css")
-    page = (site / "book/index.html").read_text(encoding="utf-8")
-    assert lighter(mended(page), site / "_static", sheet.name) == page

@@ -7,21 +7,16 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from autograder.authoring.mutants import known_results, mutants_path
+from autograder.authoring.mutants import known_results
 from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
 from autograder.problem_set.source import ProblemSet
+from book.extensions.problem_sets.released_sets import released
 
 
 def _sets(directive: SphinxDirective) -> list[ProblemSet]:
-    """Read the sets that are released, and have the page read again when one of their files changes."""
+    """Read the sets that are released."""
     root = Path(directive.env.srcdir)
-    found = []
-    for folder in sorted((root / "exercises").glob("*/")):
-        problem_set = ProblemSet(root / "solutions" / folder.name)
-        for path in (problem_set.source_path, problem_set.bank_path, mutants_path(problem_set)):
-            directive.env.note_dependency(str(path))
-        found.append(problem_set)
-    return found
+    return [ProblemSet(root / "solutions" / notebook.parent.name) for notebook in released(root)]
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], numbers_from: int) -> nodes.table:
@@ -85,8 +80,8 @@ class MutantSurvivorsDirective(SphinxDirective):
         return shown
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directives."""
     app.add_directive("proof-table", ProofTableDirective)
     app.add_directive("mutant-survivors", MutantSurvivorsDirective)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
