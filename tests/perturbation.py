@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import sympy
+
+from book.extensions.ledger.book_autodiff import BookAutodiff
 from book.extensions.ledger.check_cells import Check
 from book.extensions.ledger.derivations import METHODS, run_alone, statement_of
-from book.extensions.ledger.book_autodiff import BookAutodiff
 
 ERROR = sympy.Rational(1, 1000)
 

@@ -194,8 +194,9 @@ def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
 
 
 def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):
-    from book.extensions.site import katex_prerender
     from sphinxcontrib import katex
+
+    from book.extensions.site import katex_prerender
 
     monkeypatch.setattr(katex, "NODEJS_BINARY", str(katex_prerender.NODE))
     warnings = []

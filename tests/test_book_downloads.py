@@ -18,8 +18,9 @@ from docutils import nodes
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell
 from packaging.requirements import Requirement
+
+from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell
 from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 
 PACKAGES = ("numpy", "sympy", "matplotlib", "ipykernel")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from book_pages import ROOT, chapters, html_of
+
 from book.extensions.problem_sets.released_sets import read_released, released
 
 

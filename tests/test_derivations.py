@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from book_pages import ROOT, html_of, pages, text_of
+from perturbation import undetected_errors
+
+from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate, autodiff_in
 from book.extensions.ledger.check_cells import KINDS, Check, CheckError, check_of, checks_in, collect
 from book.extensions.ledger.derivations import BOOK, Result, run_alone, verify, verify_all
-from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate, autodiff_in
-from perturbation import undetected_errors
 
 SLOPE = """
 import sympy as sp

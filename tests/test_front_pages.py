@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from book_pages import ROOT, chapters, html_of, pages, text_of
 from bs4 import Tag
+
 from book.extensions.problem_sets.released_sets import read_released, released
 
 INDEX = "book/index"

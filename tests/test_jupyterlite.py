@@ -24,9 +24,9 @@ from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 from lite import build as build_lite
 from lite import check_runtime
 from notebook_page import choose, restart_and_run_all
-from book.extensions.problem_sets.released_sets import read_released, released
 
 from autograder.commands.main import main
+from book.extensions.problem_sets.released_sets import read_released, released
 
 SETS = "book/practice/problem-sets"
 FETCHED = ROOT / "_build" / "cache" / "pyodide"

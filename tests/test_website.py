@@ -19,6 +19,7 @@ import pytest
 from book_pages import ROOT, chapters, html_of, pages
 from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
 from book.extensions.problem_sets.released_sets import released
 
 SETS = "book/practice/problem-sets"
@@ -630,6 +631,7 @@ def test_plain_code_keeps_its_text():
 
 def test_a_rule_is_kept_only_where_it_can_apply():
     import tinycss2
+
     from book.extensions.site.page_weight import used_rules
 
     css = """

@@ -17,7 +17,7 @@ from sphinx.util import docname_join, logging
 
 logger = logging.getLogger(__name__)
 
-# A page of this book, in HTML of our own such as the map; an address with a colon or a slash in front is another host's.
+# An address with a colon or with a slash in front is another host's, or not written for this book.
 LINK_TO_PAGE = re.compile(r'<a\b[^>]*\bhref="(?![^"]*:|/)([^"#?]+)\.html')
 
 
@@ -55,10 +55,11 @@ class LinksInHtml(SphinxPostTransform):
     def run(self, **kwargs: object) -> None:
         """Note those that lead to no page."""
         folder = posixpath.dirname(self.env.docname)
+        chapters = posixpath.dirname(self.config.root_doc) + "/"  # what stands elsewhere is made by others
         for raw in self.document.findall(nodes.raw):
             for link in LINK_TO_PAGE.finditer(raw.astext()):
                 page = posixpath.normpath(posixpath.join(folder, link[1]))
-                if page not in self.env.found_docs:
+                if page.startswith(chapters) and page not in self.env.found_docs:
                     source, line = _place(raw)
                     note(self.app, f"doc {page}", source, line)
 

@@ -340,9 +340,7 @@ def check_numerically(check: Check, statement: Statement, autodiff: BookAutodiff
         )
 
 
-def check_automatically(
-    check: Check, statement: Statement, autodiff: BookAutodiff | None = None
-) -> Verdict | None:
+def check_automatically(check: Check, statement: Statement, autodiff: BookAutodiff | None = None) -> Verdict | None:
     """Compare the claim with automatic differentiation of the function in double precision.
 
     Parameters
@@ -411,7 +409,9 @@ def check_by_book_autodiff(check: Check, statement: Statement, autodiff: BookAut
     def measured(point: list[float]) -> list[float]:
         values = dict(zip(statement.symbols, point, strict=True))
         return [
-            slope for function in statement.function for slope in autodiff.gradient(function, statement.variables, values)
+            slope
+            for function in statement.function
+            for slope in autodiff.gradient(function, statement.variables, values)
         ]
 
     try:
