@@ -5,6 +5,7 @@ from sphinx.application import Sphinx
 EXTENSIONS = (
     "build.executed_cells",
     "build.missing_targets",
+    "build.parallel",
     "downloads.chapter_notebooks",
     "downloads.problem_set_archive",
     "ledger.directive",
