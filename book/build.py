@@ -1,7 +1,7 @@
 """Build the pages of the website: strictly, and from nothing but the executed cells and the proofs of problem sets.
 
 Used as ``python book/build.py [--output FOLDER] [--jobs N]``, by the Makefile and the tests. It does what ``jupyter-book build . -W -n
---keep-going`` does, but on several processors, and it never continues an earlier build: Sphinx would not repeat the warnings of
+--keep-going`` does, but writes on all processors, and it never continues an earlier build: Sphinx would not repeat the warnings of
 pages that it has read.
 """
 
@@ -26,7 +26,7 @@ def build(output: Path, jobs: int) -> int:
     output : Path
         The folder in which ``html`` is made; what it keeps for the next build stands beside it.
     jobs : int
-        How many processes read and write pages.
+        How many processes write pages; the result is the same.
 
     Returns
     -------
@@ -42,10 +42,14 @@ def build(output: Path, jobs: int) -> int:
         output / "html",
         noconfig=True,
         path_config=ROOT / "_config.yml",
-        confoverrides={"external_toc_path": str(ROOT / "_toc.yml"), "latex_individualpages": False, "nitpicky": True},
+        confoverrides={
+            "external_toc_path": str(ROOT / "_toc.yml"),
+            "latex_individualpages": False,
+            "nitpicky": True,
+            "writers": jobs,
+        },
         warningiserror=True,
         keep_going=True,
-        jobs=jobs,
     )
     return 1 if isinstance(result, BaseException) else result
 

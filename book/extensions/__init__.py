@@ -5,7 +5,7 @@ from sphinx.application import Sphinx
 EXTENSIONS = (
     "build.executed_cells",
     "build.missing_targets",
-    "build.parallel",
+    "build.parallel_writing",
     "downloads.chapter_notebooks",
     "downloads.problem_set_archive",
     "ledger.directive",
@@ -25,4 +25,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Load them all."""
     for name in EXTENSIONS:
         app.setup_extension(f"{__name__}.{name}")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

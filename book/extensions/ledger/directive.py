@@ -160,11 +160,6 @@ def remember_equations(app: Sphinx, doctree: nodes.document) -> None:
             app.env.ledger_equations[label] = (app.env.docname, block.astext())
 
 
-def merge_equations(app: Sphinx, env: BuildEnvironment, pages: list[str], other: BuildEnvironment) -> None:
-    """Take over what a parallel reader found in its pages."""
-    env.ledger_equations.update({label: kept for label, kept in other.ledger_equations.items() if kept[0] in pages})
-
-
 def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of a labelled result that has no check, and of a check whose result is on no page or on another one."""
     checked = {result.check.result: result.check for result in env.ledger_results}
@@ -185,6 +180,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_post_transform(FillLedger)
     app.connect("env-before-read-docs", verify_results)
     app.connect("doctree-read", remember_equations)
-    app.connect("env-merge-info", merge_equations)
     app.connect("env-check-consistency", require_equations)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": False, "parallel_write_safe": True}
