@@ -26,7 +26,7 @@ from tests.support import ROOT
 from tests.support.book_pages import chapters, html_of
 from tests.support.browser import chromium
 from tests.support.lite import build as build_lite
-from tests.support.lite import check_runtime
+from tests.support.lite import check_runtime, replace_notebooks
 from tests.support.notebook_page import choose, restart_and_run_all
 
 SETS = "book/practice/problem-sets"
@@ -97,6 +97,40 @@ def test_it_has_one_kernel_no_other_extension_and_no_source_maps(lite):
         path.relative_to(lite / "extensions").as_posix() for path in (lite / "extensions").glob("@*/*")
     ] == extensions
     assert not list((lite / "build").rglob("*.map")) + list((lite / "extensions").rglob("*.map"))
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The files of JupyterLite; of its lists of notebooks all but the dates, in one order."""
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    texts = {name: file.read_bytes() for name, file in found.items()}
+    for name in texts:
+        if re.fullmatch(r"api/contents/(.+/)?all\.json", name):
+            listed = json.loads(texts[name])
+            for entry in listed["content"]:
+                assert entry.pop("created")
+                assert entry.pop("last_modified")
+            listed["content"].sort(key=lambda entry: entry["path"])
+            texts[name] = json.dumps(listed, indent=2, sort_keys=True).encode()
+    return texts
+
+
+def test_replaced_notebooks_leave_what_a_new_build_makes(site, lite, runtime, tmp_path):
+    for page in chapters():
+        (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
+        for kind in (".html", ".ipynb"):
+            shutil.copyfile(site / f"{page}{kind}", tmp_path / f"{page}{kind}")
+    changed = tmp_path / f"{chapters()[0]}.ipynb"
+    changed.write_text(changed.read_text().replace("\n", " \n"))
+    kept, new = tmp_path / "kept", tmp_path / "new"
+    shutil.copytree(lite, kept)
+    assert replace_notebooks(tmp_path, kept)
+    assert (kept / "files" / "chapters" / changed.name).read_bytes() == changed.read_bytes()
+    build_lite(tmp_path, new, runtime)
+    assert files_in(kept) == files_in(new)
+
+    changed.unlink()
+    assert not replace_notebooks(tmp_path, kept), "another list of notebooks needs a new build"
+    assert files_in(kept) == files_in(new)
 
 
 def test_a_folder_without_pyodide_or_with_another_one_is_refused(site, tmp_path):
