@@ -87,7 +87,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="how many processes (all processors)"
     )
-    parser.add_argument("--if-changed", action="store_true", help="leave pages alone that were made from the same files")
+    parser.add_argument(
+        "--if-changed", action="store_true", help="leave pages alone that were made from the same files"
+    )
     given = parser.parse_args()
     given.output = given.output.resolve()
     sys.exit(0 if given.if_changed and is_current(given.output) else build(given.output, given.jobs))

@@ -32,7 +32,9 @@ def site() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         build = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if build.returncode != 0:
-        told = [line for line in build.stdout.splitlines() if "WARNING: " in line or line.startswith("  ") or "rror" in line]
+        told = [
+            line for line in build.stdout.splitlines() if "WARNING: " in line or line.startswith("  ") or "rror" in line
+        ]
         pytest.fail("the strict build of the book fails:\n" + "\n".join(told or build.stdout.splitlines()[-30:]))
     return output / "html"
 

@@ -13,10 +13,11 @@ EXTENSIONS = (
     "problem_sets.proof_table",
     "site.accessible_pages",
     "site.author_year",
+    "site.descriptions",
     "site.interactive_figures",
     "site.katex_prerender",
-    "site.page_metadata",
     "site.page_weight",
+    "site.publishing",
     "site.tidy_html",
 )
 
