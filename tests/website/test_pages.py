@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
@@ -401,12 +402,16 @@ def test_every_page_has_a_description_of_its_own(site):
 
 def test_every_page_has_a_preview_picture(site):
     base = "http://localhost:8000/"
-    for name in whole_site(site):
-        picture = meta(html_of(site, name), "og:image")
+    for name in pages():  # those that Sphinx makes, such as the search, are not shared
+        html = html_of(site, name)
+        picture = meta(html, "og:image")
+        assert meta(html, "og:description") == meta(html, "description"), name
+        assert meta(html, "og:image:alt").endswith(meta(html, "description")), name
+        assert meta(html, "og:url").endswith(f"/{name}.html"), name
         assert picture.startswith("http"), f"{name}: {picture} is not a whole address"
         file = site / urlsplit(picture).path.removeprefix(urlsplit(base).path)
         with Image.open(file) as image:
-            assert image.size == (1200, 630), name
+            assert image.size == (1146, 600), name
 
 
 def test_every_page_has_the_icon_of_the_course(site):
@@ -423,21 +428,29 @@ def test_the_sitemap_lists_every_page(site):
     assert "Sitemap: http" in (site / "robots.txt").read_text()
 
 
-def test_the_page_for_lost_addresses_holds_at_any_depth():
-    from book.extensions.site.page_metadata import from_root
+@pytest.mark.parametrize(
+    ("address", "base", "folder"),
+    [
+        ("", "http://localhost:8000/", "/"),
+        ("https://example.org/course", "https://example.org/course/", "/course/"),
+        ("https://example.org", "https://example.org/", "/"),
+    ],
+)
+def test_the_address_of_the_site_is_told_to_all_who_need_it(monkeypatch, address, base, folder):
+    from book.extensions.site.publishing import take_address
 
-    page = (
-        '<html data-content_root="./"><a href="book/index.html"><a href="#a"><script src="_static/x.js?v=1"></script>'
-    )
-    assert from_root(page, "https://example.org/course/") == (
-        '<html data-content_root="/course/"><a href="/course/book/index.html"><a href="#a">'
-        '<script src="/course/_static/x.js?v=1"></script>'
-    )
-    assert from_root(from_root(page, "http://localhost/"), "http://localhost/") == from_root(page, "http://localhost/")
+    monkeypatch.setenv("SITE_URL", address)
+    config = SimpleNamespace(html_baseurl="http://localhost:8000/", html_title="A Course")
+    take_address(None, config)
+    assert config.html_baseurl == config.ogp_site_url == base
+    assert config.notfound_urls_prefix == folder
+    assert config.ogp_site_name == "A Course"
 
 
 def test_the_page_for_lost_addresses_loads_what_exists(site):
     html = html_of(site, "404")
+    assert html.html["data-content_root"] == "/"
+    assert meta(html, "robots") == "noindex"
     for tag in html.select("[href], [src]"):
         parts = urlsplit(tag.get("href") or tag.get("src"))
         if not parts.netloc and parts.path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.domains import Domain
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 
@@ -28,14 +28,14 @@ def note(app: Sphinx, target: str, source: str, line: int | None) -> None:
     app.missing_targets.setdefault(target, set()).add((name, line or 0))
 
 
-def note_reference(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool:
-    """Take a reference that Sphinx cannot resolve, so that Sphinx does not warn of it apart from the others."""
+def note_reference(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Node) -> nodes.Node:
+    """Leave a reference that Sphinx cannot resolve as text, so that Sphinx does not warn of each apart from the others."""
     kind, target = node["reftype"], node["reftarget"]
     if kind == "doc":
         target = docname_join(node["refdoc"], target)
     source, line = _place(node)
-    note(app, f"{kind} {target}", source or app.env.doc2path(node["refdoc"]), line)
-    return True
+    note(app, f"{kind} {target}", source or env.doc2path(node["refdoc"]), line)
+    return text
 
 
 def _place(node: nodes.Node | None) -> tuple[str, int | None]:
@@ -83,7 +83,7 @@ def warn(app: Sphinx) -> Iterable[tuple[str, dict, str]]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.connect("builder-inited", begin)
-    app.connect("warn-missing-reference", note_reference)
+    app.connect("missing-reference", note_reference)
     app.add_post_transform(LinksInHtml)
     app.connect("html-collect-pages", warn)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
