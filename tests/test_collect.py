@@ -214,6 +214,79 @@ def test_a_student_in_doubt_is_not_guessed(room, notebook, tmp_path, name, reaso
     assert room.placed() == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Files whose names a student chose, below what the platform put before them.
+        "lovelaceada_101_1_Grace Hopper_7_assignsubmission_file_.ipynb",
+        "lovelaceada_101_1_x-Grace Hopper_7_assignsubmission_file_x.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_x-Grace Hopper_7_assignsubmission_file_.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_hoppergrace_103_9_x.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_/hoppergrace_103_9_x.ipynb",
+        "lovelaceada_LATE_101_1_hoppergrace_103_9_x.ipynb",
+    ],
+)
+@pytest.mark.parametrize("roster", [True, False])
+def test_the_name_of_a_file_hands_nothing_in_for_another(room, notebook, tmp_path, name, roster):
+    assert room.collect(archive(tmp_path / "e.zip", (name, notebook("hers"))), roster=roster) == 0, room.err
+    (where,) = room.placed()
+    assert where in (at("ada"), at("Ada Lovelace"), at("lovelaceada_101"))
+
+
+@pytest.mark.parametrize("outer", ["lovelaceada_101_1_x.zip", "Ada Lovelace_7001_assignsubmission_file_/x.zip", "ada/ps0-warmup/x.zip"])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "Grace Hopper_7_assignsubmission_file_/x.ipynb",
+        "hoppergrace_103_9_x.ipynb",
+        "grace/ps0-warmup/x.ipynb",
+        "submitted/grace/ps0-warmup/hoppergrace_103_9_x.ipynb",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("roster", [True, False])
+def test_a_students_zip_hands_nothing_in_for_another(room, notebook, tmp_path, outer, inner, roster):
+    mine = archive(tmp_path / "inner.zip", (inner, notebook("hers")))
+    code = room.collect(archive(tmp_path / "e.zip", (outer, mine.read_bytes())), roster=roster)
+    if code != 0:  # told and not guessed
+        assert "names several students: ada, grace" in room.err
+        assert room.placed() == {}
+    else:
+        (where,) = room.placed()
+        assert where in (at("ada"), at("Ada Lovelace"), at("lovelaceada_101"))
+
+
+def test_whose_platforms_name_is_unknown_is_not_found_further_in(room, notebook, tmp_path):
+    mine = archive(tmp_path / "inner.zip", ("grace/ps0-warmup/x.ipynb", notebook("of nobody")))
+    assert room.collect(archive(tmp_path / "e.zip", ("strangereve_999_1_x.zip", mine.read_bytes()))) == 3
+    assert "neither the name 'strangereve' nor" in room.err
+    assert room.placed() == {}
+
+
+def test_an_archive_named_like_a_platforms_file_stands_in_for_no_student(room, notebook, tmp_path):
+    export = archive(tmp_path / "ps0_2026_11_class.zip", ("hoppergrace_103_5_x.ipynb", notebook("grace")))
+    assert room.collect(export) == 0, room.err
+    assert room.placed() == {at("grace"): "grace"}
+
+
+def test_names_longer_than_a_disk_holds_are_refused_before_they_are_compared(room, notebook, tmp_path):
+    """A name of 32,000 pieces took minutes, and a gigabyte, to be compared with a roster."""
+    names = ["a_" * 32_000 + ".ipynb", "-" * 60_000 + "x_1_assignsubmission_file_/x.ipynb", "d/" * 30_000 + "x.ipynb"]
+    export = archive(tmp_path / "e.zip", *((name, notebook()) for name in names), ("ada/x.ipynb", notebook("fine")))
+    assert room.collect(export) == 3
+    assert room.err.count("a name that no file can have") == 3
+    assert room.placed() == {at("ada"): "fine"}
+
+
+@pytest.mark.parametrize("seconds", [2**40, -(2**40), 2**55])
+def test_a_file_from_a_year_that_no_calendar_has(room, notebook, tmp_path, seconds):
+    folder = tmp_path / "work" / "ada"
+    folder.mkdir(parents=True)
+    (folder / "x.ipynb").write_bytes(notebook("ada"))
+    os.utime(folder / "x.ipynb", (seconds, seconds))
+    assert room.collect(tmp_path / "work") == 0, room.err
+    assert room.placed() == {at("ada"): "ada"}
+
+
 def test_moodles_number_tells_two_students_of_one_name_apart(room, notebook, tmp_path):
     export = archive(
         tmp_path / "e.zip",

@@ -134,6 +134,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
     else:
         assert "graded" in ends, "it was graded, and should have failed"
         assert graded.score == 0.0
+        assert not graded.needs_manual_grading  # a point that is lost, not one that a person may still give
         errors = [
             out.evalue
             for cell in graded.notebook.cells

@@ -176,3 +176,36 @@ def available():
 def test_a_cell_that_asks_for_too_much_memory_is_refused(engine):
     with pytest.raises(AssertionError, match="MemoryError"):
         run(engine, "held = bytearray(400 << 20)")
+
+
+UNCOUNTED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    if os.fork() == 0:
+        begin = time.process_time()
+        while time.process_time() - begin < 0.1: pass
+        os._exit(0)
+    try:
+        os.wait()
+    except OSError:
+        pass
+"""
+
+
+def test_processor_time_of_processes_for_which_nobody_waits_is_counted():
+    """They leave nothing behind when they end: only a control group knows what they took."""
+    group = Cgroup.make("probe")
+    counted = group is not None and group.processor_seconds() is not None
+    if group is not None:
+        group.remove()
+    if not counted:
+        pytest.skip("no control group counts processor time here")
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=30)) as engine:
+        with pytest.raises(SubmissionError, match="ran for too long"):
+            run(engine, UNCOUNTED)
+    short = UNCOUNTED.replace("+ 30", "+ 0.6")
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=10, total_seconds=3)) as engine:
+        with pytest.raises(SubmissionError, match="more than 3 seconds of processor time"):
+            run(engine, *[short] * 20)

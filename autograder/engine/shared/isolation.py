@@ -172,6 +172,11 @@ SNAPSHOT_MEMORY = 16 << 20
 DESCRIPTORS, FEW_DESCRIPTORS = 256, 64
 
 
+def processor_limit(limits: Limits) -> int:
+    """Return after how many seconds of processor time the kernel kills a process of a submission."""
+    return int(limits.total_seconds) + 5
+
+
 def limit(limits: Limits, counted: bool) -> None:
     """Set resource limits for this process and those it starts.
 
@@ -192,7 +197,7 @@ def limit(limits: Limits, counted: bool) -> None:
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, DESCRIPTORS if counted else FEW_DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(limits.total_seconds) + 5),
+        (resource.RLIMIT_CPU, processor_limit(limits)),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     )
@@ -253,10 +258,12 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     **{"init_module": (175, 105), "finit_module": (313, 273), "process_vm_readv": (310, 270)},
     **{"process_vm_writev": (311, 271), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430)},
     **{"fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442)},
-    **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440)},
+    **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440), "syslog": (103, 116)},
     # What holds memory that belongs to no process, or to the whole machine.
     **{"memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190)},
-    **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262)},
+    **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262), "landlock_create_ruleset": (444, 444)},
+    # A page that a pipe holds belongs to nobody, and where it is a huge one, the pipe holds all of it.
+    "vmsplice": (278, 75),
     # What tells, or leaves behind, which shared files others have read or hold.
     **{"fadvise64": (221, 223), "mincore": (27, 232), "cachestat": (451, 451), "flock": (73, 32)},
     **{"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
