@@ -202,10 +202,40 @@ def test_processor_time_of_processes_for_which_nobody_waits_is_counted():
         group.remove()
     if not counted:
         pytest.skip("no control group counts processor time here")
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=30)) as engine:
-        with pytest.raises(SubmissionError, match="ran for too long"):
-            run(engine, UNCOUNTED)
-    short = UNCOUNTED.replace("+ 30", "+ 0.6")
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=10, total_seconds=3)) as engine:
-        with pytest.raises(SubmissionError, match="more than 3 seconds of processor time"):
-            run(engine, *[short] * 20)
+    long, short = UNCOUNTED, UNCOUNTED.replace("+ 30", "+ 0.6")
+    with (
+        SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=30)) as engine,
+        pytest.raises(SubmissionError, match="ran for too long"),
+    ):
+        run(engine, long)
+    with (
+        SandboxExecutor(require_sandbox(), Limits(cell_seconds=10, total_seconds=3)) as engine,
+        pytest.raises(SubmissionError, match="more than 3 seconds of processor time"),
+    ):
+        run(engine, *[short] * 60)
+
+
+UNMAPPED = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+for flags, file in ((0x21, -1), (0x23, -1), (0x01, os.open("/dev/zero", os.O_RDWR))):
+    address = libc.mmap(None, 1 << 20, 3, flags, file, 0)
+    assert address == 2 ** 64 - 1, f"BREACH: memory that outlives its mapping {flags, file}"
+import mmap, multiprocessing, tempfile
+with tempfile.TemporaryFile() as file:  # what has a name, or had one, counts as a file
+    file.truncate(4096)
+    mmap.mmap(file.fileno(), 4096)[0] = 1
+mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)[0] = 1
+multiprocessing.Array("d", 10)[0] = 1.0
+multiprocessing.Lock().acquire()
+"""
+
+
+def test_without_a_control_group_no_memory_is_held_that_no_process_shows(monkeypatch):
+    """Of memory that is shared without a file the kernel keeps all, while a process still maps a page of it."""
+    monkeypatch.setattr(Cgroup, "make", classmethod(lambda cls, name: None))
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
+        run(executor, UNMAPPED)

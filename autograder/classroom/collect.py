@@ -317,6 +317,9 @@ class _Identifier:
             for number, part in enumerate(parts, 1):
                 label = _platforms_name(part, last=number == len(parts))
                 if label is None:
+                    # nbgrader's layout, <student>/<set>/<file>, where there is no roster to know the student
+                    if self.roster is None and place > 0 and parts[number:-1] == (problem_set,):
+                        return self.student or _as_folder(part), 0, False
                     outside.append(part)
                     continue
                 platform, name, identity, upload, late = label
@@ -401,10 +404,6 @@ class _Identifier:
     def _of_path(self, member: Member, problem_set: str) -> str:
         """Find a student in the names of folders, of the file, and of the archive."""
         if self.roster is None:
-            for path in member.trail[1:]:
-                folders = PurePosixPath(path).parts[:-1]
-                if len(folders) >= 2 and folders[-1] == problem_set:
-                    return _as_folder(folders[-2])
             raise _UnplacedError("nothing says whose it is; name a --roster, or the --student")
         found = self._named([part for path in member.trail for part in PurePosixPath(path).parts])
         if not found:

@@ -70,13 +70,25 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _checked(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
 
 
-def private_scratch(limits: Limits, scratch: str) -> None:
-    """Mount an empty scratch folder and /dev/shm, which no other submission sees."""
+def private_scratch(limits: Limits, scratch: str, counted: bool = True) -> None:
+    """Mount an empty scratch folder and /dev/shm, which no other submission sees.
+
+    Parameters
+    ----------
+    limits : Limits
+        What the submission may use.
+    scratch : str
+        The folder.
+    counted : bool
+        Whether a control group counts its memory. Else /dev/zero is empty: mapped to be shared, it holds memory of nobody.
+    """
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
     if os.path.isdir("/dev/pts"):
         _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
+    if not counted and os.path.exists("/dev/zero"):
+        _mount("/dev/null", "/dev/zero", None, _MS_BIND)
     _mount("none", "/dev", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     for target, size in ((scratch, 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
         options = f"size={size},nr_inodes=2000,mode=1777"
@@ -283,12 +295,13 @@ _BY_ARGUMENT = [
     ("setsockopt", (54, 208), 2, (7, 8, 32, 33), 0),
 ]
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-_CLONE, _SOCKET = (56, 220), (41, 198)
+_CLONE, _SOCKET, _MMAP = (56, 220), (41, 198), (9, 222)
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _CLONE_NEW = 0x7E020080  # every CLONE_NEW… flag
 _AF_UNIX = 1
 
 
-def filter_system_calls(alone: bool = False) -> bool:
+def filter_system_calls(alone: bool = False, counted: bool = True) -> bool:
     """Refuse the system calls listed above from now on; return whether this machine's are known.
 
     Sockets are those between processes of the submission: other families reach parts of the kernel that no network
@@ -300,6 +313,9 @@ def filter_system_calls(alone: bool = False) -> bool:
     ----------
     alone : bool
         Whether this process starts no other and speaks to none but those it is connected to.
+    counted : bool
+        Whether a control group counts this process's memory. Else it shares none without a file: of what it unmaps but for a
+        page, the kernel keeps all, and no number of a process tells.
     """
     known = _MACHINES.get(os.uname().machine)
     if known is None:
@@ -334,6 +350,9 @@ def filter_system_calls(alone: bool = False) -> bool:
         (jump_set, 0, 1, _CLONE_NEW),
         (answer, 0, 0, error | 1),
     ]
+    if not counted:
+        rules += [(jump_equal, 0, 5, _MMAP[column]), argument(3), (jump_set, 0, 2, _MAP_ANONYMOUS)]
+        rules += [(jump_set, 0, 1, _MAP_SHARED), (answer, 0, 0, error | 1), (answer, 0, 0, allow)]
     rules += [
         (jump_equal, 0, 3, _SOCKET[column]),
         argument(0),

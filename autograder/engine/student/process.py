@@ -78,7 +78,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         folder = task["directory"] or os.environ["TMPDIR"]
         if isolated:
             isolation.unshare(isolation.CLONE_NEWPID | isolation.CLONE_NEWIPC)
-            isolation.private_scratch(limits, folder)
+            isolation.private_scratch(limits, folder, task["counted"])
         runner = os.fork()
         if runner == 0:
             control.close()
@@ -233,7 +233,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
         if isolated:
             isolation.limit(limits, task["counted"])
             isolation.give_up_rights(task["uid"])
-            isolation.filter_system_calls()
+            isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
     except BaseException as error:  # what went wrong with the sandbox is not the student's fault: say so
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})
