@@ -483,6 +483,19 @@ def test_cells_that_wait_a_little_each_come_to_an_end():
         assert time.monotonic() - begin < 20
 
 
+@pytest.mark.parametrize("where", ["cell", "test"])
+def test_who_sleeps_is_not_given_the_patience_that_a_busy_machine_needs(where):
+    """Without a limit of its own, sleep would hold a class for as long as the clock allows, and leave tests to a person."""
+    sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20, patience=1000)) as engine:
+        if where == "cell":
+            with pytest.raises(SubmissionError, match="waited for more than 3 seconds without computing"):
+                outcomes(engine, sleep, [ASKS])
+        else:
+            found = outcomes(engine, sleep, [ASKS] * 3, awaiting=[])
+            assert [kind for kind, *_ in found] == ["TimeoutError", "RuntimeError", "RuntimeError"]
+
+
 LATE = """
 import sys, time
 service = sys.modules["autograder.engine.student.service"]

@@ -183,6 +183,7 @@ class _Run:
         self.groups = 0
         # How long the submission has slept while a test waited for it, and when a test last asked.
         self.asleep, self.asked = 0.0, -math.inf
+        self.slept = 0.0
         # When the whole submission is given up, on the clock: each of many cells may wait nearly as long as one may.
         self.end = math.inf
         self._arrange()
@@ -224,6 +225,8 @@ class _Run:
         first = self._answer(control, runner, "its first cell", START, math.inf)
         if first != ({"ready": True}, []):
             raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
+        control.ask()
+        self.slept = control.asleep  # while it was made ready, which is no doing of the submission
         # A backstop for a notebook that waits a little in each of many cells, and takes no processor time.
         self.end = time.monotonic() + self.limits.patience * self.limits.total_seconds
         for cell, number in self.steps:
@@ -252,7 +255,7 @@ class _Run:
         self._require_awake(control, where)
 
     def _require_awake(self, control: Control, where: str) -> None:
-        if control.asleep > SLEEP * self.limits.cell_seconds:
+        if control.asleep - self.slept > SLEEP * self.limits.cell_seconds:
             raise SubmissionError(
                 f"The notebook did not finish: its cells waited for more than {SLEEP * self.limits.cell_seconds:.0f} "
                 f"seconds without computing, the last of them {where}; look for what they wait for.",
