@@ -105,7 +105,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     texts = {name: file.read_bytes() for name, file in found.items()}
     for name in texts:
         if name == "jupyter-lite.json" or name.endswith("/all.json"):
-            undated = re.sub(rb'"[\d-]+T[\d:.]+Z"|(?<=all\.json\?sha256=)\w+', b'""', texts[name])
+            undated = re.sub(rb"(?<=\")[\d-]+T[\d:.]+Z(?=\")|(?<=all\.json\?sha256=)\w+", b"", texts[name])
             listed = json.loads(undated)
             if name.startswith("api/contents/"):
                 listed["content"].sort(key=lambda entry: entry["path"])
