@@ -280,3 +280,18 @@ def test_a_source_without_a_header_is_named(course, tmp_path):
     source.write_text(source.read_text(encoding="utf-8").split("---\n", 2)[2], encoding="utf-8")
     with pytest.raises(ProblemSetError, match="its header names no kernel"):
         ProblemSet(folder)
+
+
+def test_a_slip_in_the_bank_of_the_last_set_is_named_before_the_first_is_proven(course, tmp_path, capsys):
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copyfile(course / name, tmp_path / name)
+    for name in ("ps0-warmup", "ps9-again"):
+        folder = tmp_path / "solutions" / name
+        shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+        (folder / "ps0-warmup.md").rename(folder / f"{name}.md")
+    bank = tmp_path / "solutions" / "ps9-again" / "bank" / "nats_to_bits.md"
+    bank.write_text(bank.read_text(encoding="utf-8").replace("kind: ", "knid: ", 1), encoding="utf-8")
+    assert main(["release", "--course", str(tmp_path)]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"autograder: {bank}, entry 'wrong-direction': unknown key 'knid'")
+    assert not (tmp_path / "exercises").exists()
