@@ -195,9 +195,7 @@ def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
 
 def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):
     import katex_prerender
-    from sphinxcontrib import katex
 
-    monkeypatch.setattr(katex, "NODEJS_BINARY", str(katex_prerender.NODE))
     warnings = []
     monkeypatch.setattr(katex_prerender.logger, "warning", lambda text, *values: warnings.append(text % values))
     assert 'class="katex"' in katex_prerender.render_latex(r"\frac12")

@@ -23,6 +23,9 @@ BOX = '<span class="base">'
 END = "</span></span>"
 
 _render = katex.render_latex
+# Whoever renders by this module does so with that Node.js, whatever PATH holds: Sphinx, and a test without Sphinx.
+katex.NODEJS_BINARY = str(NODE)
+katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
 
 
 class PatientSocket(socket.socket):
@@ -90,9 +93,7 @@ def render_latex(latex: str, options: dict | None = None) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Point sphinxcontrib.katex to the environment's own Node.js, whatever PATH holds."""
-    katex.NODEJS_BINARY = str(NODE)
-    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
+    """Have sphinxcontrib.katex render by this module."""
     katex.render_latex = render_latex
     katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
     return {"parallel_read_safe": True, "parallel_write_safe": True}
