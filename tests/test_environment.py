@@ -31,7 +31,8 @@ exec {os.sys.executable} -c 'import sys; sys.version_info = ({version.replace(".
 
 
 @pytest.mark.parametrize(
-    ("minor", "right"), [(SUPPORTED[1], True), (int(SUPPORTED[2]) - 1, True), (SUPPORTED[2], False), (10, False), (9, False)]
+    ("minor", "right"),
+    [(SUPPORTED[1], True), (int(SUPPORTED[2]) - 1, True), (SUPPORTED[2], False), (10, False), (9, False)],
 )
 def test_a_python_that_is_not_supported_is_refused_in_a_sentence(tmp_path, minor, right):
     environment = os.environ | {"PYTHON": str(fake_python(tmp_path, f"3.{minor}"))}
@@ -80,7 +81,9 @@ cert = /etc/example.pem
 
 
 def test_several_indexes_are_one_to_pip_and_to_uv(tmp_path):
-    told = settings(tmp_path, "[global]\nextra-index-url =\n  https://one.example.org/simple\n  https://two.example.org/simple\n")
+    told = settings(
+        tmp_path, "[global]\nextra-index-url =\n  https://one.example.org/simple\n  https://two.example.org/simple\n"
+    )
     assert told["UV_INDEX"] == "https://one.example.org/simple https://two.example.org/simple"
     assert told["UV_INDEX_STRATEGY"] == "unsafe-best-match"
 

@@ -23,9 +23,6 @@ BOX = '<span class="base">'
 END = "</span></span>"
 
 _render = katex.render_latex
-# Whoever renders by this module does so with that Node.js, whatever PATH holds: Sphinx, and a test without Sphinx.
-katex.NODEJS_BINARY = str(NODE)
-katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
 
 
 class PatientSocket(socket.socket):
@@ -44,6 +41,12 @@ class PatientSocket(socket.socket):
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.01)
+
+
+# Whoever renders by this module, Sphinx or a test, does so with that Node.js, whatever PATH holds, and patiently.
+katex.NODEJS_BINARY = str(NODE)
+katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
+katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
 
 
 @functools.cache
@@ -95,5 +98,4 @@ def render_latex(latex: str, options: dict | None = None) -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Have sphinxcontrib.katex render by this module."""
     katex.render_latex = render_latex
-    katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
     return {"parallel_read_safe": True, "parallel_write_safe": True}
