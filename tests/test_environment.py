@@ -15,7 +15,7 @@ SUPPORTED = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pypr
 
 def test_all_that_name_the_supported_pythons_agree():
     oldest, newest = int(SUPPORTED[1]), int(SUPPORTED[2]) - 1
-    assert (doctor.OLDEST, doctor.NEWEST) == ((3, oldest), (3, newest))
+    assert ((3, oldest), (3, newest)) == (doctor.OLDEST, doctor.NEWEST)
     for name in ("README.md", "CONTRIBUTING.md"):
         assert f"Python 3.{oldest} to 3.{newest}" in (ROOT / name).read_text()
 
