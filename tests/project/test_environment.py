@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from book_pages import ROOT
 
 from autograder.engine import doctor
+from tests.support import ROOT
 
 SUPPORTED = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
 
