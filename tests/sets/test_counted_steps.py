@@ -153,7 +153,9 @@ def without_trace_of_any_thread():
 
 def in_another_interpreter():
     interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
-    interpreters.run_string(interpreters.create(), "for _ in range(1000): pass")
+    other = interpreters.create()
+    interpreters.run_string(other, "for _ in range(1000): pass")
+    interpreters.destroy(other)
 
 
 def in_another_thread():
