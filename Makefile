@@ -106,7 +106,7 @@ serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for a
 requirements: .venv/project-installed ## requirements.txt from pyproject.toml (UV_FLAGS=--upgrade for newer versions)
 	@mkdir -p _build
 	@cp requirements.txt _build/requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest \
+	@./environment.sh uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-emit-index-url --custom-compile-command "make requirements" $(UV_FLAGS) \
 	    --quiet -o _build/requirements.txt
 	@cmp -s _build/requirements.txt requirements.txt || cp _build/requirements.txt requirements.txt

