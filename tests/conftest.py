@@ -1,15 +1,19 @@
 """What tests of several folders need: the website, a browser, the smallest problem set, the engine, a graded class."""
 
+import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from autograder.commands.main import main
+from autograder.engine import execution
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.problem_set.source import ProblemSet, find_problem_sets
@@ -25,25 +29,51 @@ sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
-    """The website, built strictly; a site that is up to date costs a few seconds. BOOK_OUTPUT names another place."""
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A function that makes a folder in one of pytest's processes; the others wait, and find what it made."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent  # a run has a folder, and in it each of its processes
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = shared / f"{name}-of-all", shared / f"{name}-is-made"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def site(once) -> Path:
+    """The website, built strictly once a run; make has built it already. BOOK_OUTPUT names another place."""
+    if made := os.environ.get("BUILT_SITE"):
+        return Path(made)
     output = Path(os.environ.get("BOOK_OUTPUT", ROOT))
+    once("site", lambda _: _build(output))
+    return output / "_build" / "html"
+
+
+def _build(output: Path) -> None:
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "-W", "-n", "--keep-going"]
+    command += ["--path-output", str(output)]
     (output / "_build").mkdir(parents=True, exist_ok=True)
-    with open(output / "_build" / ".lock", "w") as lock:  # one build at a time, though pytest may have several workers
+    with open(output / "_build" / ".lock", "w") as lock:  # one build at a time, though tests may run in two terminals
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build = subprocess.run(
-            [*command, "--path-output", str(output)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        build = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if build.returncode != 0:
         told = [line for line in build.stdout.splitlines() if "WARNING: " in line or "rror" in line]
         pytest.fail("the strict build of the book fails:\n" + "\n".join(told or build.stdout.splitlines()[-30:]))
-    return output / "_build" / "html"
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """A browser for the tests of one file."""
+    """A browser for the tests of one file; Playwright keeps an event loop running, which others would stumble over."""
     with chromium() as browser:
         yield browser
 
@@ -73,10 +103,27 @@ def executor():
         yield engine
 
 
+@pytest.fixture
+def warm_engine(executor, monkeypatch):
+    """Commands that run in the test's own process take the engine that is up, and do not start one each."""
+
+    def engine(sandbox, limits=None, seed=0):
+        own = SandboxExecutor(sandbox, limits, seed)
+        return contextlib.nullcontext(executor) if own.name == executor.name else own
+
+    monkeypatch.setattr(execution, "SandboxExecutor", engine)
+
+
 @pytest.fixture(scope="session")
-def graded_class(tmp_path_factory):
+def graded_class(once, tmp_path_factory):
     """A class of 20 with two problem sets, graded once for all tests that only look at it."""
-    root = tmp_path_factory.mktemp("class")
+    made = once("class", _grade_a_class)
+    own = tmp_path_factory.mktemp("graded") / "class"  # one command at a time may work in a class
+    shutil.copytree(made, own)
+    return own
+
+
+def _grade_a_class(root: Path) -> None:
     sets = ["ps0-warmup", "ps1-information"]
     assert main(["sample-class", *sets, "--class", str(root), "--students", "20"]) == 0
     assert main(["grade", *sets, "--class", str(root), "--jobs", "2"]) == 0
@@ -84,4 +131,3 @@ def graded_class(tmp_path_factory):
     assert main(["report", *sets, "--class", str(root)]) == 0
     for form in ("plain", "canvas", "moodle"):
         assert main(["export", *sets, "--class", str(root), "--format", form]) == 0
-    return root

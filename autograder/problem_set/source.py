@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import jupytext
@@ -283,9 +283,15 @@ def _read_myst(path: Path) -> NotebookNode:
     if not path.is_file():
         raise ProblemSetError(f"{path} is missing.")
     try:
-        return jupytext.read(path, fmt="md:myst")
+        return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except Exception as error:  # jupytext raises what its parsers raise
         raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> NotebookNode:
+    """Parse a text once, however often it is read; who changes the notebook changes a copy."""
+    return jupytext.reads(text, fmt="md:myst")
 
 
 def problem_set_names(course: Path) -> list[str]:

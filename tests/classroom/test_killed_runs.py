@@ -14,6 +14,8 @@ from nbgrader.api import Gradebook
 from autograder.classroom.directory import ClassDirectory
 from autograder.commands.main import main
 
+pytestmark = pytest.mark.usefixtures("warm_engine")  # for what goes on after a kill
+
 #: Classes, for each phase, whose grading is killed twice; more of them: KILLS=20 .venv/bin/python -m pytest tests/classroom/test_killed_runs.py
 KILLS = int(os.environ.get("KILLS", "2"))
 

@@ -14,6 +14,8 @@ from autograder.common.errors import AutograderError
 from autograder.reports.export import canvas_table, class_grades, moodle_table
 from tests.support.tables import rows
 
+pytestmark = pytest.mark.usefixtures("warm_engine")
+
 ROSTER = '''student_id,first_name,last_name,email,login,canvas_id,canvas_sis_id,canvas_login,moodle_username,hobby
 student-01,Ada,Lovelace,ada@x.org,al1,101,S101,al1@uni,ada.l,"chess, whist"
 student-02,Žofie,Müller,z@x.org,zm2,102,,,,

@@ -26,6 +26,8 @@ from autograder.problem_set.source import find_problem_sets, grade_id
 from autograder.problem_set.versions import student_version
 from tests.support.tables import rows
 
+pytestmark = pytest.mark.usefixtures("warm_engine")
+
 SETS = ["ps0-warmup", "ps1-information"]
 NAMES = ["ps0-warmup"]
 
