@@ -22,7 +22,12 @@ from tests.support import ROOT
 from tests.support.browser import chromium
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
-hypothesis.settings.register_profile("course", derandomize=not os.environ.get("EXPLORE"), deadline=None)
+hypothesis.settings.register_profile(
+    "course",
+    max_examples=300 if os.environ.get("TEST_ALL") else 40,
+    derandomize=not os.environ.get("EXPLORE"),
+    deadline=None,
+)
 hypothesis.settings.load_profile("course")
 
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too

@@ -205,7 +205,6 @@ cells_of_any_kind = st.fixed_dictionaries(
 
 
 @hypothesis.given(st.lists(cells_of_any_kind, min_size=1, max_size=4), anything, st.integers(1, 4))
-@hypothesis.settings(max_examples=300)
 def test_whatever_is_read_is_a_valid_notebook(cells, metadata, version):
     content = {"nbformat": version, "metadata": metadata, "cells": cells}
     if version in (2, 3):
