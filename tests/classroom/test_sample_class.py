@@ -115,7 +115,16 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
             text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute")
         )
     students = ["student-01", "student-09", "student-20"]
-    command = [sys.executable, "-m", "nbgrader", "autograde", "ps1-information", "--student", "student-[02][019]", "--force"]
+    command = [
+        sys.executable,
+        "-m",
+        "nbgrader",
+        "autograde",
+        "ps1-information",
+        "--student",
+        "student-[02][019]",
+        "--force",
+    ]
     environment = os.environ | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
     graded_at = {student: stamp_of(copied, student) for student in students}
     run = subprocess.run(command, cwd=copied, env=environment, capture_output=True, text=True, check=False)

@@ -106,7 +106,9 @@ def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
 
 
 def test_feedback_is_one_small_page_that_a_submission_cannot_mark_up(graded_class):
-    for page in graded_class.glob("feedback/*/*/*.html"):
+    pages = list(graded_class.glob("feedback/*/*/*.html"))
+    assert len(pages) == len(list(graded_class.glob("submitted/*/*/*.ipynb"))) > 10
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         assert len(re.sub(r"data:image/[^\"]+", "", text)) < 300_000
         assert "<script" not in text

@@ -354,6 +354,7 @@ ATTACKS = [
         nats_to_bits(1)
         """,
         ends="graded|memory|" + GONE,
+        quick=True,
     ),
     Attack(
         "overrunning",
