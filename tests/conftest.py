@@ -20,6 +20,7 @@ from autograder.problem_set.source import ProblemSet, find_problem_sets
 from autograder.problem_set.versions import instructor_version
 from tests.support import ROOT
 from tests.support.browser import chromium
+from tests.support.graded import SETS, STUDENTS
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile(
@@ -121,7 +122,7 @@ def warm_engine(executor, monkeypatch):
 
 @pytest.fixture(scope="session")
 def graded_class(once, tmp_path_factory):
-    """A class of 20 with two problem sets, graded once for all tests that only look at it."""
+    """A class with two problem sets, graded once a run for all tests that only look at it."""
     made = once("class", _grade_a_class)
     own = tmp_path_factory.mktemp("graded") / "class"  # one command at a time may work in a class
     shutil.copytree(made, own)
@@ -129,10 +130,9 @@ def graded_class(once, tmp_path_factory):
 
 
 def _grade_a_class(root: Path) -> None:
-    sets = ["ps0-warmup", "ps1-information"]
-    assert main(["sample-class", *sets, "--class", str(root), "--students", "20"]) == 0
-    assert main(["grade", *sets, "--class", str(root), "--jobs", "2"]) == 0
-    assert main(["feedback", *sets, "--class", str(root)]) == 0
-    assert main(["report", *sets, "--class", str(root)]) == 0
+    assert main(["sample-class", *SETS, "--class", str(root), "--students", str(STUDENTS)]) == 0
+    assert main(["grade", *SETS, "--class", str(root), "--jobs", "2"]) == 0
+    assert main(["feedback", *SETS, "--class", str(root)]) == 0
+    assert main(["report", *SETS, "--class", str(root)]) == 0
     for form in ("plain", "canvas", "moodle"):
-        assert main(["export", *sets, "--class", str(root), "--format", form]) == 0
+        assert main(["export", *SETS, "--class", str(root), "--format", form]) == 0

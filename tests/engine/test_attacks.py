@@ -39,10 +39,10 @@ def released(warmup):
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
-    """The engine with the usual limits and, where an attack takes all the time there is, with short ones."""
+    """The engine with the usual limits and, where an attack takes all the time or memory there is, with short ones."""
     os.environ[CANARY] = CANARY
     usual = Limits(cell_seconds=8, total_seconds=40)
-    short = Limits(cell_seconds=1, total_seconds=12, memory=512 << 20, patience=3)
+    short = Limits(cell_seconds=0.5, total_seconds=6, memory=256 << 20, patience=6)
     with SandboxExecutor(require_sandbox(), usual) as patient, SandboxExecutor(require_sandbox(), short) as hasty:
         yield {False: patient, True: hasty}
     del os.environ[CANARY]

@@ -26,7 +26,7 @@ class Attack:
     answer : str
         The answer that stands before the code.
     quick : bool
-        Whether it is run with short limits, for time is what it takes.
+        Whether it is run with short limits, for time or memory is what it takes.
     """
 
     kind: str

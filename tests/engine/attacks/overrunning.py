@@ -202,6 +202,7 @@ ATTACKS = [
             kept.append(bytearray(b"x" * (32 << 20)))
         """,
         ends="graded|memory",
+        quick=True,
     ),
     Attack(
         "overrunning",
