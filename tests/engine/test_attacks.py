@@ -24,6 +24,7 @@ from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
 from autograder.reports.feedback import ConcealHiddenTests
 from tests.engine.attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
+from tests.support.engines import limited
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
 CANARY = "AUTOGRADER_CANARY"
@@ -41,9 +42,8 @@ def released(warmup):
 def engines(tmp_path_factory):
     """The engine with the usual limits and, where an attack takes all the time or memory there is, with short ones."""
     os.environ[CANARY] = CANARY
-    usual = Limits(cell_seconds=8, total_seconds=40)
-    short = Limits(cell_seconds=0.5, total_seconds=6, memory=256 << 20, patience=6)
-    with SandboxExecutor(require_sandbox(), usual) as patient, SandboxExecutor(require_sandbox(), short) as hasty:
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=8, total_seconds=40)) as patient:
+        hasty = limited(patient, cell_seconds=0.5, total_seconds=6, memory=256 << 20, patience=6)
         yield {False: patient, True: hasty}
     del os.environ[CANARY]
 
@@ -447,7 +447,7 @@ def test_attack_through_the_functions_of_a_test(engines, reply):
 ASKS = ("f(1)\nf(2)\nf(3)\nf(4)\nf(5)\nf(6)", {})
 
 
-def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
+def test_answers_that_take_long_to_judge_leave_nothing_to_a_person(engines):
     """An examiner that is ended leaves its tests to a person: an answer must not be able to bring that about."""
     slow = "def f(x): return {k * (2 ** 61 - 1) for k in range(3_000)}"
     student = wiring.HIJACK + textwrap.dedent("""
@@ -457,18 +457,18 @@ def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
             else:
                 value(connection, request, {"set": [k * (2 ** 61 - 1) for k in range(200_000)]})
         """)
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2)) as engine:
-        found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
-        assert all(error is not None for error in found)
-        assert "all the time that there is" in found[-1][1]
-        assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
+    engine = limited(engines[False], cell_seconds=1, total_seconds=2)
+    found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
+    assert all(error is not None for error in found)
+    assert "all the time that there is" in found[-1][1]
+    assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
 
 
-def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner():
+def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner(engines):
     student = "import time\ndef f(x): time.sleep(0.8)"
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=0.5, total_seconds=4, patience=1)) as engine:
-        ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
-        assert kind == "TimeoutError"
+    engine = limited(engines[False], cell_seconds=0.5, total_seconds=4, patience=1)
+    ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
+    assert kind == "TimeoutError"
 
 
 LATE = """

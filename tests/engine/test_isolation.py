@@ -9,17 +9,14 @@ import pytest
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.cgroup import Cgroup
-from autograder.engine.execution import SandboxExecutor
-from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
+from tests.support.engines import limited
 
 LIMIT = 256 << 20
 
 
 @pytest.fixture(scope="module")
-def engine():
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
-        yield executor
+def engine(executor):
+    return limited(executor, cell_seconds=6, total_seconds=20, memory=LIMIT)
 
 
 def run(engine, *cells):
