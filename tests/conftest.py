@@ -31,6 +31,33 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("course")
 
+#: The files that take longest. They come first, so that none of them is begun when all others are done.
+LONGEST = [
+    "website/test_pages.py",
+    "engine/test_attacks.py",
+    "engine/test_kernel.py",
+    "classroom/test_killed_runs.py",
+    "website/test_jupyterlite.py",
+    "engine/test_idioms.py",
+    "classroom/test_sample_class.py",
+    "book/test_derivations.py",
+    "problem_set/test_enclosure.py",
+    "authoring/test_mutants.py",
+    "sets/test_student_interfaces.py",
+    "website/test_interactive_figures.py",
+    "classroom/test_cluster_and_postgresql.py",
+    "website/test_downloads.py",
+    "engine/test_busy_machine.py",
+    "engine/test_machine_fails.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the Makefile tells pytest-xdist to keep this order."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
 
 

@@ -74,7 +74,6 @@ def findings(site, address, browser) -> dict[str, dict]:
         # The visual copy of a formula has the colours of the text around it, and thousands of elements; assistive
         # technology reads the other copy, in MathML. Without the visual copies axe needs a fraction of the time.
         page.evaluate("document.querySelectorAll('.katex-html').forEach(copy => copy.remove())")
-        page.wait_for_timeout(1000)  # the theme looks again at what scrolls, a third of a second after a change
         with contextlib.suppress(PlaywrightTimeoutError):  # if the marks are never right, axe says so
             page.wait_for_function(BOXES_ARE_MARKED, timeout=5000)
         options = {"resultTypes": ["violations"], "preload": False}
