@@ -146,14 +146,14 @@ def in_class(two_sets, command, *words):
     ("file", "replace", "by", "says"),
     [
         (f"{OTHER}.md", "points: 1", "points: many", "its points are 'many'"),
-        ("bank.md", "kind: misconception", "kind: ", "every other key has a text"),
-        ("bank.md", None, None, "is missing"),
+        ("bank/nats_to_bits.md", "kind: misconception", "kind: ", "kind is a text"),
+        ("bank", None, None, "holds no known answers"),
     ],
 )
 def test_a_half_written_set_stops_no_other(two_sets, monkeypatch, capsys, file, replace, by, says):
     path = two_sets / "course" / "solutions" / OTHER / file
     if replace is None:
-        path.unlink()
+        shutil.rmtree(path)
     else:
         path.write_text(path.read_text(encoding="utf-8").replace(replace, by, 1), encoding="utf-8")
     with scripted_command(monkeypatch, Scripted()):

@@ -3,4 +3,4 @@
 from tests.support import ROOT
 
 SOLUTIONS = ROOT / "solutions"
-SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank.md"))
+SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank"))

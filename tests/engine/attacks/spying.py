@@ -40,7 +40,7 @@ ATTACKS = [
                 if folder.startswith("/proc/") or folder == "/proc":
                     folders.clear()
                 found += [f"{folder}/{name}" for name in files]
-        interesting = ("ipynb", ".db", "shadow", "id_rsa", "bank.md", "ps0-warmup", "checks.py", "CANARY", "examiner.py", "grading.py")
+        interesting = ("ipynb", ".db", "shadow", "id_rsa", "/bank/", "ps0-warmup", "checks.py", "CANARY", "examiner.py", "grading.py")
         print([path for path in found if any(word in path for word in interesting)])
         """,
     ),
