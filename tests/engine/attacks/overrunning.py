@@ -44,7 +44,7 @@ ATTACKS = [
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
             while True: time.sleep(1)
         """,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -216,7 +216,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends=MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -232,7 +232,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends=MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -246,7 +246,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends="graded|" + MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
