@@ -225,6 +225,8 @@ class Shell:
 
         matplotlib.use("agg")
         self.shell = InteractiveShell()
+        # Nobody reads the tracebacks, which take far longer to write than the cells to run.
+        self.shell.showtraceback = lambda *args, **kwargs: None
 
     def names(self) -> dict:
         """Return each name of the notebook's own with its value, and what the value holds."""
