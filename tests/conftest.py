@@ -1,6 +1,5 @@
 """What tests of several folders need: the website, a browser, the smallest problem set, the engine, a graded class."""
 
-import contextlib
 import fcntl
 import os
 import shutil
@@ -13,13 +12,13 @@ import hypothesis
 import pytest
 
 from autograder.commands.main import main
-from autograder.engine import execution
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.problem_set.source import ProblemSet, find_problem_sets
 from autograder.problem_set.versions import instructor_version
 from tests.support import ROOT
 from tests.support.browser import chromium
+from tests.support.engines import use_for_commands
 from tests.support.graded import SETS, STUDENTS
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
@@ -139,12 +138,7 @@ def executor():
 @pytest.fixture
 def warm_engine(executor, monkeypatch):
     """Commands that run in the test's own process take the engine that is up, and do not start one each."""
-
-    def engine(sandbox, limits=None, seed=0):
-        own = SandboxExecutor(sandbox, limits, seed)
-        return contextlib.nullcontext(executor) if own.name == executor.name else own
-
-    monkeypatch.setattr(execution, "SandboxExecutor", engine)
+    use_for_commands(executor, monkeypatch)
 
 
 @pytest.fixture(scope="session")

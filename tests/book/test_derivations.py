@@ -61,6 +61,7 @@ def check(source: str = SLOPE, **changed: object) -> Check:
     return check_of("page", 1, source, about)
 
 
+@functools.cache
 def book_checks() -> list[Check]:
     return collect({page: ROOT / f"{page}.md" for page in pages()})
 

@@ -114,7 +114,7 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
         config.write_text(
             text.replace("autograder.classroom.formgrader.ExecuteInSandbox", "nbgrader.preprocessors.Execute")
         )
-    students = ["student-01", "student-02", "student-11", LAST]
+    students = ["student-02", LAST]
     command = [
         sys.executable,
         "-m",
@@ -122,7 +122,7 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
         "autograde",
         "ps1-information",
         "--student",
-        "student-[01][12]",
+        "student-[01]2",
         "--force",
     ]
     environment = os.environ | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
