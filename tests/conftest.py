@@ -57,9 +57,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
-sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
-
-
 @pytest.fixture(scope="session")
 def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
     """A function that makes a folder in one of pytest's processes; the others wait, and find what it made."""
@@ -82,25 +79,20 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
 
 
 @pytest.fixture(scope="session")
-def site(once) -> Path:
-    """The website, built strictly once a run; make has built it already. BOOK_OUTPUT names another place."""
-    if made := os.environ.get("BUILT_SITE"):
-        return Path(made)
-    output = Path(os.environ.get("BOOK_OUTPUT", ROOT))
-    once("site", lambda _: _build(output))
-    return output / "_build" / "html"
-
-
-def _build(output: Path) -> None:
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "-W", "-n", "--keep-going"]
-    command += ["--path-output", str(output)]
-    (output / "_build").mkdir(parents=True, exist_ok=True)
-    with open(output / "_build" / ".lock", "w") as lock:  # one build at a time, though tests may run in two terminals
+def site() -> Path:
+    """The website, built strictly, unless it was built from the same files. BOOK_OUTPUT names another place."""
+    output = Path(os.environ.get("BOOK_OUTPUT", ROOT)) / "_build"
+    command = [sys.executable, str(ROOT / "book" / "build.py"), "--if-changed", "--output", str(output)]
+    output.mkdir(parents=True, exist_ok=True)
+    with open(output / ".lock", "w") as lock:  # one build at a time, though pytest may have several workers
         fcntl.flock(lock, fcntl.LOCK_EX)
         build = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if build.returncode != 0:
-        told = [line for line in build.stdout.splitlines() if "WARNING: " in line or "rror" in line]
+        told = [
+            line for line in build.stdout.splitlines() if "WARNING: " in line or line.startswith("  ") or "rror" in line
+        ]
         pytest.fail("the strict build of the book fails:\n" + "\n".join(told or build.stdout.splitlines()[-30:]))
+    return output / "html"
 
 
 @pytest.fixture(scope="module")
