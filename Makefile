@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 
 PORT ?= 8000
-PYTEST_FLAGS ?= -n 2 --dist loadfile
+PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 UV_FLAGS ?=
 # Where `make handout` writes, and the address at which the site will be published.
 HANDOUT ?= _build/handout
@@ -96,7 +96,7 @@ test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, im
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 test-all: export TEST_ALL := 1
-test-all: test ## every check at its full length: all known answers in kernels, too (an hour)
+test-all: test ## every check at its full length, where test takes samples (an hour)
 
 serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for another port)
 	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'

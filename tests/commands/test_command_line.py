@@ -5,11 +5,15 @@ import ctypes
 import struct
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from autograder.commands.main import main
 from autograder.reports.export import FORMATS
+from tests.support import ROOT
 
 COMMANDS = ["release", "mutants", "sample-class", "grade", "feedback", "report", "export"]
 OTHERS = ["collect", "handout", "doctor"]
@@ -17,9 +21,27 @@ WITHOUT_CLASS = ["release", "mutants"]
 WITH_CLASS = [name for name in COMMANDS if name not in WITHOUT_CLASS]
 
 
-def run(*arguments, **options):
-    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command in this process; Python and what it imports need longer to start than most commands take."""
+
+    def run(*arguments):
+        try:
+            code = main(list(map(str, arguments)))
+        except SystemExit as ended:
+            code = ended.code
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 def one_sentence(result):
@@ -28,6 +50,16 @@ def one_sentence(result):
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
     return lines[0]
+
+
+@pytest.mark.parametrize("words", [[], ["export", "--class", "nowhere"], ["export", "--help"]], ids=" ".join)
+def test_a_command_in_a_process_of_its_own_says_and_returns_the_same(words, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    here = run(*words)
+    there = subprocess.run(
+        [sys.executable, "-m", "autograder", *words], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert Done(there.returncode, there.stdout, there.stderr) == here
 
 
 def test_there_is_a_module_for_each_command_and_every_command_has_help(course, capsys):
@@ -45,13 +77,13 @@ def test_there_is_a_module_for_each_command_and_every_command_has_help(course, c
         assert "--course DIR" in capsys.readouterr().out
 
 
-def test_no_command_and_an_unknown_one_are_wrong_usage():
+def test_no_command_and_an_unknown_one_are_wrong_usage(run):
     assert run().returncode == 2
     assert run("mark").returncode == 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path):
+def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path, run):
     more = [] if name in WITHOUT_CLASS else ["--class", tmp_path / "class"]
     result = run(name, "ps99-nothing", *more)
     assert result.returncode == 2
@@ -60,7 +92,7 @@ def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", WITH_CLASS)
-def test_a_class_must_be_named(name):
+def test_a_class_must_be_named(name, run):
     result = run(name)
     assert result.returncode == 2
     assert "the following arguments are required: --class" in result.stderr
@@ -84,14 +116,14 @@ def test_course_and_class_may_stand_before_and_after_the_command(course, tmp_pat
 
 
 @pytest.mark.parametrize("words", [["--class", "class", "release"], ["release", "--class", "class"]])
-def test_a_class_is_wrong_usage_where_it_is_of_no_use(words):
+def test_a_class_is_wrong_usage_where_it_is_of_no_use(words, run):
     result = run(*words)
     assert result.returncode == 2
     assert "--class" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["grade", "feedback", "report", "export"])
-def test_a_class_that_does_not_exist(name, tmp_path):
+def test_a_class_that_does_not_exist(name, tmp_path, run):
     result = run(name, "--class", tmp_path / "nowhere")
     assert result.returncode == 1
     assert "There is no class directory" in one_sentence(result)
@@ -99,13 +131,13 @@ def test_a_class_that_does_not_exist(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["feedback", "report", "export"])
-def test_a_class_in_which_nothing_was_graded(name, tmp_path):
+def test_a_class_in_which_nothing_was_graded(name, tmp_path, run):
     result = run(name, "--class", tmp_path)
     assert result.returncode == 1
     assert "Nothing was graded" in one_sentence(result)
 
 
-def test_an_empty_class_has_nothing_to_grade(tmp_path):
+def test_an_empty_class_has_nothing_to_grade(tmp_path, run):
     result = run("grade", "--class", tmp_path)
     assert result.returncode == 1
     assert "Nothing to grade" in one_sentence(result)
@@ -123,20 +155,20 @@ def test_the_formats_of_an_export_are_those_that_exist(capsys, monkeypatch):
 
 @pytest.mark.parametrize("option", ["--jobs", "--students"])
 @pytest.mark.parametrize("value", ["0", "-3", "many"])
-def test_a_number_that_is_none(option, value, tmp_path):
+def test_a_number_that_is_none(option, value, tmp_path, run):
     name = "grade" if option == "--jobs" else "sample-class"
     result = run(name, "--class", tmp_path, option, value)
     assert result.returncode == 2
     assert "is not a whole number of at least 1" in result.stderr
 
 
-def test_a_folder_that_is_no_course(tmp_path):
+def test_a_folder_that_is_no_course(tmp_path, run):
     result = run("--course", tmp_path, "release")
     assert result.returncode == 1
     assert "is not the course" in one_sentence(result)
 
 
-def test_sample_class_does_not_touch_a_class_of_people(tmp_path):
+def test_sample_class_does_not_touch_a_class_of_people(tmp_path, run):
     work = tmp_path / "submitted" / "ada" / "ps0-warmup" / "ps0-warmup.ipynb"
     work.parent.mkdir(parents=True)
     work.write_text("mine")
