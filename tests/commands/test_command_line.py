@@ -5,9 +5,7 @@ import ctypes
 import struct
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
