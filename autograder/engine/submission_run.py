@@ -7,7 +7,6 @@ to the student's functions can reach an output. What both say is data, and is be
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -181,8 +180,8 @@ class _Run:
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
         self.groups = 0
-        # How long the submission has slept while a test waited for it, and when a test last asked.
-        self.asleep, self.asked = 0.0, -math.inf
+        # How long the submission has slept while a test waited for it.
+        self.asleep = 0.0
         self.slept = 0.0
         # When the whole submission is given up, on the clock: each of many cells may wait nearly as long as one may.
         self.end = math.inf
@@ -222,7 +221,10 @@ class _Run:
 
     def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
         """Run them, and have the snapshots left."""
-        first = self._answer(control, runner, "its first cell", START, math.inf)
+        try:
+            first = self._answer(control, runner, "its first cell", START, math.inf)
+        except SubmissionError:  # nothing of the submission has run yet
+            raise MachineError("the process of a submission did not start") from None
         if first != ({"ready": True}, []):
             raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
         control.ask()
@@ -333,10 +335,8 @@ class _Run:
                 self._leave(order[number:], "The tests before this one took too long, so this test was not judged.")
                 return
             try:
-                with contextlib.suppress(ConnectionEndedError):  # then it says nothing either
-                    asked = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
-                    judge.send(asked | {"clock": max(0.0, self.end - time.monotonic())})
-                message, buffers = self._from_examiner(control, judge, last)
+                question = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
+                message, buffers = self._from_examiner(control, judge, question, last)
                 self._believe(name, test.cell, message, buffers, last)
             except ExaminerEndedError:
                 if not last:
@@ -350,21 +350,25 @@ class _Run:
         """Leave tests for a person."""
         self.awaiting |= {grade_id(test.cell): reason for test in tests}
 
-    def _from_examiner(self, control: Control, judge: Connection, last: bool) -> tuple[dict, list]:
-        """Wait for a message of the examiner; answer its questions meanwhile.
+    def _from_examiner(self, control: Control, judge: Connection, question: dict, last: bool) -> tuple[dict, list]:
+        """Name a test to the examiner, and wait for what it says; answer its own questions meanwhile.
 
         It asks while it waits for the submission. One that has slept for too long gets no more time to answer.
         """
-        end = time.monotonic() + 2 * self.limits.patience * self.limits.cell_seconds + MARGIN
+        # The submission has its time to answer, and the examiner as much for what it computes itself.
+        patience = self.limits.patience * self.limits.cell_seconds
+        clock = max(0.0, self.end - time.monotonic())
+        end = time.monotonic() + min(patience, clock) + patience + MARGIN
         try:
+            judge.send(question | {"clock": clock}, (), end)
             while True:
-                message, buffers = judge.receive(end)
-                if message != {"ask": "processor"}:
+                # An examiner that waits asks again and again: whoever is silent for longer computes no more.
+                message, buffers = judge.receive(min(end, time.monotonic() + patience + MARGIN))
+                if message not in ({"ask": "processor", "again": False}, {"ask": "processor", "again": True}):
                     return message, buffers
-                asked, asleep, used = time.monotonic(), control.asleep, control.ask()
-                if asked - self.asked < 2 * LOOK:
+                asleep, used = control.asleep, control.ask()
+                if message["again"]:  # since it last asked, it did nothing but wait
                     self.asleep += control.asleep - asleep
-                self.asked = time.monotonic()
                 if self.asleep > SLEEP * self.limits.cell_seconds:
                     if not last:
                         raise SubmissionError("The tests were not answered to their end.", doubtful=True)

@@ -210,12 +210,13 @@ class Snapshot:
     connection : Connection
         Leads to the snapshot.
     processor : callable
-        Returns the seconds of processor time that the submission's processes have taken, as counted from outside.
+        Returns the seconds of processor time that the submission's processes have taken, as counted from outside. Told
+        whether there was nothing but waiting since the last time.
     patience : float
         How many times as long as its processor time a call may take on the clock.
     """
 
-    def __init__(self, connection: Connection, processor: Callable[[], float], patience: float):
+    def __init__(self, connection: Connection, processor: Callable[..., float], patience: float):
         self.connection, self.processor, self.patience = connection, processor, patience
         self.count = 0
         self.lost = ""
@@ -332,7 +333,7 @@ class Snapshot:
                 if time.monotonic() >= until:
                     self.doubtful = True
                     raise
-                used = self.processor()
+                used = self.processor(begin is not None)
                 begin = used if begin is None else begin
                 # The grader says that it is infinite where the submission has slept for too long.
                 if used == math.inf or used - begin > max(self.left, 0.0) + GRACE:

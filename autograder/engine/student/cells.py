@@ -12,7 +12,9 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import CodeType
 from typing import Any
@@ -20,9 +22,12 @@ from typing import Any
 from autograder.engine.student.descriptors import Descriptors
 from autograder.engine.student.display import Collector
 from autograder.engine.student.kernel import Kernel, OutStream, text_of
+from autograder.engine.student.service import CellTimeoutError
 
 #: Turns of the event loop after a cell, for tasks that the cell left behind; a kernel has some milliseconds.
 TURNS = 50
+#: Seconds in which what was interrupted puts its things in order.
+END = 1.0
 
 
 class Cells:
@@ -110,14 +115,31 @@ class Cells:
 
         return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
 
-    def part(self) -> None:
-        """Make a fork of this process independent: what needed threads or a shared pipe is made anew."""
+    def fork(self) -> int:
+        """Fork this process, and make the fork independent: what needed threads or a shared pipe is made anew there.
+
+        Returns
+        -------
+        int
+            The process id of the fork; in the fork, 0.
+        """
+        threaded = threading.active_count() > 1  # in the fork, nothing tells: it has one thread
+        with warnings.catch_warnings():
+            # Python warns where there are other threads; as an error, which a cell may ask for, it would end this process.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process = os.fork()
+        if process == 0:
+            self._part(threaded)
+        return process
+
+    def _part(self, threaded: bool) -> None:
         self.loop.part()
         self.kernel._forward_input(False)
         magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
         if getattr(magics, "event_loop", None) is not None:
             magics.event_loop = None
-        _revive_pools()
+        if threaded:
+            _revive_pools()
 
     async def _execute(self, source: str) -> dict:
         if source in self.compiled:
@@ -163,7 +185,8 @@ class Cells:
         """Cancel what was interrupted while it waited."""
         with contextlib.suppress(BaseException), self.clock():
             task.cancel()
-            self.loop.run_until_complete(task)
+            # The clock may have rung just when its next step was due: then nobody takes that any more.
+            self.loop.run_until_complete(asyncio.wait([task], timeout=END))
 
 
 @functools.cache
@@ -189,7 +212,13 @@ def compile_cell(source: str) -> None:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that survives a fork."""
+    """An event loop that survives a fork, and that the clock of a cell ends wherever it rings."""
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report an error of a callback; what the clock raises there is the cell's, which may be waiting for the callback."""
+        if "handle" in context and isinstance(context.get("exception"), CellTimeoutError):
+            raise context["exception"]
+        super().call_exception_handler(context)
 
     def part(self) -> None:
         """Replace the pipe by which threads wake the loop: after a fork, two processes would read it."""
@@ -203,9 +232,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def _revive_pools() -> None:
     """Let thread pools start new threads: a fork has none of those that they had."""
-    module = sys.modules.get("concurrent.futures.thread")
-    if module is None or not module._threads_queues:
-        return
-    for pool in [item for item in gc.get_objects() if isinstance(item, module.ThreadPoolExecutor)]:
+    # Of an object, only its type is asked: a proxy of something that is gone answers isinstance with an error.
+    for pool in [item for item in gc.get_objects() if issubclass(type(item), ThreadPoolExecutor)]:
         pool._threads = set()
         pool._idle_semaphore = threading.Semaphore(0)
