@@ -312,6 +312,7 @@ class ExaminerProcess(WarmProcess):
         except OSError:
             mine.close()
             pair[0].close()
+            self.stop()  # it may be there and take no request
             raise
         finally:
             theirs.close()

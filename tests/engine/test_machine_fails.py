@@ -27,8 +27,10 @@ def engine():
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """A start is given up after some seconds."""
+def hurried(engine, monkeypatch):
+    """A start is given up after some seconds, once the process that takes longest to come up is there."""
+    engine.start(1)
+    engine.students[0].wait()
     for module in (warm_processes, submission_run):
         monkeypatch.setattr(module, "START", 10.0)
 
