@@ -23,7 +23,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.roster import Roster, named_rows
+from autograder.classroom.roster import Roster, named_rows, text_of_table
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError
 
@@ -158,7 +158,7 @@ def remember_due_dates(
     if path is None:
         return read_due_dates(kept, known, roster) if kept.is_file() else None
     due = read_due_dates(path, known, roster)
-    write_text(path.read_bytes().decode("utf-8-sig"), kept)
+    write_text(text_of_table(path, "list of due dates"), kept)
     return due
 
 

@@ -25,6 +25,8 @@ from autograder.problem_set.source import grade_id
 MAX_SUBMISSION_BYTES = 20_000_000
 #: Among more notebooks than these, none is looked for: each takes time to read.
 MAX_NOTEBOOKS = 20
+#: The file in which `collect` keeps what cannot be graded of a hand-in without a notebook: name and reason, a line each.
+REFUSED = "refused.txt"
 #: Files of a submission: whoever hands in more has packed an environment, or means to keep the grader busy.
 MAX_FILES = 5_000
 
@@ -94,6 +96,10 @@ def find_notebook(folder: Path, name: str, source: NotebookNode) -> tuple[Notebo
     if expected in notebooks:
         return _read(expected), []
     if not notebooks:
+        if folder / REFUSED in [path for path, _ in files]:
+            lines = read_regular_file(folder / REFUSED, 10_000).decode("utf-8", "replace").splitlines()
+            listed = "; ".join(printable(line) for line in lines)
+            raise SubmissionError(f"What was handed in cannot be graded ({listed}); hand in {name}.ipynb itself.")
         raise SubmissionError(f"No notebook was handed in: the folder holds no {name}.ipynb.")
     if len(notebooks) == 1:
         called = printable(notebooks[0].name)
