@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.classroom.directory import folder_problem
 from autograder.classroom.platforms.hand_in import HandIn, Platform
+from autograder.classroom.platforms.registry import MAX_PATH
 from autograder.classroom.roster import Roster, name_key
 from autograder.common.atomic_files import write_text
 from autograder.common.text import printable
@@ -205,7 +206,8 @@ def student_of_path(trail: tuple[str, ...], roster: Roster | None) -> str:
     if roster is None:
         raise UnplacedError("nothing says whose it is; name a --roster, or the --student")
     found: set[str] = set()
-    for part in (part for path in trail for part in PurePosixPath(path).parts):
+    parts = [part for path in trail if len(path) <= MAX_PATH for part in PurePosixPath(path).parts]
+    for part in parts:
         stem = re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
         pieces = stem.split("_")
         for text in {stem, *("_".join(pieces[:count]) for count in range(1, len(pieces)))}:

@@ -97,6 +97,7 @@ def recognise(
         Several did.
     """
     reading = Reading(sets, metadata)
+    paths = [path for path in paths if len(path) <= MAX_PATH]
     folders = [path.split("/")[:-1] for path in paths]
     common = 0
     while folders and all(len(names) > common and names[common] == folders[0][common] for names in folders):
