@@ -33,7 +33,7 @@ MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 2
 #: Bytes of a name, and of a path: what disks hold. In a zip, a name may have 65,535 letters, each a piece to be compared.
 MAX_NAME, MAX_PATH = 255, 4_096
-#: What systems and Jupyter leave beside the files that people mean.
+#: Files that operating systems and Jupyter leave behind.
 LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
 #: What Python raises for a zip that is damaged.
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError)
@@ -46,7 +46,7 @@ class Member:
     Attributes
     ----------
     trail : tuple of str
-        Where it lay, from the outermost: the archive's own name, the path in it, the path in a zip within it.
+        Where it was found, from the outside in: the archive's own name, the path in it, the path in a zip within it.
     archive : Path
         What was named on the command line.
     time : datetime or None
@@ -77,7 +77,7 @@ class _TooMuchError(Exception):
 
 
 def is_litter(path: str) -> bool:
-    """Whether a file is one that a system, or Jupyter, left there by itself."""
+    """Whether the operating system or Jupyter left this file behind."""
     parts = PurePosixPath(path.casefold()).parts
     return any(part in LITTER for part in parts) or (bool(parts) and parts[-1].startswith("._"))
 
@@ -226,7 +226,7 @@ def _loose(
         return
     budget.count_file()
     try:
-        # A link may lead to a file of whoever runs this; a pipe would never end. What was named itself may be a link.
+        # A link may lead to a file of the instructor's; a pipe would never end. The path on the command line may be a link.
         follow = 0 if path == archive else os.O_NOFOLLOW
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | follow)
     except OSError as error:

@@ -38,7 +38,7 @@ from autograder.problem_set.versions import student_version
 PACKING_TIME = timedelta(minutes=10)
 #: A notebook, also as browsers and mail programs rename it.
 _NOTEBOOK = re.compile(r"(?P<stem>.+)\.ipynb(?:\.txt|\.json)?", re.IGNORECASE | re.DOTALL)
-#: Where no platform wrote the names, the folders say whose it is.
+#: Where no platform wrote the names, those of folders say whose work it is.
 _FOLDERS = Platform("the folder", lambda path, reading: None)
 #: Files of one hand-in that a message names.
 _NAMED = 5
@@ -53,7 +53,7 @@ class Attempt:
     submission : Submission
         Whose it is, and of which set.
     where : str
-        Where it lay.
+        Where it was found.
     sha256 : str
         Hash of its bytes.
     upload : int
@@ -104,7 +104,7 @@ class Collected:
 
 @dataclass
 class _Notebook:
-    """A notebook of a hand-in: where it lay, its hash, its name if it lay at the top, and whether it was worked."""
+    """A notebook of a hand-in: its place, its hash, its name if it is at the top, and whether it was worked."""
 
     where: str
     sha256: str
@@ -144,7 +144,7 @@ class _Files:
 
 
 class _MemberError(Exception):
-    """A file is no notebook of this course; the text says why, in words that follow "it"."""
+    """A file is not a notebook of this course; the text says why, in words that follow "it"."""
 
 
 def collect(
@@ -301,7 +301,7 @@ class _Sets:
             raise _MemberError(member.problem)
         if not _NOTEBOOK.fullmatch(PurePosixPath(member.path).name):
             platform = re.search(r"_assignsubmission_onlinetext|_\d+_text\.html$", member.path)
-            raise _MemberError("is text typed into the platform" if platform else "is no notebook (.ipynb)")
+            raise _MemberError("is text typed into the platform" if platform else "is not a notebook (.ipynb)")
         try:
             notebook = read_submission(member.data)
         except SubmissionError as error:
@@ -572,7 +572,7 @@ def _place(
     latest = _latest([*attempts, *([taken] if taken else [])])
     if taken is not None and latest.sha256 == taken.sha256:
         # Handed in again without a change, it counts as handed in the first time. The same file read with another zone
-        # mends the time.
+        # corrects the time.
         again = [a for a in attempts if (a.sha256, a.where) == (taken.sha256, taken.where) and a.handed_in]
         latest = again[-1] if again and again[-1].handed_in != taken.handed_in else taken
     if there != latest.sha256 and latest.sha256 not in contents:
@@ -606,7 +606,7 @@ def _place(
         "handed_in": latest.handed_in,
     }
     write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", record_path)
-    # The time of an earlier attempt must not stand beside this one.
+    # The time of an earlier attempt must not be taken for this one's.
     if latest.handed_in:
         write_text(f"{datetime.fromisoformat(latest.handed_in):%Y-%m-%d %H:%M:%S} UTC\n", timestamp)
     elif there != latest.sha256:

@@ -39,12 +39,12 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     AutograderError
         The database cannot be read or written.
     """
-    # nbgrader calls `alembic` by its name; it lies beside the interpreter, which need not be on PATH.
+    # nbgrader calls `alembic` by name; it is installed next to the interpreter, which may not be on PATH.
     beside = str(Path(sys.executable).parent)
     if beside not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
     if database_address(directory.database_url) is None:
-        raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is no database URL.")
+        raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is not a database URL.")
     try:
         gradebook = Gradebook(directory.database_url)
     except (SQLAlchemyError, InvalidEntry, ImportError) as error:  # no database there, or no driver for it here
@@ -201,7 +201,7 @@ def record_grades(
 
 
 def remove_grades(gradebook: Gradebook, submission: Submission, by_hand: Path) -> None:
-    """Take a submission out of the gradebook: it failed, and no grade of an earlier attempt may stand for it.
+    """Take a submission out of the gradebook: it failed, and the grade of an earlier attempt must not count for it.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The roster: who belongs to a class, and what the learning platforms call them.
 
-A CSV file whose first line names its columns. Only `student_id` is needed; other columns than these are named in a notice,
-and ignored. The headers that Canvas's gradebook and Moodle's list of participants have are known, too, in English, German
+A CSV file whose first line names its columns. Only `student_id` is needed; columns not listed here are named in a notice and
+ignored. The headers that Canvas's gradebook and Moodle's list of participants have are known, too, in English, German
 and Chinese: there, a student's id in the class is the login, the ID number or the address.
 
 ============================  ==========================================================================================
@@ -39,7 +39,7 @@ from autograder.common.errors import AutograderError
 
 #: Columns that hold one value each, which no two students may share.
 UNIQUE = ("student_id", "email", "login", "canvas_id", "canvas_sis_id", "canvas_login", "moodle_username")
-#: Columns that hold several values, and what stands between them.
+#: Columns that hold several values, and their separators.
 SEVERAL = {"names": ";", "groups": ";", "moodle_id": None, "other_ids": None}
 COLUMNS = (*UNIQUE, "first_name", "last_name", *SEVERAL)
 #: What platforms and spreadsheets call these columns. `name` is a whole name, and `last, first` one that is turned around.

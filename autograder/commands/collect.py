@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pattern",
         default="",
         metavar="TEXT",
-        help="how another platform names its files, as {last}_{first}_{login}/{time}_{file}; besides, {name}, {number}, "
+        help="how another platform names its files, as {last}_{first}_{login}/{time}_{file}; also {name}, {number}, "
         "{upload}, and {*} for what does not matter",
     )
     parser.add_argument(

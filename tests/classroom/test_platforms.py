@@ -267,7 +267,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
     assert set(room.collect(*files)) == {"ada", "grace", "mary"}
     assert room.time("ada") == "2026-10-12 21:50:10 UTC"
     assert room.time("mary") == "2026-11-03 09:00:00 UTC"
-    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is no date" in room.out
+    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is not a date" in room.out
 
 
 # ---- what cannot be graded is remembered
@@ -276,7 +276,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("ps0.pdf", b"%PDF-1.7", "it is no notebook (.ipynb)"),
+        ("ps0.pdf", b"%PDF-1.7", "it is not a notebook (.ipynb)"),
         (FILE, b"", "it is"),
         (FILE, "{}".encode("utf-16"), "it is"),
     ],

@@ -127,8 +127,8 @@ def test_dates_need_a_time_and_a_zone():
     for text, reason in [
         ("2026-10-12T23:59", "no time zone"),
         ("2026-10-12", "no time of the day"),
-        ("12.10.2026 23:59", "is no date"),
-        ("", "is no date"),
+        ("12.10.2026 23:59", "is not a date"),
+        ("", "is not a date"),
         ("2026-10-12 23:59 Nowhere/Land", "There is no time zone"),
         ("0001-01-01T00:00+14:00", "out of the calendar"),
     ]:
@@ -141,7 +141,7 @@ def test_dates_need_a_time_and_a_zone():
     [
         ("assignment\nps0-warmup\n", "line 1: the list of due dates has no column 'due'"),
         ("assignment,due\nps9,2026-10-12T23:59Z\n", "line 2: there is no problem set 'ps9'"),
-        ("assignment,due\nps0-warmup,tomorrow\n", "line 2: 'tomorrow' is no date"),
+        ("assignment,due\nps0-warmup,tomorrow\n", "line 2: 'tomorrow' is not a date"),
         ("assignment,due\nps0-warmup,2026-10-12T23:59Z\nps0-warmup,2026-10-13T23:59Z\n", "line 3: the date of line 2"),
         ("assignment,due,student_id\nps0-warmup,2026-10-12T23:59Z,ada\n", "line 2: ps0-warmup has a date for ada but"),
         (

@@ -12,7 +12,7 @@ _TIME = r"\d{4}(?:-\d\d){5}"
 
 def _named(groups: Mapping[str, str | None]) -> dict:
     pieces = groups["name"].split("_")
-    # The assignment's title stands before the login, and either may hold an underscore.
+    # The assignment's title comes before the login, and either may contain an underscore.
     logins = tuple("_".join(pieces[count:]) for count in range(len(pieces) - 1, 0, -1))
     return {"logins": logins, "moment": time_of_digits(groups["time"])}
 

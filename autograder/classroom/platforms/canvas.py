@@ -37,7 +37,7 @@ _READERS = (
 def _read(path: str, reading: Reading) -> HandIn | None:
     for read in _READERS:
         if found := read(path, reading):
-            # A student may upload a zip: what lies in it was packed by the student.
+            # Whatever is in a zip that a student uploads, the student packed.
             file, slash, inner = found.rest.partition("/")
             return replace(found, rest=inner or file) if slash else found
     return None
@@ -48,6 +48,6 @@ PLATFORM = Platform(
     _read,
     column="canvas_id",
     packs_times=True,
-    remedy="switch anonymous grading off and download again, or write what stands behind anon_ into the roster's "
+    remedy="switch anonymous grading off and download again, or write the part after anon_ into the roster's "
     "column canvas_id",
 )

@@ -1,4 +1,4 @@
-"""Gradescope: ``submission_123456789/file.ipynb``, and `submission_metadata.yml`, which says whose each is."""
+"""Gradescope: ``submission_123456789/file.ipynb``, and `submission_metadata.yml`, which names the submitters."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class HandIn:
     rest : str
         The part that the student chose.
     names : tuple of str
-        The student's name, or the group's. Where it may stand behind something else, each way to read it.
+        The student's name, or the group's. If something else may precede it, each way to read it.
     number : str
         The platform's number of the student.
     logins : tuple of str
@@ -51,7 +51,7 @@ class HandIn:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a platform's module needs besides the path.
+    """What a platform's module needs in addition to the path.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Platform:
     packs_times : bool
         Whether the times in its archives are those of packing.
     own_files : re.Pattern
-        What it adds by itself.
+        Files that it adds itself.
     metadata : str
         Name of its own list of hand-ins.
     remedy : str
@@ -100,7 +100,7 @@ class Platform:
 
 
 def time_of_digits(text: str) -> datetime | None:
-    """Read a time of twelve or fourteen digits, whatever stands between them: year, month, day, hour, minute, second."""
+    """Read a time of twelve or fourteen digits, whatever separates them: year, month, day, hour, minute, second."""
     digits = re.sub(r"\D", "", text)
     if len(digits) not in (12, 14):
         return None

@@ -28,7 +28,7 @@ def _named(groups: Mapping[str, str | None]) -> dict:
     if name.casefold() in _HIDDEN:
         return {"number": groups["id"] or "", "hidden": True}
     names = [name]
-    while "-" in names[-1]:  # a group's name, and "-", may stand before the student's
+    while "-" in names[-1]:  # a group's name, and "-", may precede the student's
         names.append(names[-1].split("-", 1)[1])
     return {"names": tuple(names), "number": groups["id"] or ""}
 

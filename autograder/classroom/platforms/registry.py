@@ -60,7 +60,7 @@ class Recognised:
         return self.platform.read(below, self.reading) if len(below) <= MAX_PATH else None
 
     def is_own(self, path: str) -> bool:
-        """Whether the platform added this file by itself."""
+        """Whether the platform itself added this file."""
         return bool(self.platform.own_files.fullmatch("/".join(path.split("/")[self.depth :])))
 
 
@@ -73,7 +73,7 @@ def recognise(
 ) -> Recognised | None:
     """Find the platform that wrote an archive, by its outermost paths alone.
 
-    What lies in a hand-in, and in a zip that a student packed, was named by students and says nothing.
+    Names within a hand-in, or within a zip that a student packed, are the student's and prove nothing.
 
     Parameters
     ----------
