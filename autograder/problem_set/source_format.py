@@ -25,6 +25,8 @@ _STATED_BELOW_TITLE = re.compile(
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 #: The version of the metadata that nbgrader writes today.
 _VERSION = MetadataValidator.schema_version
+#: Cells that this process has found to be as nbgrader wants them, for it checks its own schema anew with each.
+_FAULTLESS: set[tuple[str, str, str]] = set()
 
 
 def faults_of_source(notebook: NotebookNode) -> Iterator[str]:
@@ -81,6 +83,9 @@ def _fault_of_metadata(cell: NotebookNode) -> str:
     points = metadata.get("points", 0)
     if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < math.inf:
         return f"its points are {points!r}, and must be a number of at least 0"
+    known = (cell.cell_type, cell.source, repr(metadata))
+    if known in _FAULTLESS:
+        return ""
     try:
         MetadataValidator().validate_cell(cell)
     except Exception as error:  # what jsonschema finds has a message, and its text is pages long
@@ -88,6 +93,7 @@ def _fault_of_metadata(cell: NotebookNode) -> str:
         # Some of nbgrader's messages repeat the whole cell at their end.
         message = getattr(error, "message", str(error)).removesuffix(cell.source).rstrip(": ")
         return f"its metadata is not nbgrader's: {place}{message}"
+    _FAULTLESS.add(known)
     return ""
 
 

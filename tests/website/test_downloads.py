@@ -4,8 +4,10 @@ import base64
 import functools
 import json
 import os
+import random
 import re
 import subprocess
+import sys
 import venv
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -19,7 +21,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 
-from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell
+from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell, with_cells_left_out
 from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 from tests.support import ROOT
 from tests.support.book_pages import chapters, code_cells, html_of, source_of
@@ -188,7 +190,20 @@ def test_the_small_environment_has_nothing_else(small_environment):
     assert run.stdout == "[]\n[]\n10.0\n", "the environment lacks a package, has another one, or knows the book's style"
 
 
+#: Chapters whose notebooks run in the small environment; `make test-all` runs all of them.
+RUN = chapters() if os.environ.get("TEST_ALL") else random.Random("downloads").sample(chapters(), 3)
+
+
 @pytest.mark.parametrize("page", chapters())
+def test_the_notebook_imports_nothing_else(site, page):
+    code = "\n".join(cell.source for cell in notebook_of(site, page).cells if cell.cell_type == "code")
+    imported = {name.partition(".")[0] for name in re.findall(r"^\s*(?:from|import)\s+([\w.]+)", code, re.MULTILINE)}
+    # mpmath and IPython come with SymPy and ipykernel.
+    assert imported, f"{page}: no import is found"
+    assert imported - set(sys.stdlib_module_names) <= {*PACKAGES, "mpmath", "IPython"}
+
+
+@pytest.mark.parametrize("page", RUN)
 def test_the_notebook_runs_from_top_to_bottom(site, page, small_environment, tmp_path):
     notebook = nbformat.read(file_of(site, page), as_version=4)
     manager = AsyncKernelManager(
@@ -288,6 +303,17 @@ def test_a_picture_goes_with_the_notebook(tmp_path):
     [cell] = _cells("page", [block])
     assert cell["source"] == ["![A map](attachment:map.png)"]
     assert base64.b64decode(cell["attachments"]["map.png"]["image/png"]) == b"PNG"
+
+
+def test_a_cell_that_the_page_leaves_out_stands_in_the_notebook_before_the_code_that_follows_it():
+    def code(source, *tags):
+        return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+    cells = [code("a"), code("packed", "remove-cell"), code("b", "hide-input"), code("end", "remove-cell")]
+    shown = [Text("one"), Code("a"), Text("two"), Code("b", folded=True), Text("three")]
+    assert list(with_cells_left_out(shown, cells)) == [
+        *shown[:3], Code("packed", folded=True), *shown[3:], Code("end", folded=True)
+    ]  # fmt: skip
 
 
 def test_a_heading_begins_a_cell_and_a_closed_one_stands_alone():

@@ -26,7 +26,9 @@ class Attack:
     answer : str
         The answer that stands before the code.
     quick : bool
-        Whether it is run with short limits, for time is what it takes.
+        Whether it is run with short limits, for time or memory is what it takes.
+    idle : bool
+        Whether it is soon given up on the clock too, for it waits.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Attack:
     ends: str = "graded"
     answer: str = WRONG
     quick: bool = False
+    idle: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"
