@@ -264,7 +264,9 @@ def write_text_if_changed(identities: Identities, path: Path) -> None:
 
 def _report(files: _Files, name: str, reason: str, result: Collected) -> None:
     """Name what is not placed, a line for each hand-in."""
-    shown = [f"{path} ({why})" for path, why in files.refused if not name]
+    # That a limit was reached comes first: it explains what is not listed.
+    refused = sorted(files.refused, key=lambda item: not item[1].endswith("was not read"))
+    shown = [f"{path} ({why})" for path, why in refused if not name]
     more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
     listed = f": {', '.join(shown[:_NAMED])}{more}" if shown else ""
     result.unplaced.append((files.where, reason + listed))

@@ -73,7 +73,10 @@ def room(tmp_path, capsys):
             )
             self.out, self.err = capsys.readouterr()
             found = self.root.glob("submitted/*/*/*.ipynb")
-            return {p.parts[-3]: "".join(json.loads(p.read_text())["cells"][-1]["source"]) for p in found}
+            return {
+                p.parts[-3]: "".join(json.loads(p.read_text(encoding="utf-8-sig"))["cells"][-1]["source"])
+                for p in found
+            }
 
         def time(self, student):
             return (self.root / "submitted" / student / NAME / "timestamp.txt").read_text().strip()
@@ -127,9 +130,7 @@ def test_what_a_platform_writes_is_read(paths, platform, expected):
     assert ("".join(hand_in.names[:1]), hand_in.number, " ".join(hand_in.logins), hand_in.rest, moment) == expected
 
 
-@pytest.mark.parametrize(
-    "path", ["x.ipynb", "ada/x.ipynb", "week 1/ada/x.ipynb", "2026_10_x.ipynb/..", "a/b/c/d.ipynb"]
-)
+@pytest.mark.parametrize("path", ["x.ipynb", "ada/x.ipynb", "week 1/ada/x.ipynb", "a/b/c/d.ipynb"])
 def test_other_names_are_of_no_platform(path):
     assert recognise([path], SETS) is None
 

@@ -111,10 +111,13 @@ def recognise(
                 found[platform.name] = candidate, read
     if len(found) > 1:
         found.pop(_WEAKEST.name, None)
-    best = max(found.values(), key=lambda item: len(item[1]), default=None)
-    if best is None:
+    if not found:
         return None
-    others = [name for name, (other, read) in found.items() if other is not best[0] and not read < best[1]]
+    # What was written further out decides: what is within it, a student may have chosen.
+    outer = min(candidate.depth for candidate, _ in found.values())
+    rivals = [(candidate, read) for candidate, read in found.values() if candidate.depth == outer]
+    best, most = max(rivals, key=lambda rival: len(rival[1]))
+    others = [candidate.platform.name for candidate, read in rivals if candidate is not best and not read < most]
     if others:
-        raise MixedArchiveError(" and ".join(sorted([best[0].platform.name, *others])))
-    return best[0]
+        raise MixedArchiveError(" and ".join(sorted([best.platform.name, *others])))
+    return best
