@@ -11,7 +11,7 @@ import pytest
 from nbconvert.exporters.exporter import ResourcesDict
 from scripted import Scripted, hand_in, script
 
-from autograder.authoring.proof import Proof, prove
+from autograder.authoring.proof.prove import Proof, prove
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.problem_set.known_behaviour import (
