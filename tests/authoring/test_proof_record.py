@@ -123,11 +123,9 @@ ENTRIES = [
 def written(folder, source=SOURCE, entries=ENTRIES) -> ProblemSet:
     """Write a set whose items use each other; `root` stands alone."""
     folder = folder / "toys"
-    (folder / "bank").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "toys.md").write_text(source, encoding="utf-8")
-    for name in ("double", "triple", "sixfold", "root"):
-        texts = [text for text in entries if f"replaces: {name}\n" in text]
-        (folder / "bank" / f"{name}.md").write_text(HEADER.replace("Toys", name) + "".join(texts), encoding="utf-8")
+    (folder / "bank.md").write_text(HEADER.replace("Toys", "Bank") + "".join(entries), encoding="utf-8")
     return ProblemSet(folder)
 
 
