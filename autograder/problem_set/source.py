@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import jupytext
 from nbformat import NotebookNode
 
 from autograder.common.cell_names import module_name, scopes
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError
 from autograder.problem_set.bank import BankEntry
+from autograder.problem_set.bank_files import read_bank
 from autograder.problem_set.enclosure import EnclosureError, enclosed_module, enclosed_test
+from autograder.problem_set.myst import read_myst
 from autograder.problem_set.source_format import faults_of_source
 
 #: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor knows them.
@@ -97,7 +98,7 @@ class ProblemSet:
     Parameters
     ----------
     folder : Path
-        Holds ``<name>.md``, the MyST source notebook, and ``bank.md``.
+        Holds ``<name>.md``, the MyST source notebook, and ``bank/``, the known answers.
 
     Attributes
     ----------
@@ -118,7 +119,7 @@ class ProblemSet:
         self.folder = folder
         self.name = folder.name
         self.source_path = folder / f"{folder.name}.md"
-        self.bank_path = folder / "bank.md"
+        self.bank_folder = folder / "bank"
         self.authored: dict[str, str] = {}
         self.modules: dict[str, str] = {}
         self.notebook = self._read_source()
@@ -127,7 +128,7 @@ class ProblemSet:
     # ---- reading
 
     def _read_source(self) -> NotebookNode:
-        notebook = _read_myst(self.source_path)
+        notebook = read_myst(self.source_path)
         for fault in faults_of_source(notebook):
             raise ProblemSetError(f"{self.source_path}: {fault}.")
         notebook.metadata.pop("jupytext", None)  # the student's Jupyter would try to keep a text file in step
@@ -193,49 +194,9 @@ class ProblemSet:
 
     @cached_property
     def bank(self) -> list[BankEntry]:
-        """The entries of bank.md, in their order."""
-        if not self.bank_path.is_file():
-            raise ProblemSetError(f"{self.bank_path} is missing; every problem set needs a bank of known answers.")
-        solution_cells = {grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)}
-        entries: list[BankEntry] = []
-        for cell in _read_myst(self.bank_path).cells:
-            meta = cell.metadata.get("bank")
-            if meta is None:
-                continue
-            if not isinstance(meta, dict):
-                raise ProblemSetError(f"{self.bank_path}: an entry's bank holds no keys, but {meta!r}.")
-            where = f"{self.bank_path}, entry {meta.get('name', '(without a name)')!r}"
-            unknown = set(meta) - {"name", "kind", "replaces", "loses", "diagnosis", "revisit"}
-            if unknown:
-                raise ProblemSetError(f"{where}: unknown key {sorted(unknown)[0]!r}.")
-            loses = meta.get("loses", [])
-            if not isinstance(loses, list) or not all(isinstance(meta[key], str) for key in set(meta) - {"loses"}):
-                raise ProblemSetError(f"{where}: loses is a list of test cells, and every other key has a text.")
-            entry = BankEntry(
-                name=meta.get("name", ""),
-                kind=meta.get("kind", ""),
-                replaces=meta.get("replaces", ""),
-                code=cell.source,
-                loses=frozenset(map(str, loses)),
-                diagnosis=meta.get("diagnosis", ""),
-                revisit=meta.get("revisit", ""),
-            )
-            if not entry.name or entry.kind not in ("misconception", "alternative"):
-                raise ProblemSetError(f"{where}: needs a name and a kind, misconception or alternative.")
-            if entry.replaces not in solution_cells:
-                raise ProblemSetError(f"{where}: replaces {entry.replaces!r}, which is no solution cell of the set.")
-            missing = entry.loses - set(self.tests)
-            if missing:
-                raise ProblemSetError(f"{where}: loses {sorted(missing)[0]!r}, which is no test cell of the set.")
-            if (entry.kind == "misconception") != bool(entry.loses and entry.diagnosis and entry.revisit):
-                raise ProblemSetError(
-                    f"{where}: a misconception says what it loses, its diagnosis and what to revisit; "
-                    "an alternative says none of the three."
-                )
-            if any((entry.name, entry.replaces) == (other.name, other.replaces) for other in entries):
-                raise ProblemSetError(f"{where}: {entry.replaces} has two entries of this name.")
-            entries.append(entry)
-        return entries
+        """The entries of the bank: items in the order of the notebook, and of each the entries in the order of its file."""
+        cells = [grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)]
+        return read_bank(self.bank_folder, cells, self.tests)
 
     # ---- what follows from the source
 
@@ -277,15 +238,6 @@ def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
         if is_solution(cell) and grade_id(cell) in answers:
             cell.source = answers[grade_id(cell)]
     return filled
-
-
-def _read_myst(path: Path) -> NotebookNode:
-    if not path.is_file():
-        raise ProblemSetError(f"{path} is missing.")
-    try:
-        return jupytext.read(path, fmt="md:myst")
-    except Exception as error:  # jupytext raises what its parsers raise
-        raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error
 
 
 def problem_set_names(course: Path) -> list[str]:

@@ -18,7 +18,8 @@ def _sets(directive: SphinxDirective) -> list[ProblemSet]:
     found = []
     for folder in sorted((root / "exercises").glob("*/")):
         problem_set = ProblemSet(root / "solutions" / folder.name)
-        for path in (problem_set.source_path, problem_set.bank_path, mutants_path(problem_set)):
+        banks = sorted(problem_set.bank_folder.glob("*.md"))
+        for path in (problem_set.source_path, *banks, mutants_path(problem_set)):
             directive.env.note_dependency(str(path))
         found.append(problem_set)
     return found

@@ -1,0 +1,230 @@
+"""Releases: in step with their sources, the same bytes each time, without solutions; faulty sets are refused."""
+
+import copy
+import re
+import shutil
+
+import nbformat
+import pytest
+from nbgrader.validator import Validator
+
+from autograder.authoring.chapter_links import chapter_addresses, link_chapters
+from autograder.authoring.proof.prove import prove
+from autograder.commands.main import main
+from autograder.common.atomic_files import write_notebook
+from autograder.common.errors import AutograderError, ProblemSetError, UsageError
+from autograder.problem_set.bank import BankEntry
+from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution
+from autograder.problem_set.versions import student_version
+
+SETS = ["ps0-warmup", "ps1-information"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
+    problem_set = find_problem_sets(course, [name])[0]
+    released = student_version(problem_set)
+    link_chapters(released, chapter_addresses(course))
+    write_notebook(released, tmp_path / "made.ipynb")
+    committed = course / "exercises" / name / f"{name}.ipynb"
+    assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
+        f"{committed} is not what its source gives; run: make release"
+    )
+
+
+@pytest.fixture
+def course_on_the_web(course, tmp_path):
+    """A function that gives the book's contents with another address of the website."""
+
+    def configured(address):
+        config = (course / "_config.yml").read_text(encoding="utf-8")
+        assert "html_baseurl: http://localhost:8000/" in config
+        (tmp_path / "_config.yml").write_text(config.replace("http://localhost:8000/", address), encoding="utf-8")
+        shutil.copyfile(course / "_toc.yml", tmp_path / "_toc.yml")
+        if not (tmp_path / "book").exists():
+            (tmp_path / "book").symlink_to(course / "book")
+        return tmp_path
+
+    return configured
+
+
+def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_the_web):
+    addresses = chapter_addresses(course_on_the_web("https://example.org/course"))
+    assert addresses["Entropy"] == "https://example.org/course/book/information/entropy.html"
+    pages = [
+        course / f"{address.removeprefix('https://example.org/course/')[:-5]}.md" for address in addresses.values()
+    ]
+    assert len(pages) > 15
+    assert all(page.is_file() for page in pages)
+    for problem_set in find_problem_sets(course):
+        before, linked = student_version(problem_set), student_version(problem_set)
+        link_chapters(linked, addresses)
+        text = "\n".join(cell.source for cell in linked.cells)
+        assert "](https://example.org/course/book/" in text, f"{problem_set.name}: no chapter is linked"
+        for old, new in zip(before.cells, linked.cells, strict=True):
+            assert old.source == new.source or (old.cell_type == "markdown" and grade_id(old) is None)
+
+
+@pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
+def test_chapters_are_named_alone_where_nobody_else_finds_the_website(course_on_the_web, address):
+    assert chapter_addresses(course_on_the_web(address)) == {}
+
+
+@pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org", "https://"])
+def test_an_address_that_is_none_is_refused(course_on_the_web, address):
+    with pytest.raises(AutograderError, match="no address of a website"):
+        chapter_addresses(course_on_the_web(address))
+
+
+def test_only_whole_titles_in_italics_are_linked():
+    text = "*Entropy*, **Entropy**, *Entropy of a coin*, [*Entropy*](there), `*`Entropy"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_raw_cell(text)])
+    link_chapters(notebook, {"Entropy": "https://example.org/e"})
+    assert notebook.cells[0].source == "[*Entropy*](https://example.org/e)" + text[9:]
+    assert notebook.cells[1].source == text
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_release_is_a_valid_notebook_without_solutions_and_hidden_tests(course, name):
+    path = course / "exercises" / name / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    text = path.read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in text
+    assert "BEGIN HIDDEN TESTS" not in text
+    problem_set = find_problem_sets(course, [name])[0]
+    for cell in notebook.cells:
+        if is_solution(cell):
+            lines = set(problem_set.reference_answers[grade_id(cell)].splitlines())
+            released = set(cell.source.splitlines())
+            assert lines - released, f"{name}: the release gives away all of {grade_id(cell)}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_cell_ids_are_unique_and_follow_from_the_source(course, name):
+    notebooks = [student_version(find_problem_sets(course, [name])[0]) for _ in range(2)]
+    ids = [[cell.id for cell in notebook.cells] for notebook in notebooks]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == len(ids[0])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_bank_says_how_each_entry_reads_to_a_student(course, name):
+    for entry in find_problem_sets(course, [name])[0].bank:
+        if entry.kind == "misconception":
+            assert entry.diagnosis.rstrip().endswith("."), f"{name}, {entry}: the diagnosis is no sentence"
+            assert entry.revisit, f"{name}, {entry}: says nothing to revisit"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_validate_lists_the_visible_tests_that_fail_and_passes_a_solved_set(course, tmp_path, name):
+    problem_set = find_problem_sets(course, [name])[0]
+    released = student_version(problem_set)
+    for solved, notebook in ((False, released), (True, answered(released, problem_set.reference_answers))):
+        path = tmp_path / f"{name}-{solved}.ipynb"
+        write_notebook(notebook, path)
+        result = Validator().validate(str(path))
+        assert ("failed" in result) == (not solved), result
+
+
+def test_an_unknown_set_is_named_beside_those_that_exist(course):
+    with pytest.raises(UsageError, match="no problem set 'ps99'; there are ps0-warmup"):
+        find_problem_sets(course, ["ps99"])
+
+
+def spoiled(problem_set: ProblemSet, **changes: BankEntry) -> ProblemSet:
+    changed = copy.copy(problem_set)
+    changed.__dict__["bank"] = list(changes.values())
+    return changed
+
+
+def entry(kind: str, code: str, loses: set[str] = frozenset()) -> BankEntry:
+    return BankEntry("spoiled", kind, "nats_to_bits", code, frozenset(loses), "is wrong.", "units")
+
+
+RIGHT = "import math\ndef nats_to_bits(x):\n    return x / math.log(2)\n"
+WRONG = "def nats_to_bits(x):\n    return x\n"
+HIDDEN = "nats_to_bits-hidden"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (
+            entry("misconception", RIGHT, {HIDDEN}),
+            f"misconception 'spoiled' of nats_to_bits keeps the points of {HIDDEN}",
+        ),
+        (entry("alternative", WRONG), f"alternative 'spoiled' of nats_to_bits loses the points of {HIDDEN}"),
+    ],
+)
+def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says, executor):
+    (fault,) = prove(spoiled(warmup, bad=bad), executor).faults
+    assert says in fault
+
+
+def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(course, tmp_path, executor):
+    folder = tmp_path / "solutions" / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    text = source.read_text(encoding="utf-8")
+
+    source.write_text(text.replace("/ math.log(2)", "/ math.log(3)"), encoding="utf-8")
+    faults = prove(ProblemSet(folder), executor).faults
+    assert any("the reference solution loses points in nats_to_bits-hidden" in fault for fault in faults)
+
+    begin, end = text.index("### BEGIN HIDDEN TESTS"), text.index("### END HIDDEN TESTS")
+    source.write_text(text[:begin] + "### BEGIN HIDDEN TESTS\npass\n" + text[end:], encoding="utf-8")
+    faults = prove(ProblemSet(folder), executor).faults
+    assert any("the unsolved notebook gets points in nats_to_bits-hidden" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "says"),
+    [
+        ("kernelspec:", "kernel:", "its header names no kernel"),
+        ("autograder:", "autograder: []\nother:", "autograder in its header holds no keys"),
+        ("### END SOLUTION", "### END SOLUTON", "cell 'nats_to_bits': '### END SOLUTON' is no mark of nbgrader's"),
+        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is no mark of nbgrader's"),
+        ("### END SOLUTION\n", "", "cell 'nats_to_bits': '### BEGIN SOLUTION' has no '### END SOLUTION' after it"),
+        ("### BEGIN SOLUTION\n", "", "cell 'nats_to_bits': '### END SOLUTION' has no '### BEGIN SOLUTION' before it"),
+        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is no mark"),
+        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', and must be a number"),
+        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, and must be a number"),
+        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, and must be a number"),
+        ("points: 1", "points: [1", "is not a MyST notebook"),
+        ("schema_version: 3", "schema_version: three", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
+        ("schema_version: 3", "schema_versio: 3", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
+        (
+            "grade: true",
+            "graed: true",
+            "cell 'nats_to_bits-values': its metadata is not nbgrader's: 'grade' is a required",
+        ),
+        ("grade: true", "grade: yess", "cell 'nats_to_bits-values': its metadata is not nbgrader's: grade: 'yess'"),
+        (
+            "grade_id: nats_to_bits\n",
+            "grade_ID: nats_to_bits\n",
+            "cell 3: its metadata is not nbgrader's: .*'grade_ID'",
+        ),
+        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata holds no keys"),
+    ],
+)
+def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
+    folder = tmp_path / "solutions" / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    text = source.read_text(encoding="utf-8")
+    assert replace in text
+    source.write_text(text.replace(replace, by, 1), encoding="utf-8")
+    assert main(["release", "--course", str(tmp_path)]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"autograder: {source}")
+    assert re.search(says, sentence), sentence
+
+
+def test_a_source_without_a_header_is_named(course, tmp_path):
+    folder = tmp_path / "ps0-warmup"
+    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    source = folder / "ps0-warmup.md"
+    source.write_text(source.read_text(encoding="utf-8").split("---\n", 2)[2], encoding="utf-8")
+    with pytest.raises(ProblemSetError, match="its header names no kernel"):
+        ProblemSet(folder)
