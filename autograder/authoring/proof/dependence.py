@@ -205,10 +205,11 @@ class Dependence:
     def _names_of_tests(self, item: str) -> Names:
         """Return the names that the tests of an item take from its notebook; they leave none behind."""
         tests = self._set.items[item].tests if item in self._set.items else ()
-        names = [
-            foreign_names(cell.source) for cell in self._set.notebook.cells if is_test(cell) and grade_id(cell) in tests
-        ]
-        return Names(calls=frozenset().union(*names))
+        cells = [cell.source for cell in self._set.notebook.cells if is_test(cell) and grade_id(cell) in tests]
+        try:
+            return Names(calls=frozenset().union(*map(foreign_names, cells)))
+        except SyntaxError:  # release names it
+            return Names(unknown=True)
 
     def _only_shown(self, plain: dict[str, Names], answers: dict[str, NotebookNode]) -> frozenset[str]:
         users = [(self._places[name], names) for name, names in self._nodes.items()]
@@ -294,7 +295,8 @@ class Dependence:
     def of_entry(self, entry: BankEntry) -> str:
         """Return a hash of what the result of a known answer follows from, beside what all answers share."""
         own = [entry.name, entry.kind, entry.replaces, entry.code, sorted(entry.loses)]
-        return _hash([own, self._described(self.touched(entry), entry.replaces)])
+        # The reference answer that it replaces, too: a test may measure the two beside each other.
+        return _hash([own, self._described(self.touched(entry))])
 
     def of_set(self) -> str:
         """Return a hash of all that is written in the set, to the last byte."""
@@ -302,14 +304,14 @@ class Dependence:
         cells = [[cell.source, cell.metadata] for cell in self._set.notebook.cells]  # with what they include
         return _hash([files, cells])
 
-    def _described(self, touched: Touched, without: str | None = None) -> list:
+    def _described(self, touched: Touched) -> list:
         """Write down the cells of some items, in the order of the notebook and between the cells that all share."""
         described = []
         for cell in self._cells:
             name = grade_id(cell)
             if is_solution(cell):
                 if name in touched.answers:
-                    described.append([name, self._set.reference_answers[name] if name != without else ""])
+                    described.append([name, self._set.reference_answers[name]])
             elif is_test(cell):
                 if self._item_of[name] in touched.tests:
                     described.append(_content(cell))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from autograder.authoring.proof.record import Known, Observation, known, record, says_of
-from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.authoring.proof.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade
