@@ -24,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.authoring.chapter_links import chapter_addresses, link_chapters
     from autograder.authoring.proof import notebooks_to_prove, prove
+    from autograder.authoring.proposed_losses import propose_losses
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
@@ -38,6 +39,11 @@ def run(options: argparse.Namespace) -> int:
     # than a submission, so that a busy machine does not refuse a set.
     with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
         for problem_set in problem_sets:
+            if drafts := [entry for entry in problem_set.entries if entry.is_draft]:
+                with Progress(f"measuring {problem_set.name}") as progress:
+                    progress.start(1 + len(drafts))
+                    faults += propose_losses(problem_set, drafts, executor, options.jobs, progress.step)
+                continue
             with Progress(f"proving {problem_set.name}") as progress:
                 progress.start(notebooks_to_prove(problem_set))
                 proof = prove(problem_set, executor, options.jobs, progress.step)
