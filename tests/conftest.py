@@ -1,4 +1,4 @@
-"""What several test files need: where the course lies, and a class that is graded once."""
+"""What tests of several folders need: the website, a browser, the smallest problem set, the engine, a graded class."""
 
 import fcntl
 import os
@@ -8,20 +8,19 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from browser import chromium
 
 from autograder.commands.main import main
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
 from autograder.problem_set.source import ProblemSet, find_problem_sets
 from autograder.problem_set.versions import instructor_version
+from tests.support import ROOT
+from tests.support.browser import chromium
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile("course", derandomize=not os.environ.get("EXPLORE"), deadline=None)
 hypothesis.settings.load_profile("course")
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "extensions"))  # Sphinx finds the book's extensions there too
 
 
@@ -71,13 +70,6 @@ def source(warmup):
 def executor():
     """The grading engine, with its workers kept for all tests."""
     with SandboxExecutor(require_sandbox()) as engine:
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def impatient():
-    """The same, with two seconds for a cell."""
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=2, total_seconds=60)) as engine:
         yield engine
 
 

@@ -1,0 +1,30 @@
+"""A test cell that steps outside what it may use is refused, with its line."""
+
+import pytest
+
+from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.problem_set.source import ProblemSet, find_problem_sets
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("assert np.isfinite(nats_to_bits(1))", "'np' is defined by no solution cell"),
+        ("x = 1\nassert math.isclose(nats_to_bits(0), 0)", "line 4: import 'math' in the test cell itself"),
+        ("assert helper", "'helper' is defined by no solution cell"),
+        ("%timeit nats_to_bits(1)", "not plain Python"),
+        ("assert isinstance(1, nats_to_bits)", "isinstance with the student's 'nats_to_bits'"),
+        ("In[0]", "'In' is defined by no solution cell"),
+    ],
+)
+def test_a_test_cell_that_steps_outside_is_refused_with_its_line(course, tmp_path, cell, says):
+    (warmup,) = find_problem_sets(course, ["ps0-warmup"])
+    folder = tmp_path / "solutions" / "ps0-warmup"
+    folder.mkdir(parents=True)
+    text = warmup.source_path.read_text(encoding="utf-8")
+    begin = text.index("### BEGIN HIDDEN TESTS")
+    end = text.index("### END HIDDEN TESTS")
+    text = f"{text[:begin]}### BEGIN HIDDEN TESTS\n{cell}\n{text[end:]}"
+    (folder / "ps0-warmup.md").write_text(text, encoding="utf-8")
+    faults = faults_of_test_cells(ProblemSet(folder))
+    assert any(says in fault and "nats_to_bits-hidden" in fault for fault in faults), faults

@@ -1,0 +1,58 @@
+"""nbgrader's own execution in a Jupyter kernel gives the scores that the engine gives."""
+
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from autograder.common.errors import AutograderError
+from autograder.engine import kernel
+from autograder.engine.kernel import KernelExecutor, prepare_environment
+from autograder.engine.score import grade
+from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.source import answered, find_problem_sets
+from autograder.problem_set.versions import instructor_version, student_version
+from tests.support.known_sets import SETS
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_kernel_whose_port_was_taken_is_started_again(monkeypatch, source, failures):
+    left = [RuntimeError("Kernel died before replying to kernel_info")] * failures
+
+    def preprocess(step, notebook, resources):
+        if left:
+            raise left.pop()
+        return notebook, resources
+
+    monkeypatch.setattr(kernel.Execute, "preprocess", preprocess)
+    if failures < 3:
+        assert KernelExecutor()(source).notebook == source
+    else:
+        with pytest.raises(AutograderError, match="No Jupyter kernel starts here: Kernel died"):
+            KernelExecutor()(source)
+    assert left == []
+
+
+#: Sets of whose banks every entry runs in a kernel each time; of another, two mixes do. `make test-all` runs all of them.
+WHOLE = ("ps0-warmup", "ps1-information")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_kernel_gives_every_bank_entry_the_scores_that_the_engine_is_proven_to_give(course, name):
+    """Release proves that the engine gives each entry what its bank promises; here nbgrader's own execution does."""
+    prepare_environment()
+    (problem_set,) = find_problem_sets(course, [name])
+    source, released = instructor_version(problem_set), student_version(problem_set)
+
+    def lost(mix):
+        answers = problem_set.reference_answers | {entry.replaces: entry.code for entry in mix}
+        return grade(source, answered(released, answers), KernelExecutor()).lost(problem_set.tests)
+
+    mixes = bank_mixes(problem_set.bank)
+    if name not in WHOLE and not os.environ.get("TEST_ALL"):
+        mixes = random.Random(name).sample(mixes, 2)
+    mixes = [[], *mixes]
+    with ThreadPoolExecutor(2) as pool:
+        for mix, found in zip(mixes, pool.map(lost, mixes), strict=True):
+            assert found == promised_losses(mix), [str(entry) for entry in mix]

@@ -1,0 +1,161 @@
+"""Processes of the engine that are stopped or killed from outside: the machine's trouble, and never the student's."""
+
+import contextlib
+import os
+import signal
+import threading
+
+import nbformat
+import pytest
+
+from autograder.common.errors import MachineError, SubmissionError
+from autograder.engine import submission_run, warm_processes
+from autograder.engine.execution import SandboxExecutor
+from autograder.engine.sandbox import Sandbox, require_sandbox
+from autograder.engine.score import grade
+from autograder.engine.shared.isolation import Limits
+from autograder.problem_set.source import answered
+from autograder.problem_set.versions import student_version
+
+LIMITS = Limits(cell_seconds=3, total_seconds=30)
+
+
+@pytest.fixture
+def engine():
+    with SandboxExecutor(require_sandbox(), LIMITS) as executor:
+        yield executor
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """A start is given up after some seconds."""
+    for module in (warm_processes, submission_run):
+        monkeypatch.setattr(module, "START", 10.0)
+
+
+def score(engine, source, warmup):
+    return grade(source, answered(student_version(warmup), warmup.reference_answers), engine).score
+
+
+def below(process):
+    """Return the processes below one, those that were started first before the others."""
+    children = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as stat:
+            children.setdefault(int(stat.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+    found = [process]
+    for one in found:
+        found += sorted(children.get(one, []))
+    return found[1:]
+
+
+@pytest.mark.parametrize("which", ["base", "set"])
+def test_an_examiner_that_does_not_answer_costs_nobody_a_point(engine, source, warmup, hurried, which):
+    """Each test of each submission awaited a hand, or the grader waited for ever."""
+    if which == "set":
+        assert score(engine, source, warmup) == 1.0
+    else:
+        engine.examiner.wait()
+    stopped = below(engine.examiner.process.pid)[-1]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        assert score(engine, source, warmup) == 1.0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_runner_that_is_killed_from_outside_again_and_again_is_the_machines_trouble(engine):
+    """Process 1 of a namespace cannot be killed from inside: who did it is known."""
+    over = threading.Event()
+
+    def kill():
+        while not over.wait(0.05):
+            for student in engine.students:
+                process = student.process
+                # Below bubblewrap are its own process, the warm process, the supervisor and the runner.
+                for runner in below(process.pid)[3:4] if process else ():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(runner, signal.SIGKILL)
+
+    engine.start(1)
+    engine.students[0].wait()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(MachineError, match="killed from outside"):
+            engine(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(5)")]))
+    finally:
+        over.set()
+        killer.join()
+
+
+def test_a_submission_cannot_pass_for_one_that_was_killed_from_outside(engine):
+    code = "import os, signal\nfor _ in range(3): os.kill(os.getpid(), signal.SIGKILL)\nprint('alive')"
+    executed = engine(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]))
+    assert executed.notebook.cells[0].outputs[0].text == "alive\n"
+    with pytest.raises(SubmissionError, match="died while running"):
+        engine(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import ctypes; ctypes.string_at(0)")]))
+
+
+def test_many_cells_that_wait_are_given_up_together():
+    """Two thousand cells, each of which waits a little less than a cell may, held a worker for days."""
+    limits = Limits(cell_seconds=2, total_seconds=3, patience=1)
+    cells = [nbformat.v4.new_code_cell("import time; time.sleep(1.2)") for _ in range(20)]
+    with SandboxExecutor(require_sandbox(), limits) as executor:
+        executor.start(1)
+        with pytest.raises(SubmissionError, match="together waited for too long"):
+            executor(nbformat.v4.new_notebook(cells=cells))
+
+
+def test_tests_that_wait_are_given_up_together(source, warmup):
+    """What is not judged then is left for a person; what was judged before counts."""
+    name = next(iter(warmup.reference_answers))
+    slow = (
+        warmup.reference_answers[name]
+        + f"\n_fast = {name}\ndef {name}(*args):\n    import time; time.sleep(1.1)\n    return _fast(*args)\n"
+    )
+    notebook = answered(student_version(warmup), {**warmup.reference_answers, name: slow})
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=20, total_seconds=1.0, patience=1)) as executor:
+        graded = grade(source, notebook, executor)
+    assert graded.awaiting
+    assert all("took too long" in reason for reason in graded.awaiting.values())
+
+
+def test_folders_that_nobody_can_walk_through_are_the_submissions_own_trouble(engine):
+    """The supervisor ended at its recursion limit, and the submission was not graded, run after run."""
+    code = "import os\nfor _ in range(1900):\n    os.mkdir('d'); os.chdir('d')\nos.chdir('/')"
+    cells = [nbformat.v4.new_code_cell(code)]
+    test = nbformat.v4.new_code_cell("assert True", metadata={"nbgrader": {
+        "grade": True, "grade_id": "t", "locked": True, "points": 1, "schema_version": 3, "solution": False, "task": False,
+    }})  # fmt: skip
+    with pytest.raises(SubmissionError, match="folders too deep in one another"):
+        engine(nbformat.v4.new_notebook(cells=[*cells, test]))
+
+
+def test_doctor_says_what_holds(monkeypatch):
+    from autograder.engine import doctor
+
+    texts = [str(finding) for finding in doctor.examine_machine()]
+    assert any("the examiner starts in a sandbox of its own" in text for text in texts)
+    assert any("the process that runs submissions starts" in text for text in texts)
+    group = doctor.Cgroup.make("probe")
+    if group is not None:
+        group.remove()
+    assert any(
+        ("counted by a control group" in text) == (group is not None) for text in texts if "of a submission" in text
+    )
+    monkeypatch.setattr(doctor.Cgroup, "make", lambda name: None)
+    assert "quarter of a second" in str(doctor.examine_machine()[-1])
+    command = Sandbox.command
+
+    def broken(self, role, descriptor):
+        run, environment = command(self, role, descriptor)
+        return (
+            (["/bin/sh", "-c", "echo no examiner here >&2; exit 1"], {}) if role == "examiner" else (run, environment)
+        )
+
+    monkeypatch.setattr(Sandbox, "command", broken)
+    bad = [finding for finding in doctor.examine_machine() if not finding.good]
+    assert len(bad) == 1
+    assert "the examiner does not start in its sandbox: the sandbox did not start: no examiner here" in bad[0].text

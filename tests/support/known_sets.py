@@ -1,0 +1,6 @@
+"""The names of all problem sets of the course, for tests that look at each."""
+
+from tests.support import ROOT
+
+SOLUTIONS = ROOT / "solutions"
+SETS = sorted(path.parent.name for path in SOLUTIONS.glob("*/bank"))

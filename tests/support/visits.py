@@ -1,0 +1,91 @@
+"""Pages as visitors open them: the windows of two devices, what a page asks for, and what is wrong with what it shows."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PHONE = {"width": 360, "height": 800}
+DESK = {"width": 1280, "height": 900}
+PATIENCE = 120_000  # milliseconds that a busy machine may take to show a page
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a word, two folders below the server's root: a site may lie anywhere."""
+
+    PREFIX = "/a/b/"
+
+    def translate_path(self, path: str) -> str:
+        if not path.startswith(self.PREFIX):
+            return str(Path(self.directory, "outside-the-site"))
+        return super().translate_path("/" + path.removeprefix(self.PREFIX))
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(site: Path) -> Iterator[str]:
+    """Serve the site under a sub-path, so that no address may begin at the server's root; yield where."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}{Quiet.PREFIX}"
+        server.shutdown()
+
+
+class Visit:
+    """A page in a browser, with what it asked for and what it complained of."""
+
+    def __init__(self, page, address: str, name: str):
+        self.page, self.name = page, name
+        self.requested: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("response", self._note_answer)
+        page.on("requestfailed", self._note_failure)
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("console", self._note_message)
+        page.goto(f"{address}{name}.html")
+        page.wait_for_load_state("load")
+
+    def _note_failure(self, request) -> None:
+        # A page that is left stops what it was loading, as the one that leads on to the first chapter does.
+        if "ERR_ABORTED" not in request.failure:
+            self.complaints.append(f"failed: {request.url} ({request.failure})")
+
+    def _note_answer(self, answer) -> None:
+        if answer.status >= 400:
+            self.complaints.append(f"{answer.status}: {answer.url}")
+
+    def _note_message(self, message) -> None:
+        # A browser asks the server's root for an icon before it has read that the page names one.
+        asked = (message.location or {}).get("url", "")
+        if message.type in ("error", "warning") and not asked.endswith("/favicon.ico"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+
+# What reaches beyond the window with everything unfolded, and not in a box of its own that scrolls; copies of formulas for
+# assistive technology and the strokes of roots, which are drawn long and shown short, apart.
+WIDER = """() => {
+    document.querySelectorAll("main details").forEach(fold => { fold.open = true; });
+    document.querySelectorAll("main .toggle-hidden").forEach(fold => { fold.classList.remove("toggle-hidden"); });
+    const width = document.documentElement.clientWidth;
+    const scrolls = e => e !== document.body && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    const beyond = [...document.querySelectorAll("main *")].filter(e => {
+        const box = e.getBoundingClientRect();
+        return box.width && box.right > width + 1 && !e.closest(".katex-mathml, .katex svg") && !scrolls(e);
+    });
+    const wide = document.documentElement.scrollWidth > width ? [`the page is ${document.documentElement.scrollWidth} wide`] : [];
+    return [...wide, ...beyond.slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
+}"""
+
+
+def violations(results) -> list[str]:
+    """The findings of axe in a form that can be read."""
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html'][:160]} at {node['target']}"
+        for rule in results.response["violations"]
+        for node in rule["nodes"]
+    ]

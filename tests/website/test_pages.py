@@ -1,0 +1,571 @@
+"""The website as a reader meets it: in a browser, page by page, with a telephone, with assistive technology."""
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+from problem_sets import released
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of, pages
+from tests.support.loaded_files import addresses_in, loaded
+from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
+
+SETS = "book/practice/problem-sets"
+CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
+
+
+def whole_site(site: Path) -> list[str]:
+    """Every page, those that Sphinx makes included; folders of tools apart."""
+    made = sorted(path.stem for path in site.glob("*.html") if path.stem not in ("index", "404"))
+    return [*pages(), *made]
+
+
+@pytest.fixture
+def opened(address, browser):
+    """Open a page of the site in a window of its own."""
+    contexts = []
+
+    def open_page(name: str, viewport: dict = DESK, **options):
+        contexts.append(browser.new_context(viewport=viewport, **options))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
+        page.goto(f"{address}{name}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+# The theme lets a keyboard reach the boxes that scroll, a third of a second after the window has changed.
+BOXES_ARE_MARKED = """() => [...document.querySelectorAll("pre")].every(box =>
+    (box.tabIndex >= 0) === (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
+
+
+@pytest.fixture(scope="module")
+def findings(site, address, browser) -> dict[str, dict]:
+    """What a browser finds on each page; each page is opened once, in the light, and axe runs again in the dark."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = {}
+    light = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
+    light.set_default_timeout(PATIENCE)
+    kinds: set[str] = set()  # of elements that a keyboard has reached on an earlier page
+    for name in whole_site(site):
+        page = light.new_page()
+        visit = Visit(page, address, name)
+        one = found[name] = {}
+        one["coloured formulas"] = page.locator(".katex-html [style*='color']").count()
+        one["pictures without a picture"] = blank_pictures(page)
+        page.set_viewport_size(PHONE)
+        one["wider than a phone"] = page.evaluate(WIDER)
+        page.set_viewport_size(DESK)
+        # The visual copy of a formula has the colours of the text around it, and thousands of elements; assistive
+        # technology reads the other copy, in MathML. Without the visual copies axe needs a fraction of the time.
+        page.evaluate("document.querySelectorAll('.katex-html').forEach(copy => copy.remove())")
+        page.wait_for_timeout(1000)  # the theme looks again at what scrolls, a third of a second after a change
+        with contextlib.suppress(PlaywrightTimeoutError):  # if the marks are never right, axe says so
+            page.wait_for_function(BOXES_ARE_MARKED, timeout=5000)
+        options = {"resultTypes": ["violations"], "preload": False}
+        one["light"] = violations(Axe().run(page, options=options))
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        colours = {**options, "runOnly": ["color-contrast", "link-in-text-block"]}
+        one["dark"] = violations(Axe().run(page, options=colours))
+        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+        one["keyboard"] = keyboard_faults(page, kinds)
+        one["elsewhere"] = [url for url in visit.requested if not url.startswith((address, "data:"))]
+        one["complaints"] = visit.complaints
+        page.close()
+    light.close()
+    return found
+
+
+def blank_pictures(page) -> list[str]:
+    """The pictures that cannot be shown, those further down included, which wait until a reader comes near."""
+    page.evaluate("[...document.images].forEach(picture => { picture.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every(picture => picture.complete)", polling=50)
+    return page.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(picture => picture.src)")
+
+
+def all_of(findings: dict[str, dict], what: str) -> dict[str, list]:
+    return {name: found[what] for name, found in findings.items() if found[what]}
+
+
+def test_no_page_requests_another_host(findings):
+    assert not all_of(findings, "elsewhere")
+
+
+def test_no_page_complains_on_the_console(findings):
+    assert not all_of(findings, "complaints")
+
+
+def test_every_picture_is_there(findings):
+    assert not all_of(findings, "pictures without a picture")
+
+
+def test_the_plain_server_of_python_is_enough(site, browser):
+    """`make serve`, or a folder that a reader has downloaded."""
+    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(site), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = re.search(r"port (\d+)", server.stdout.readline())[1]
+            page = browser.new_page(viewport=DESK)
+            page.set_default_timeout(PATIENCE)
+            visit = Visit(page, f"http://127.0.0.1:{port}/", "index")
+            page.wait_for_url("**/book/index.html")
+            assert not blank_pictures(page)
+            page.locator(".next-page-link, a.right-next").first.click()
+            page.wait_for_url("**/surprisal.html")
+            page.goto(f"http://127.0.0.1:{port}/search.html?q=entropy")
+            page.locator("#search-results li a").first.wait_for()
+            assert not visit.complaints
+            page.close()
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_axe_finds_nothing(findings, mode):
+    assert not all_of(findings, mode)
+
+
+def test_formulas_have_the_colour_of_the_text(findings):
+    assert not all_of(findings, "coloured formulas"), "axe is not asked about formulas: check these colours' contrast"
+
+
+def test_no_page_scrolls_sideways_on_a_phone(findings):
+    assert not all_of(findings, "wider than a phone")
+
+
+def test_every_formula_is_there_for_assistive_technology(site):
+    for name in pages():
+        html = html_of(site, name)
+        for formula in html.select(".katex"):
+            assert formula.select_one(".katex-mathml math"), f"{name}: {formula.get_text()[:60]} has no MathML"
+            assert formula.select_one(".katex-html")["aria-hidden"] == "true"
+
+
+def test_assistive_technology_is_told_of_every_formula_in_view(opened):
+    page = opened("book/information/entropy.html")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    told = sum(node["role"]["value"] == "MathMLMath" for node in tree if not node["ignored"])
+    unfolded = page.locator(".katex math").evaluate_all(
+        "all => all.filter(one => one.checkVisibility({visibilityProperty: true})).length"
+    )
+    assert told == unfolded > 50
+
+
+def test_headings_are_in_order(site):
+    for name in pages():
+        headings = html_of(site, name).select(
+            "article.bd-article h1, article.bd-article h2, article.bd-article h3,"
+            "article.bd-article h4, article.bd-article h5, article.bd-article h6"
+        )
+        levels = [int(heading.name[1]) for heading in headings]
+        assert levels.count(1) == 1, f"{name} has {levels.count(1)} titles"
+        for before, after in zip(levels, levels[1:], strict=False):
+            assert after <= before + 1, f"{name}: a heading of level {after} follows one of level {before}"
+
+
+# What a keyboard has to reach: its kind (tag, classes, and the part of the page) and its looks without the focus.
+REACHABLE = """() => {
+    const part = e => ["dialog", "nav", "header", "footer", "aside", "article", "main"].find(tag => e.closest(tag)) || "";
+    window.reachable = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [tabindex='0']")].filter(e =>
+        e.checkVisibility({visibilityProperty: true}) && !e.disabled && !e.closest("dialog:not([open]), [inert]"));
+    window.looks = e => { const s = getComputedStyle(e); return [s.outlineStyle === "none" ? "" : s.outlineWidth + s.outlineColor,
+        s.boxShadow, s.backgroundColor, s.borderColor, s.textDecorationLine + s.textDecorationThickness, s.opacity].join(); };
+    return reachable.map(e => ({
+        kind: [e.localName, ...[...e.classList].sort(), "in", part(e)].join(" "),
+        text: e.outerHTML.slice(0, 120), order: e.tabIndex, looks: looks(e),
+    }));
+}"""
+
+
+def keyboard_faults(page, kinds: set[str]) -> list[str]:
+    """What a reader with only a keyboard cannot reach, or cannot see that it was reached.
+
+    Each element has to be in the natural order. The first of each kind is reached by the Tab key from the one before it,
+    and left again.
+    """
+    found = page.evaluate(REACHABLE)
+    assert len(found) >= 5, "this looks at nothing"
+    faults = [f"not in the natural order: {one['text']}" for one in found if one["order"] != 0]
+    for place, one in enumerate(found):
+        if one["kind"] in kinds or place == 0:
+            continue
+        kinds.add(one["kind"])
+        page.evaluate("place => reachable[place - 1].focus()", place)
+        page.keyboard.press("Tab")
+        now = page.evaluate(
+            "place => { const e = reachable[place]; return {reached: document.activeElement === e, looks: looks(e),"
+            " shown: [...e.getClientRects()].some(box => box.width && box.height) && getComputedStyle(e).opacity !== '0'}; }",
+            place,
+        )
+        if not now["reached"]:
+            faults.append(f"not reached from {found[place - 1]['text']}: {one['text']}")
+        elif not now["shown"]:
+            faults.append(f"has the focus and is not shown: {one['text']}")
+        elif now["looks"] == one["looks"]:
+            faults.append(f"looks the same with the focus: {one['text']}")
+        page.keyboard.press("Tab")
+        if now["reached"] and page.evaluate("place => document.activeElement === reachable[place]", place):
+            faults.append(f"keeps the focus: {one['text']}")
+    return faults
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(findings):
+    assert not all_of(findings, "keyboard")
+
+
+def test_the_search_opens_and_closes_by_key(opened):
+    page = opened("book/information/entropy.html")
+    page.wait_for_load_state("load")
+    dialog = page.locator("#pst-search-dialog")
+    page.keyboard.press("Control+k")
+    assert dialog.get_attribute("open") is not None
+    assert page.evaluate("document.activeElement.matches('#pst-search-dialog input')")
+    page.keyboard.press("Escape")
+    assert dialog.get_attribute("open") is None
+    page.keyboard.press("Tab")
+    assert not page.evaluate("!!document.activeElement.closest('dialog')")
+
+
+def test_folds_and_buttons_answer_to_keys(opened):
+    page = opened("book/information/entropy.html", permissions=["clipboard-read", "clipboard-write"])
+    page.wait_for_load_state("networkidle")
+    solution = page.locator(".solution.dropdown").first
+    fold = solution.locator("summary, button").first
+    body = solution.locator("p:not(.admonition-title):not(summary p)").last
+    assert not body.is_visible()
+    fold.focus()
+    page.keyboard.press("Enter")
+    body.wait_for(state="visible")
+    copy = page.locator("main button.copybtn").first
+    copy.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('main button.copybtn').classList.contains('success')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == page.locator("main .highlight pre").first.inner_text().strip()
+    switch = page.locator(".theme-switch-button:visible").first
+    before = page.evaluate("document.documentElement.dataset.mode")
+    switch.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.documentElement.dataset.mode") != before
+
+
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_side_bars_on_a_phone_answer_to_keys(opened, side):
+    page = opened("book/information/entropy.html", PHONE)
+    page.wait_for_load_state("networkidle")
+    button, dialog = page.locator(f".{side}-toggle:visible").first, page.locator(f"#pst-{side}-sidebar-modal")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert dialog.get_attribute("open") is not None
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.closest('dialog') && document.activeElement.href"))
+    links = dialog.locator("a[href]:visible").evaluate_all("links => links.map(link => link.href)")
+    assert len(links) > 4
+    assert set(links) <= reached
+    page.keyboard.press("Escape")
+    assert dialog.get_attribute("open") is None
+
+
+def test_the_first_key_leads_to_the_content(opened):
+    page = opened("book/information/entropy.html")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert urlsplit(page.url).fragment == "main-content"
+
+
+def test_an_address_within_a_page_leads_to_its_place(opened):
+    page = opened("book/information/entropy.html#exercises")
+    # The theme scrolls smoothly. Sections laid out late (content-visibility) would leave the reader elsewhere.
+    arrived = "(top => 0 <= top && top <= innerHeight / 2)(document.querySelector('#exercises > h2').getBoundingClientRect().y)"
+    page.wait_for_function(arrived)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("entropy", "Entropy"), ("logits", "Softmax"), ("Kullback", "Divergence")]
+)
+def test_the_search_finds_terms(opened, words, expected):
+    page = opened(f"search.html?q={words}")
+    page.locator("#search-results li a").first.wait_for()
+    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('.')")
+    titles = page.locator("#search-results li > a").all_inner_texts()
+    assert any(expected.lower() in title.lower() for title in titles), titles
+    excerpt = page.locator("#search-results li p.context").first.inner_text()
+    assert words.lower() in excerpt.lower(), f"the excerpt of the first result does not show {words}: {excerpt}"
+    page.locator("#search-results li > a").first.click()
+    page.wait_for_load_state("load")
+    assert page.locator("article h1").count() == 1, f"the first result of {words} leads to {page.url}"
+
+
+def test_the_search_opens_from_a_page_by_its_button(opened):
+    page = opened("book/index.html")
+    page.locator(".search-button__button:visible").first.click()
+    page.keyboard.type("gradient")
+    page.keyboard.press("Enter")
+    page.locator("#search-results li a").first.wait_for()
+
+
+def test_the_icons_are_drawn(opened):
+    page = opened("book/information/entropy.html")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.fonts.check('900 16px \"Font Awesome 6 Free\"', '\\uf002')")
+    for selector in (".search-button__button", ".theme-switch-button", ".primary-toggle", ".btn-fullscreen-button"):
+        icon = page.locator(f"{selector}:visible :is(.fa-solid, .fas)").locator("visible=true").first
+        assert icon.bounding_box()["width"] > 8, f"{selector} has no icon"
+
+
+def test_the_colours_can_be_switched_and_stay(opened):
+    page = opened("book/index.html", color_scheme="light")
+    seen = set()
+    for _ in range(3):
+        page.locator(".theme-switch-button:visible").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.mode"))
+        if page.evaluate("document.documentElement.dataset.mode") == "dark":
+            page.reload()
+            assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert seen == {"light", "dark", "auto"}
+
+
+def test_a_page_is_printed_light_and_then_dark_again(opened):
+    page = opened("book/index.html", color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+
+
+def test_no_line_begins_with_the_punctuation_behind_a_formula(opened):
+    """Browsers may break a line after each of KaTeX's boxes, and so before a full stop."""
+    page = opened("book/information/entropy.html", PHONE)
+    checked, torn = page.evaluate(
+        """() => {
+            const torn = [];
+            let checked = 0;
+            for (const formula of document.querySelectorAll("article span.math")) {
+                const next = formula.nextSibling;
+                if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:)]/.test(next.data) || !formula.offsetParent) continue;
+                const range = document.createRange();
+                range.setStart(next, 0);
+                range.setEnd(next, 1);
+                const sign = range.getBoundingClientRect();
+                const boxes = formula.querySelectorAll(".katex-html .base");
+                checked += 1;
+                if (sign.x < boxes[boxes.length - 1].getBoundingClientRect().right - 2) torn.push(formula.textContent);
+            }
+            return [checked, torn];
+        }"""
+    )
+    assert checked > 20
+    assert not torn
+
+
+def test_the_mode_is_settled_before_any_script_arrives(opened):
+    """Otherwise a reader in the dark sees a white page first, and a phone styles every page twice."""
+    page = opened("404.html", color_scheme="dark")
+    page.route("**/*.js*", lambda route: route.abort())
+    for mode, theme in (("auto", "dark"), ("light", "light"), ("dark", "dark"), ("", "dark")):
+        page.evaluate("mode => mode ? localStorage.setItem('mode', mode) : localStorage.clear()", mode)
+        page.goto(page.url.replace("404.html", "book/index.html"))
+        assert page.evaluate("document.documentElement.dataset.theme") == theme, f"the reader chose {mode!r}"
+
+
+def meta(html, name: str) -> str:
+    tag = html.select_one(f'meta[name="{name}"], meta[property="{name}"]')
+    return tag["content"] if tag else ""
+
+
+def test_every_page_has_a_description_of_its_own(site):
+    told = {name: meta(html_of(site, name), "description") for name in whole_site(site)}
+    bad = {name: text for name, text in told.items() if not 50 <= len(text) <= 160 or "\\" in text or "$" in text}
+    assert not bad
+    assert len(set(told.values())) == len(told), "two pages have one description"
+
+
+def test_every_page_has_a_preview_picture(site):
+    base = "http://localhost:8000/"
+    for name in whole_site(site):
+        picture = meta(html_of(site, name), "og:image")
+        assert picture.startswith("http"), f"{name}: {picture} is not a whole address"
+        file = site / urlsplit(picture).path.removeprefix(urlsplit(base).path)
+        with Image.open(file) as image:
+            assert image.size == (1200, 630), name
+
+
+def test_every_page_has_the_icon_of_the_course(site):
+    for name in whole_site(site):
+        icon = html_of(site, name).select_one('link[rel="icon"]')
+        assert (site / name).parent.joinpath(unquote(urlsplit(icon["href"]).path)).is_file()
+
+
+def test_the_sitemap_lists_every_page(site):
+    tree = ElementTree.parse(site / "sitemap.xml")
+    listed = [element.text for element in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
+    assert all(urlsplit(place).netloc for place in listed)
+    assert sorted(urlsplit(place).path.strip("/") for place in listed) == sorted(f"{name}.html" for name in pages())
+    assert "Sitemap: http" in (site / "robots.txt").read_text()
+
+
+def test_the_page_for_lost_addresses_holds_at_any_depth():
+    from page_metadata import from_root
+
+    page = (
+        '<html data-content_root="./"><a href="book/index.html"><a href="#a"><script src="_static/x.js?v=1"></script>'
+    )
+    assert from_root(page, "https://example.org/course/") == (
+        '<html data-content_root="/course/"><a href="/course/book/index.html"><a href="#a">'
+        '<script src="/course/_static/x.js?v=1"></script>'
+    )
+    assert from_root(from_root(page, "http://localhost/"), "http://localhost/") == from_root(page, "http://localhost/")
+
+
+def test_the_page_for_lost_addresses_loads_what_exists(site):
+    html = html_of(site, "404")
+    for tag in html.select("[href], [src]"):
+        parts = urlsplit(tag.get("href") or tag.get("src"))
+        if not parts.netloc and parts.path:
+            assert parts.path.startswith("/")
+            assert (site / unquote(parts.path).lstrip("/")).is_file(), f"404.html leads to {parts.path}"
+
+
+def test_the_index_of_terms_can_be_reached(site):
+    assert any(
+        link["href"].endswith("genindex.html")
+        for link in html_of(site, "book/reference/glossary").select("article a[href]")
+    )
+    assert len(html_of(site, "genindex").select("article li")) > 50
+
+
+@pytest.mark.parametrize("place", range(1, 4))
+def test_the_pages_follow_one_another(site, place):
+    html = html_of(site, pages()[place])
+    for relation, other in (("prev", place - 1), ("next", place + 1)):
+        leads_to = urljoin(
+            f"/{pages()[place]}.html",
+            html.select_one(f"a.{'left' if relation == 'prev' else 'right'}-{relation}")["href"],
+        )
+        assert leads_to == f"/{pages()[other]}.html"
+
+
+def test_all_problem_sets_are_in_one_file(site):
+    page = html_of(site, SETS)
+    link = next(link for link in page.select("article a[href]") if link["href"].endswith(".zip"))
+    with zipfile.ZipFile(io.BytesIO((site / SETS).parent.joinpath(link["href"]).read_bytes())) as archive:
+        names = archive.namelist()
+        requirements = archive.read("problem-sets/requirements.txt").decode()
+        notebooks = [name for name in names if name.endswith(".ipynb")]
+        assert sorted(Path(name).stem for name in notebooks) == sorted(file.stem for file in released(ROOT))
+        for file in released(ROOT):
+            assert archive.read(f"problem-sets/{file.parent.name}/{file.name}") == file.read_bytes()
+        text = b"".join(archive.read(name) for name in names)
+    assert b"BEGIN SOLUTION" not in text
+    assert b"BEGIN HIDDEN TESTS" not in text
+    pinned = dict(line.split("==") for line in requirements.splitlines() if not line.startswith("#"))
+    assert {"numpy", "sympy", "matplotlib", "jupyterlab"} <= set(pinned)
+    assert all(re.fullmatch(r"[\d.]+\w*", version) for version in pinned.values())
+    assert (site / SETS).with_name("requirements.txt").read_text() == requirements
+
+
+def test_the_students_packages_suffice_for_every_set():
+    from problem_set_archive import STUDENT_PACKAGES
+
+    for file in released(ROOT):
+        code = "\n".join(
+            "".join(cell["source"]) for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"
+        )
+        imported = set(re.findall(r"^\s*(?:import|from)\s+(\w+)", code, re.MULTILINE))
+        # mpmath comes with SymPy, and the checks are a cell of the notebook itself.
+        there = {*STUDENT_PACKAGES, "mpmath", "builtins", *sys.stdlib_module_names}
+        own = {name for name in imported if name.endswith("_of_this_notebook")}
+        assert imported - own <= there, file.name
+
+
+def transferred(site: Path, name: str) -> int:
+    """What a first visit to a page transfers, text compressed as servers do it: the page and all it requests."""
+    import gzip
+
+    page = site / f"{name}.html"
+    files = {page} | {
+        (page.parent / unquote(urlsplit(place).path)).resolve()
+        for place in loaded(html_of(site, name))
+        if not place.startswith("data:")
+    }
+    for sheet in [file for file in files if file.suffix == ".css"]:
+        fonts = [unquote(urlsplit(place).path) for place in addresses_in(sheet.read_text(encoding="utf-8"))]
+        files |= {sheet.parent / font for font in fonts if font.endswith((".woff2", "fa-solid-900.woff"))}
+    packed = (".html", ".css", ".js", ".svg")
+    return sum(len(gzip.compress(file.read_bytes()) if file.suffix in packed else file.read_bytes()) for file in files)
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_a_chapter_is_light(site, name):
+    assert transferred(site, name) <= CONTENT_BUDGET
+
+
+def test_a_page_waits_for_one_style_sheet_and_no_script(site):
+    for name in whole_site(site):
+        head = html_of(site, name).select_one("head")
+        assert len(head.select('link[rel="stylesheet"]')) == 1, name
+        waits = [script["src"] for script in head.select("script[src]") if not script.has_attr("defer")]
+        assert not waits, f"{name} waits for {waits}"
+
+
+def test_code_has_no_elements_that_show_nothing(site):
+    from page_weight import PLAIN_CODE
+
+    code = html_of(site, "book/information/entropy").select("article .highlight pre")
+    assert any(block.select("span.k, span.kn") for block in code), "the code is not coloured"
+    assert not [block for block in code if PLAIN_CODE.search(str(block)) or str(block).startswith("<pre><span></span>")]
+
+
+def test_plain_code_keeps_its_text():
+    from page_weight import lighter
+
+    page = '<pre><span></span><span class="k">def</span><span class="w"> </span><span class="n">f</span><span class="p">(</span></pre>'
+    assert lighter(page, ROOT, "x.css") == '<pre><span class="k">def</span> f(</pre>'
+    page = '<pre><span></span>\n<span class="n">f</span></pre><p><span class="n">f</span></p>'
+    assert lighter(page, ROOT, "x.css") == page, "a line break at the start of a listing would be lost"
+
+
+def test_a_rule_is_kept_only_where_it_can_apply():
+    import tinycss2
+    from page_weight import used_rules
+
+    css = """
+        .shown, .hidden > p { color: red } .hidden { color: blue } p:not(.hidden)::before { content: "x" }
+        @media (width < 9px) { .hidden { top: 0 } } @media print { #name a[href] { top: 0 } } #other { top: 0 }
+        .bs-tooltip-top { top: 0 }
+    """
+    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+    assert used_rules(rules, {"shown", "p", "name", "a"}).splitlines() == [
+        ".shown{color: red}",
+        'p:not(.hidden)::before{content: "x"}',
+        "@media print{#name a[href]{top: 0}}",
+        ".bs-tooltip-top{top: 0}",
+    ]
+
+
+def test_what_is_done_to_a_page_can_be_done_again(site):
+    from accessible_pages import mended
+    from page_weight import lighter
+
+    (sheet,) = site.glob("_static/site-*.css")
+    page = (site / "book/index.html").read_text(encoding="utf-8")
+    assert lighter(mended(page), site / "_static", sheet.name) == page
