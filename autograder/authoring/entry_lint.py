@@ -32,9 +32,7 @@ def _faults(problem_set: ProblemSet, entries: Iterable[BankEntry]) -> Iterator[s
         except (SyntaxError, ValueError) as error:
             line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             what = error.msg if isinstance(error, SyntaxError) else error
-            yield (
-                f"{where}{line}: it is not plain Python ({what}), so every test refuses it, whatever the test asks."
-            )
+            yield (f"{where}{line}: it is not plain Python ({what}), so every test refuses it, whatever the test asks.")
             continue
         own = _defined(entry.code)
         if own & defined[entry.replaces]:

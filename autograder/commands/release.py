@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.authoring.chapter_links import chapter_addresses, link_chapters
     from autograder.authoring.proof import notebooks_to_prove, prove
-    from autograder.authoring.proposed_losses import propose_losses
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+    from autograder.authoring.proposed_losses import propose_losses
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
