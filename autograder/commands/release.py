@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.authoring.proof.prove import notebooks_to_prove, prove, record_proof
     from autograder.authoring.proof.record import known
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+    from autograder.authoring.proposed_losses import propose_losses
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
@@ -43,6 +44,11 @@ def run(options: argparse.Namespace) -> int:
     # than a submission, so that a busy machine does not refuse a set.
     with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
         for problem_set in problem_sets:
+            if drafts := [entry for entry in problem_set.entries if entry.is_draft]:
+                with Progress(f"measuring {problem_set.name}") as progress:
+                    progress.start(1 + len(drafts))
+                    faults += propose_losses(problem_set, drafts, executor, options.jobs, progress.step)
+                continue
             given = known(problem_set, anew=options.prove)
             with Progress(f"proving {problem_set.name}") as progress:
                 progress.start(notebooks_to_prove(given, options.prove))

@@ -20,7 +20,7 @@ class BankEntry:
     code : str
         Text of the whole solution cell.
     loses : frozenset of str
-        grade_ids of exactly those test cells that it fails.
+        grade_ids of exactly those test cells that it fails. A misconception of which that is not said yet has none.
     diagnosis, revisit : str
         How such an answer behaves, and the idea its student should look at again.
     """
@@ -32,6 +32,11 @@ class BankEntry:
     loses: frozenset[str] = field(default_factory=frozenset)
     diagnosis: str = ""
     revisit: str = ""
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is a misconception whose losses are not said yet: `release` measures them."""
+        return self.kind == "misconception" and not self.loses
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of {self.replaces}"

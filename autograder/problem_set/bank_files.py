@@ -88,10 +88,14 @@ def _entry(path: Path, cell: NotebookNode, shared: dict[str, str], tests: Collec
         raise ProblemSetError(f"{where}: an alternative is right, so it has no loses, diagnosis or revisit.")
     if kind == "misconception":
         keys = shared | keys
-        if not (keys.get("diagnosis") and keys.get("revisit") and loses):
+        if not (keys.get("diagnosis") and keys.get("revisit")):
             raise ProblemSetError(
-                f"{where}: a misconception says what it loses, its diagnosis and what to revisit; "
-                "the header of its file may say the last."
+                f"{where}: a misconception has a diagnosis and says what to revisit; the header of its file may say "
+                "the latter for all."
+            )
+        if "loses" in keys and not loses:
+            raise ProblemSetError(
+                f"{where}: a misconception loses a test cell; leave loses out, and release measures it."
             )
     return BankEntry(
         name, kind, path.stem, cell.source, frozenset(loses), keys.get("diagnosis", ""), keys.get("revisit", "")

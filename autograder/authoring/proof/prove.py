@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
+from autograder.authoring.proof.entry_lint import faults_of_entries, ran_out_of_time
 from autograder.authoring.proof.record import Known, Observation, known, record, says_of
 from autograder.authoring.proof.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import SubmissionError
@@ -86,7 +87,7 @@ def prove(
     Proof
         Without faults for a set that is proven.
     """
-    if faults := faults_of_test_cells(problem_set):
+    if faults := faults_of_test_cells(problem_set) + faults_of_entries(problem_set, problem_set.bank):
         return Proof(faults)
     given = known(problem_set, anew=True) if given is None else given
     if given.complete:
@@ -160,7 +161,7 @@ class _Proving:
             ]
         sample = self._with(chosen) if (chosen := _sample(given)) else None
         mixed = [(mix, self._with(mix)) for mix in given.mixes]
-        faults = _reference_faults(self.set, reference.result()) + _unsolved_faults(self.set, unsolved.result())
+        faults = reference_faults(self.set, reference.result()) + _unsolved_faults(self.set, unsolved.result())
         faults = faults or [
             f for whole, brief in alike for f in _shown_faults(self.set, whole.result(), brief.result())
         ]
@@ -199,7 +200,11 @@ class _Proving:
         return Proof([], observed, answered_now, self.messages, tried)
 
     def _keeps_promise(self, mix: list[BankEntry], outcome: Outcome) -> bool:
-        return isinstance(outcome, Graded) and outcome.lost(self.set.tests) == promised_losses(mix)
+        return (
+            isinstance(outcome, Graded)
+            and outcome.lost(self.set.tests) == promised_losses(mix)
+            and not ran_out_of_time(outcome.notebook)
+        )
 
     def _as_recorded(self, mix: list[BankEntry], outcome: Outcome) -> bool:
         """Whether known answers that were run again still do what the record says."""
@@ -278,7 +283,8 @@ def _message(outcome: Graded, name: str) -> str:
     return ""
 
 
-def _reference_faults(problem_set: ProblemSet, outcome: Outcome) -> list[str]:
+def reference_faults(problem_set: ProblemSet, outcome: Outcome) -> list[str]:
+    """Say what the reference solution does that it must not."""
     if isinstance(outcome, SubmissionError):
         return [f"{problem_set.name}: the reference solution does not run: {outcome}"]
     faults = [
@@ -319,9 +325,18 @@ def _shown_faults(problem_set: ProblemSet, whole: Outcome, brief: Outcome) -> li
     ]
 
 
-def _entry_faults(problem_set: ProblemSet, entry: BankEntry, outcome: Outcome) -> list[str]:
+def fault_of_run(problem_set: ProblemSet, entry: BankEntry, outcome: Outcome) -> str:
+    """Say why an entry, run alone, came to no end of its own: any test refuses such an answer, so it proves nothing."""
     if isinstance(outcome, SubmissionError):
-        return [f"{problem_set.name}: {entry} does not run: {outcome}"]
+        return f"{problem_set.where(entry)}: it does not run to its end: {outcome}"
+    if ran_out_of_time(outcome.notebook):
+        return f"{problem_set.where(entry)}: it never ends, or takes too long, so every test that calls it refuses it."
+    return ""
+
+
+def _entry_faults(problem_set: ProblemSet, entry: BankEntry, outcome: Outcome) -> list[str]:
+    if fault := fault_of_run(problem_set, entry, outcome):
+        return [fault]
     lost = outcome.lost(problem_set.tests)
     kept = sorted(entry.loses - lost)
     more = sorted(lost - entry.loses)
