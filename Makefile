@@ -69,6 +69,14 @@ RELEASE_FIRST := $(if $(filter-out test test-all,$(GOALS)),$(STAMPS)/release)
 CHECK_FIRST := $(if $(PYODIDE),folder-of-pyodide) $(if $(filter handout,$(GOALS)),folder-of-handout)
 SYSTEM := $(if $(filter test test-all,$(GOALS)),system-for-tests,system)
 
+# From nothing it takes minutes, and a step says nothing of those to come.
+ifeq ($(wildcard .venv/project-installed),)
+ifneq ($(filter all test test-all,$(GOALS)),)
+$(info ==> From nothing: environment, problem sets, then website and sample class side by side (four minutes or so)$(if \
+    $(filter all,$(GOALS)),.,, and the checks.))
+endif
+endif
+
 .PHONY: all environment website lite release prove class handout test test-all serve requirements clean help system system-for-tests browser \
     folder-of-handout folder-of-pyodide FORCE
 

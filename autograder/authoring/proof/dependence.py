@@ -11,6 +11,7 @@ and which cells only show something, so that a proof need not run them.
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import hashlib
 import json
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from autograder.common.cell_names import foreign_names, scopes
+from autograder.common.cell_names import foreign_names, scopes, symbols_of
 from autograder.problem_set.bank import BankEntry, deal_out
 from autograder.problem_set.source import ProblemSet, grade_id, is_graded, is_prose, is_solution, is_support, is_test
 
@@ -96,33 +97,46 @@ def _uses(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
     calls: set[str] = set()
     sure: set[str] = set()
     for statement in tree.body:
-        table = symtable.symtable(ast.unparse(statement), "<cell>", "exec")
-        at_once = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
-        inside = _inside(table)
+        # A generator may wait for a later cell; every other comprehension is worked out where it stands.
+        waits = any(isinstance(node, ast.GeneratorExp) for node in ast.walk(statement))
+        module = symbols_of(ast.Module([copy.deepcopy(statement)], []))
+        at_once, inside = _used_in(module, {"__annotate__"} if waits else {"__annotate__", "genexpr"})
         new: set[str] = set()
+        own: set[str] = set()
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                new = {statement.name}
-                inside_now = inside - new  # a function that calls itself
-            case _:
-                inside_now = inside
-                if isinstance(statement, ast.Assign):
-                    new = {node.id for target in statement.targets for node in ast.walk(target) if _stored(node)}
-                elif isinstance(statement, ast.Import | ast.ImportFrom):
-                    new = {name for name, _ in _imports(statement)}
-        reads |= (at_once | inside_now) - sure
+                new = own = {statement.name}  # it may call itself
+            case ast.Assign():
+                new = {node.id for target in statement.targets for node in ast.walk(target) if _stored(node)}
+            case ast.Import() | ast.ImportFrom():
+                new = {name for name, _ in _imports(statement)}
+        reads |= (at_once | inside - own) - sure
         calls |= inside
         sure |= new
     return frozenset(reads), frozenset(calls)
 
 
-def _inside(table: symtable.SymbolTable) -> set[str]:
-    """Return the global names that functions, classes and comprehensions use, at any depth."""
-    names = set()
+def _used_in(table: symtable.SymbolTable, done: set[str]) -> tuple[set[str], set[str]]:
+    """Return the global names that a piece of code uses at once, and those that its functions and classes use.
+
+    Parameters
+    ----------
+    table : SymbolTable
+        Its symbols.
+    done : set of str
+        Names of inner tables that belong to what is done at once. From Python 3.14 on, annotations have one.
+    """
+    at_once = {
+        symbol.get_name()
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global())
+    }
+    inside: set[str] = set()
     for inner in table.get_children():
-        names |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global() and symbol.is_referenced()}
-        names |= _inside(inner)
-    return names
+        used, deeper = _used_in(inner, done)
+        inside |= deeper
+        (at_once if inner.get_name() in done else inside).update(used)
+    return at_once, inside
 
 
 def _stored(node: ast.AST) -> bool:
