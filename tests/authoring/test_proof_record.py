@@ -275,6 +275,19 @@ def test_a_changed_byte_in_any_module_that_decides_makes_the_record_void(toys, t
     assert proven(toys)[0] == EVERYTHING
 
 
+def test_what_changes_while_a_set_is_proven_is_not_recorded_as_proven(tmp_path, monkeypatch):
+    toys = written(tmp_path)
+    given = known(toys)
+    written(tmp_path, SOURCE.replace("*words*", "words"))
+    monkeypatch.setattr(record_module, "package_versions", lambda: {"numpy": "0.0.1"})
+    record_proof(toys, given, prove(toys, InThisProcess(), given=given))
+    assert known(ProblemSet(toys.folder)).observed == {}
+    monkeypatch.undo()
+    later = known(ProblemSet(toys.folder))
+    assert later.observed
+    assert not later.complete
+
+
 def test_what_is_proven_imports_no_module_that_its_record_leaves_out():
     """The rooms that the record covers, and what reads the packages; nothing else of the project decides."""
     code = (
@@ -376,6 +389,39 @@ def test_a_cell_that_only_shows_is_left_out_and_one_that_does_more_is_refused(tm
     assert faults
     assert all("sees other answers when cells are left out" in fault for fault in faults)
     assert any("triple-0" in fault for fault in faults)
+
+
+def test_an_item_is_proven_without_those_that_it_does_not_touch(toys, tmp_path):
+    changed = written(tmp_path, SOURCE.replace("assert root(16)", "assert root(+16)"))
+    executor = InThisProcess()
+    assert {entry.name for entry in prove(changed, executor, given=known(changed)).tried} == {"half", "power"}
+    assert len(executor.ran) == notebooks_to_prove(known(changed)) == 2 + 2 + 1 + 2 + 1
+    parts = [set(ran) for ran in executor.ran if "sixfold" not in ran]
+    assert len(parts) == 1 + 2, "the reference solution and both answers"
+    assert all({"root", "root-0", "root-1"} <= part for part in parts)
+    assert not set().union(*parts) & {"double", "triple", "double-0"}
+
+    # Where the part behaves differently from the whole, the whole is run.
+    source = SOURCE.replace("return 2 * x", "setattr(math, 'kept', 1)\n    return 2 * x")
+    source = source.replace(
+        "return math.isqrt(x)", "return math.isqrt(x) if hasattr(math, 'kept') else 1.0 * math.isqrt(x)"
+    )
+    try:
+        toys = written(tmp_path, source)
+        proven(toys)
+        del math.kept
+        changed = written(tmp_path, source.replace("assert root(16)", "assert root(+16)"))
+
+        class Forgetful(InThisProcess):
+            def __call__(self, *arguments):
+                vars(math).pop("kept", None)
+                return super().__call__(*arguments)
+
+        executor = Forgetful()
+        assert prove(changed, executor, given=known(changed)).faults == []
+        assert len([ran for ran in executor.ran if "sixfold" not in ran]) == 1
+    finally:
+        vars(math).pop("kept", None)
 
 
 def test_an_answer_that_differs_each_time_is_recorded_as_no_ones(tmp_path):

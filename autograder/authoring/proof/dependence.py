@@ -172,10 +172,15 @@ class Dependence:
     only_shown : frozenset of str
         Ids of the cells that are neither graded nor locked and bind no name that an answer or a test uses, at any remove:
         they show something.
+    of_set : str
+        A hash of all that is written in the set, to the last byte, as it was when this was made.
     """
 
     def __init__(self, problem_set: ProblemSet):
         self._set = problem_set
+        files = [[path.name, path.read_bytes().hex()] for path in sorted(problem_set.folder.rglob("*.md"))]
+        cells = [[cell.source, cell.metadata] for cell in problem_set.notebook.cells]  # with what they include
+        self.of_set = _hash([files, cells])
         code = [cell for cell in problem_set.notebook.cells if cell.cell_type == "code"]
         answers = {grade_id(cell): cell for cell in code if is_solution(cell) and not is_prose(cell)}
         self._places = {grade_id(cell) or cell.id: place for place, cell in enumerate(code)}
@@ -295,6 +300,18 @@ class Dependence:
         """Deal known answers out to few notebooks, so that none changes the result of another."""
         return deal_out(entries, self.independent)
 
+    def untouched(self, entries: Iterable[BankEntry]) -> frozenset[str]:
+        """Return the ids of the answers and tests from which the result of none of these known answers follows."""
+        touched = [self.touched(entry) for entry in entries]
+        answers = frozenset().union(*(one.answers for one in touched))
+        tests = frozenset().union(*(one.tests for one in touched))
+        return frozenset(
+            cell.id
+            for cell in self._cells
+            if (is_solution(cell) and grade_id(cell) not in answers)
+            or (is_test(cell) and self._item_of[grade_id(cell)] not in tests)
+        )
+
     # ---- hashes
 
     def of_shared(self) -> str:
@@ -311,12 +328,6 @@ class Dependence:
         own = [entry.name, entry.kind, entry.replaces, entry.code, sorted(entry.loses)]
         # The reference answer that it replaces, too: a test may measure the two beside each other.
         return _hash([own, self._described(self.touched(entry))])
-
-    def of_set(self) -> str:
-        """Return a hash of all that is written in the set, to the last byte."""
-        files = [[path.name, path.read_bytes().hex()] for path in sorted(self._set.folder.rglob("*.md"))]
-        cells = [[cell.source, cell.metadata] for cell in self._set.notebook.cells]  # with what they include
-        return _hash([files, cells])
 
     def _described(self, touched: Touched) -> list:
         """Write down the cells of some items, in the order of the notebook and between the cells that all share."""

@@ -1,7 +1,7 @@
 """The proof of a problem set: its tests give every known answer exactly the points they should.
 
-The reference solution and the unsolved notebook run whole. Known answers run without the cells that only show something,
-and those that do not depend on each other share a notebook. Where such a notebook gets other points than promised, its
+The reference solution and the unsolved notebook run whole. Known answers run without the cells that only show something
+and without the items that they do not touch, and those that do not depend on each other share a notebook. Where such a notebook gets other points than promised, its
 entries run again, alone, to find which one is to blame.
 
 What a record says already (`record`) is not tried again. That rests on names (`dependence`), and each proof looks whether
@@ -12,7 +12,7 @@ does a sample of the known answers. Otherwise everything is tried.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -104,7 +104,7 @@ def record_proof(problem_set: ProblemSet, given: Known, proof: Proof) -> None:
     """Keep what a proof without faults has observed, in `behaviour.json` and `proof.json`."""
     behaviour = [(entry, proof.observed[entry].answers) for entry in problem_set.bank if entry.kind == "misconception"]
     record_behaviour(problem_set, behaviour, proof.messages)
-    record(problem_set, given.dependence, proof.observed, proof.reference)
+    record(problem_set, given, proof.observed, proof.reference)
 
 
 def notebooks_to_prove(given: Known, whole: bool = False) -> int:
@@ -112,7 +112,8 @@ def notebooks_to_prove(given: Known, whole: bool = False) -> int:
     if given.complete:
         return 0
     twice = bool(given.dependence.only_shown) and not whole
-    return 2 + 2 * twice + len(given.mixes) + bool(given.observed)
+    part = bool(given.unknown and given.dependence.untouched(given.unknown)) and not whole
+    return 2 + 2 * twice + part + len(given.mixes) + bool(given.observed)
 
 
 class _Proving:
@@ -131,28 +132,42 @@ class _Proving:
         self.source = instructor_version(problem_set)
         self.released = without_hidden_tests(self.source)
         self.briefly = self.released if whole else _without(self.released, given.dependence.only_shown)
+        self.whole = whole
         self.measured: dict[str, dict[str, float]] = {}
         self.messages: dict[str, set[str]] = {}
 
-    def _run(self, notebook: NotebookNode, answers: dict[str, str]) -> Outcome:
+    def _run(self, notebook: NotebookNode, answers: dict[str, str], source: NotebookNode | None = None) -> Outcome:
         try:
-            return grade(self.source, answered(notebook, answers), self.execute, self.measured, draw=False)
+            return grade(source or self.source, answered(notebook, answers), self.execute, self.measured, draw=False)
         except SubmissionError as error:
             return error
         finally:
             self.progress()
 
-    def _with(self, entries: list[BankEntry]) -> Future[Outcome]:
+    def _with(self, entries: list[BankEntry], part: _Part | None = None) -> Future[Outcome]:
+        part = part or _Part(self.source, self.briefly)
         answers = self.set.reference_answers | {entry.replaces: entry.code for entry in entries}
-        return self.pool.submit(self._run, self.briefly, answers)
+        return self.pool.submit(self._run, part.released, answers, part.source)
+
+    def _part_for(self, entries: list[BankEntry], reference: Graded) -> _Part:
+        """Return the part of the set that these answers touch; all of it, if the tests see other answers in the part."""
+        all_of_it = _Part(self.source, self.briefly)
+        part = all_of_it.without(self.given.dependence.untouched(entries))
+        if self.whole or not entries or len(part.source.cells) == len(self.source.cells):
+            return all_of_it
+        outcome = self._run(part.released, self.set.reference_answers, part.source)
+        kept = {grade_id(cell) for cell in part.source.cells if is_test(cell)}
+        return part if isinstance(outcome, Graded) and not _differences(reference, outcome, kept) else all_of_it
 
     def prove(self) -> Proof:
         """Prove the set."""
         answers, given = self.set.reference_answers, self.given
         reference = self.pool.submit(self._run, self.released, answers)
         unsolved = self.pool.submit(self._run, self.released, {})
+        part = None
         if isinstance(reference.result(), Graded):  # what the others are measured beside
             self.measured |= reference.result().measured
+            part = self._part_for(given.unknown, reference.result())
         alike = []
         if self.briefly is not self.released:
             alike = [
@@ -160,7 +175,7 @@ class _Proving:
                 (unsolved, self.pool.submit(self._run, self.briefly, {})),
             ]
         sample = self._with(chosen) if (chosen := _sample(given)) else None
-        mixed = [(mix, self._with(mix)) for mix in given.mixes]
+        mixed = [(mix, self._with(mix, part)) for mix in given.mixes]
         faults = reference_faults(self.set, reference.result()) + _unsolved_faults(self.set, unsolved.result())
         faults = faults or [
             f for whole, brief in alike for f in _shown_faults(self.set, whole.result(), brief.result())
@@ -182,7 +197,9 @@ class _Proving:
                 observed |= {entry: self._observation(entry, future.result()) for entry in mix}
             else:
                 suspects += mix
-        alone = [(entry, self._with([entry])) for entry in suspects]
+        alone = [
+            (entry, self._with([entry])) for entry in suspects
+        ]  # with all items: it may touch more than its names say
         faults = [fault for entry, future in alone for fault in _entry_faults(self.set, entry, future.result())]
         if suspects and not faults:
             names = ", ".join(str(entry) for entry in suspects)
@@ -194,7 +211,7 @@ class _Proving:
             self._listen(future.result())
         if faults:
             return Proof(faults, messages=self.messages, tried=tried)
-        self._look_again([entry for entry in tried if entry.kind == "misconception"], observed)
+        self._look_again([entry for entry in tried if entry.kind == "misconception"], observed, reference.result())
         for test, texts in says_of(observed.values()).items():
             self.messages.setdefault(test, set()).update(texts)
         return Proof([], observed, answered_now, self.messages, tried)
@@ -202,7 +219,7 @@ class _Proving:
     def _keeps_promise(self, mix: list[BankEntry], outcome: Outcome) -> bool:
         return (
             isinstance(outcome, Graded)
-            and outcome.lost(self.set.tests) == promised_losses(mix)
+            and outcome.lost(_tests_of(outcome, self.set.tests)) == promised_losses(mix)
             and not ran_out_of_time(outcome.notebook)
         )
 
@@ -223,13 +240,14 @@ class _Proving:
             answers = {test: outcome.behaviour[test] for test in tests if test in outcome.behaviour}
         return Observation(entry.loses, says, answers)
 
-    def _look_again(self, entries: list[BankEntry], observed: dict[BankEntry, Observation]) -> None:
+    def _look_again(self, entries: list[BankEntry], observed: dict[BankEntry, Observation], reference: Graded) -> None:
         """Run those again that answered something new; what they answer a second time is kept, and else nothing.
 
         An answer that draws without a seed is no one else's; and a record has the same bytes whoever makes it.
         """
         new = [entry for entry in entries if observed[entry].answers != self.given.before.get(entry)]
-        again = [(mix, self._with(mix)) for mix in self.given.dependence.mixes(new)]
+        part = self._part_for(new, reference)
+        again = [(mix, self._with(mix, part)) for mix in self.given.dependence.mixes(new)]
         for mix, future in again:
             behaviour = future.result().behaviour if isinstance(future.result(), Graded) else {}
             for entry in mix:
@@ -244,10 +262,36 @@ class _Proving:
                 self.messages.setdefault(test, set()).add(text)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A set or a part of it: the instructor's version, and the student's."""
+
+    source: NotebookNode
+    released: NotebookNode
+
+    def without(self, cells: frozenset[str]) -> _Part:
+        """Return it without some of its cells."""
+        return _Part(_without(self.source, cells), _without(self.released, cells))
+
+
+def _tests_of(outcome: Graded, tests: dict[str, float]) -> dict[str, float]:
+    """Return those of some tests that a notebook has."""
+    return {name: full for name, full in tests.items() if name in outcome.scores}
+
+
+def _differences(one: Graded, other: Graded, tests: Iterable[str]) -> list[str]:
+    """Return the tests that see something else in one notebook than in another."""
+    return [
+        name
+        for name in tests
+        if (one.scores.get(name), one.behaviour.get(name)) != (other.scores.get(name), other.behaviour.get(name))
+    ]
+
+
 def _sample(given: Known) -> list[BankEntry]:
     """Return some of the answers whose result is known, as many as one notebook holds."""
     entries = list(given.observed)
-    random.Random(given.dependence.of_set()).shuffle(entries)
+    random.Random(given.dependence.of_set).shuffle(entries)
     chosen: list[BankEntry] = []
     for entry in entries:
         if all(given.dependence.independent(entry, other) for other in chosen):
@@ -313,15 +357,10 @@ def _shown_faults(problem_set: ProblemSet, whole: Outcome, brief: Outcome) -> li
     """Say where the tests see something else when cells are left out that seem only to show something."""
     if isinstance(brief, SubmissionError):
         return [f"{problem_set.name}: without the cells that are neither graded nor locked, it does not run: {brief}"]
-    tests = [
-        name
-        for name in problem_set.tests
-        if (brief.scores.get(name), brief.behaviour.get(name)) != (whole.scores.get(name), whole.behaviour.get(name))
-    ]
     return [
         f"{problem_set.name}: {name} sees other answers when cells are left out that are neither graded nor locked, and "
         "that define nothing which an answer uses; lock the cell that it depends on, for students may change the others."
-        for name in tests
+        for name in _differences(whole, brief, problem_set.tests)
     ]
 
 

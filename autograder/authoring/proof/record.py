@@ -53,6 +53,8 @@ class Known:
         What its known answers depend on.
     bank : list of BankEntry
         Its known answers.
+    common : dict
+        What all results follow from, as it was when this was read: what changes during a proof is not in what it proves.
     complete : bool
         Whether nothing has changed since the set was proven.
     observed : dict of BankEntry to Observation
@@ -65,6 +67,7 @@ class Known:
 
     dependence: Dependence
     bank: list[BankEntry]
+    common: dict = field(default_factory=dict)
     complete: bool = False
     observed: dict[BankEntry, Observation] = field(default_factory=dict)
     reference: dict[str, str] = field(default_factory=dict)
@@ -98,13 +101,13 @@ def known(problem_set: ProblemSet, anew: bool = False) -> Known:
     """
     dependence = Dependence(problem_set)
     kept, behaviour = _read(record_path(problem_set)), recorded_behaviour(problem_set)
-    nothing = Known(dependence, problem_set.bank)
+    nothing = Known(dependence, problem_set.bank, _common(dependence))
     try:
         nothing.before = _answers(problem_set, behaviour)
-        common = _common(dependence) | {"behaviour": _of_file(problem_set)}
-        if anew or {key: kept.get(key) for key in common} != common:
+        needed = nothing.common | {"behaviour": _of_file(problem_set)}
+        if anew or {key: kept.get(key) for key in needed} != needed:
             return nothing
-        return _still_true(problem_set, dependence, kept, behaviour)
+        return _still_true(problem_set, nothing, kept, behaviour)
     except (AttributeError, KeyError, TypeError):  # not in the form in which it is written
         return nothing
 
@@ -118,9 +121,10 @@ def _answers(problem_set: ProblemSet, behaviour: dict) -> dict[BankEntry, dict[s
     }
 
 
-def _still_true(problem_set: ProblemSet, dependence: Dependence, kept: dict, behaviour: dict) -> Known:
+def _still_true(problem_set: ProblemSet, nothing: Known, kept: dict, behaviour: dict) -> Known:
     """Return what a record says that was made with the same engine, packages and shared cells."""
-    found = Known(dependence, problem_set.bank, before=_answers(problem_set, behaviour))
+    dependence = nothing.dependence
+    found = Known(dependence, nothing.bank, nothing.common, before=nothing.before)
     texts = {test: {_short(text): text for text in said} for test, said in behaviour["messages"].items()}
     for entry in problem_set.bank:
         line = kept["entries"].get(_key(entry), {})
@@ -130,12 +134,12 @@ def _still_true(problem_set: ProblemSet, dependence: Dependence, kept: dict, beh
     for name, line in kept["items"].items():
         if name in problem_set.items and line["of"] == dependence.of_item(name):
             found.reference |= line["answers"]
-    found.complete = kept["set"] == dependence.of_set() and not found.unknown
+    found.complete = kept["set"] == dependence.of_set and not found.unknown
     return found
 
 
 def record(
-    problem_set: ProblemSet, dependence: Dependence, observed: dict[BankEntry, Observation], reference: dict[str, str]
+    problem_set: ProblemSet, given: Known, observed: dict[BankEntry, Observation], reference: dict[str, str]
 ) -> None:
     """Keep what the proof of a set has observed; `behaviour.json` is written before.
 
@@ -143,13 +147,14 @@ def record(
     ----------
     problem_set : ProblemSet
         The set, proven.
-    dependence : Dependence
-        What its known answers depend on.
+    given : Known
+        What was known before.
     observed : dict of BankEntry to Observation
         What came of each.
     reference : dict of str to str
         Each test cell, and a digest of what the reference solution answered.
     """
+    dependence = given.dependence
     items = {
         item.name: {
             "of": dependence.of_item(item.name),
@@ -166,7 +171,7 @@ def record(
         }
         for entry in problem_set.bank
     }
-    head = _common(dependence) | {"set": dependence.of_set(), "behaviour": _of_file(problem_set)}
+    head = given.common | {"set": dependence.of_set, "behaviour": _of_file(problem_set)}
     parts = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     # One line for each item and each answer, so that a change shows in as many lines as it concerns.
     parts += [f' "{key}": {{\n{_lines(lines)}\n }}' for key, lines in (("items", items), ("entries", entries))]
