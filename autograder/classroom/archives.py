@@ -34,6 +34,8 @@ MAX_INNER_FILES, MAX_INNER_BYTES = 2_000, 200_000_000
 MAX_RATIO, RATIO_FROM_BYTES = 200, 1_000_000
 #: A platform's zip holds a student's zip; deeper than that nobody means it.
 MAX_DEPTH = 2
+#: Bytes of a name, and of a path: what disks hold. In a zip, a name may have 65,535 letters, each a piece to be compared.
+MAX_NAME, MAX_PATH = 255, 4_096
 #: What systems and Jupyter leave beside the files that people mean.
 LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
 
@@ -197,7 +199,7 @@ def _loose(
         return
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
-        time = datetime.fromtimestamp(int(status.st_mtime), UTC).replace(tzinfo=None)
+        time = _moment(int(status.st_mtime))
         if not stat.S_ISREG(status.st_mode):
             yield Member(trail, archive, order, problem="is not a regular file")
         elif path.suffix.casefold() == ".zip":
@@ -275,7 +277,9 @@ def _refusal(info: zipfile.ZipInfo, path: str) -> str:
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or (len(path) > 1 and path[1] == ":"):
         return "has a path that leads out of the archive"
-    if "\0" in path:
+    if "\0" in path or len(path.encode("utf-8", "replace")) > MAX_PATH:
+        return "has a name that no file can have"
+    if any(len(part.encode("utf-8", "replace")) > MAX_NAME for part in parts):
         return "has a name that no file can have"
     mode = info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
@@ -309,6 +313,14 @@ def _content(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) ->
     return b"".join(parts), ""
 
 
+def _moment(seconds: int) -> datetime | None:
+    """Return a moment in UTC; None for a year that no calendar here has, though a disk may."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def _time(info: zipfile.ZipInfo, zone: tzinfo | None) -> datetime | None:
     """Return when a member was written, in UTC.
 
@@ -319,7 +331,7 @@ def _time(info: zipfile.ZipInfo, zone: tzinfo | None) -> datetime | None:
         kind, length = struct.unpack_from("<HH", extra)
         if kind == 0x5455 and length >= 5 and len(extra) >= 9 and extra[4] & 1:
             seconds = struct.unpack_from("<i", extra, 5)[0]
-            return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds > 0 else None
+            return _moment(seconds) if seconds > 0 else None
         extra = extra[4 + length :]
     if info.date_time[0] <= 1980:  # the first year of the format: written where no time is known
         return None

@@ -36,7 +36,8 @@ _CANVAS = re.compile(
 )
 _CANVAS_LATE_FIRST = re.compile(r"(?P<late>LATE|late)_(?P<rest>(?:\d+|anon_).*)")
 #: `Ada Lovelace_1234567_assignsubmission_file_`, as a folder or before the name of a file.
-_MOODLE = re.compile(r"(?P<name>[^/]+)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>[^/]*))?")
+#: The name ends at the first number that Moodle marks so: what follows is the name of a file, which a student chose.
+_MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>[^/]*))?")
 #: What platforms, browsers and Jupyter append to a name that is taken: `-2`, ` (1)`, `-Copy1`.
 _ATTEMPT = re.compile(r"(?:-(\d{1,4})|[ _]?\((\d{1,4})\)|-Copy(\d{1,4}))$")
 
@@ -304,24 +305,44 @@ class _Identifier:
         return best[0]
 
     def _student(self, member: Member, problem_set: str) -> tuple[str, int, bool]:
-        """Return the student, Canvas' number of the upload, and whether Canvas marks it as late."""
-        reason, upload, late = "", 0, False
-        for path in member.trail:
-            for part in PurePosixPath(path).parts:
-                if match := _MOODLE.fullmatch(part):
-                    return self.student or self._of_moodle(match["name"], match["id"], member, problem_set), 0, False
-        for path in member.trail:
-            canvas = _canvas(PurePosixPath(path).name)
-            if canvas and reason == "":
-                name, identity, upload, late = canvas
-                try:
-                    return self.student or self._of_canvas(name, identity, member), upload, late
-                except _UnknownStudentError as error:
-                    reason = str(error)
+        """Return the student, Canvas' number of the upload, and whether Canvas marks it as late.
+
+        Platforms, and whoever packs a class, name what lies outside; what lies further in, and the end of a file's name, a
+        student has named, who could write another's name there. So the outermost name decides, and none further in.
+        """
+        outside: list[str] = []
+        reason = ""
+        for place, path in enumerate(member.trail):
+            parts = PurePosixPath(path).parts
+            for number, part in enumerate(parts, 1):
+                label = _platforms_name(part, last=number == len(parts))
+                if label is None:
+                    # nbgrader's layout, <student>/<set>/<file>, where there is no roster to know the student
+                    if self.roster is None and place > 0 and parts[number:-1] == (problem_set,):
+                        return self.student or _as_folder(part), 0, False
+                    outside.append(part)
+                    continue
+                platform, name, identity, upload, late = label
+                if self.student:
+                    return self.student, upload, late
+                if platform == "Moodle":
+                    student = self._of_moodle(name, identity, member, problem_set)
+                else:
+                    try:
+                        student = self._of_canvas(name, identity, member)
+                    except _UnknownStudentError as error:
+                        reason = reason or str(error)
+                        if place == 0 and len(member.trail) > 1:  # an archive whose name looks like that of a platform
+                            outside.append(part)
+                            continue
+                        if not (found := self._named(outside)):
+                            raise _UnplacedError(reason) from None
+                        return self._only(found), upload, late
+                return self._only({student} | self._named(outside)), upload, late
         if self.student:
             return self.student, 0, False
         try:
-            return self._of_path(member, problem_set), upload, late
+            return self._of_path(member, problem_set), 0, False
         except _UnplacedError as error:
             raise _UnplacedError(reason or str(error)) from None
 
@@ -382,23 +403,44 @@ class _Identifier:
 
     def _of_path(self, member: Member, problem_set: str) -> str:
         """Find a student in the names of folders, of the file, and of the archive."""
-        parts = [part for path in member.trail for part in PurePosixPath(path).parts]
         if self.roster is None:
-            folders = PurePosixPath(member.path).parts[:-1]
-            if len(folders) >= 2 and folders[-1] == problem_set:
-                return _as_folder(folders[-2])
             raise _UnplacedError("nothing says whose it is; name a --roster, or the --student")
+        found = self._named([part for path in member.trail for part in PurePosixPath(path).parts])
+        if not found:
+            raise _UnplacedError("nothing in its path is a student of the roster; name the --student")
+        return self._only(found)
+
+    def _named(self, parts: list[str]) -> set[str]:
+        """Return the students of the roster whom parts of a path name."""
         found: set[str] = set()
-        for part in parts:
+        for part in parts if self.roster else []:
             stem = re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
             pieces = stem.split("_")
             for text in {stem, *("_".join(pieces[:count]) for count in range(1, len(pieces)))}:
                 found |= self.roster.with_identifier(text) or self.roster.with_name(text)
+        return found
+
+    @staticmethod
+    def _only(found: set[str]) -> str:
         if len(found) > 1:
             raise _UnplacedError(f"its path names several students: {', '.join(sorted(found))}")
-        if not found:
-            raise _UnplacedError("nothing in its path is a student of the roster; name the --student")
-        return found.pop()
+        return next(iter(found))
+
+
+def _platforms_name(part: str, last: bool) -> tuple[str, str, str, int, bool] | None:
+    """Take a part of a path apart if Moodle or Canvas named it; only files are named by Canvas.
+
+    Where both could have, it was the one whose mark comes first: the rest is the name of a file, which a student chose.
+
+    Returns
+    -------
+    tuple of (str, str, str, int, bool) or None
+        The platform; the student's name and number there; the number of the upload, and whether it is marked as late.
+    """
+    moodle, canvas = _MOODLE.fullmatch(part), _canvas(part) if last else None
+    if moodle and (canvas is None or len(moodle["name"]) <= len(canvas[0])):
+        return "Moodle", moodle["name"], moodle["id"], 0, False
+    return ("Canvas", *canvas) if canvas else None
 
 
 def _canvas(name: str) -> tuple[str, str, int, bool] | None:

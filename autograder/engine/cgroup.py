@@ -1,7 +1,8 @@
 """A control group around a student's process, where this system lets us make one: it counts all memory, buffers included.
 
-Without one, a submission's memory is looked at every quarter of a second, and what the kernel keeps for its sockets and
-pipes is bounded by their number alone.
+It counts all processor time too, that of processes included for which nobody waits. Without one, a submission's memory is
+looked at every quarter of a second, what the kernel keeps for its sockets and pipes is bounded by their number alone, and
+processes count that are there, or were waited for.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import time
 from pathlib import Path
 
 
-def _parent() -> Path | None:
-    """Return the folder of this process's own group of the memory controller; None where there is none."""
+def _parent(controller: str = "memory") -> Path | None:
+    """Return the folder of this process's own group of a controller; None where there is none."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
@@ -22,11 +23,11 @@ def _parent() -> Path | None:
     for line in lines:
         _, controllers, group = line.split(":", 2)
         for _, folder, kind, options, *_ in mounts:
-            first = kind == "cgroup" and "memory" in controllers.split(",") and "memory" in options.split(",")
+            first = kind == "cgroup" and controller in controllers.split(",") and controller in options.split(",")
             second = kind == "cgroup2" and controllers == "" and (Path(folder) / "cgroup.controllers").is_file()
             if not (first or second):
                 continue
-            if second and "memory" not in (Path(folder) / "cgroup.controllers").read_text(encoding="ascii").split():
+            if second and controller not in (Path(folder) / "cgroup.controllers").read_text(encoding="ascii").split():
                 continue
             path = Path(folder) / group.lstrip("/")
             return path if path.is_dir() else Path(folder)
@@ -48,6 +49,9 @@ class Cgroup:
         self._limit = "memory.limit_in_bytes" if first else "memory.max"
         self._usage = "memory.usage_in_bytes" if first else "memory.current"
         self._events = "memory.oom_control" if first else "memory.events"
+        #: The same group where the first version counts processor time; the second does so in every group.
+        self.counting: Path | None = None
+        self._first = first
 
     @classmethod
     def make(cls, name: str) -> Cgroup | None:
@@ -69,12 +73,36 @@ class Cgroup:
             with contextlib.suppress(OSError):
                 path.rmdir()
             return None
+        group._count_processor_time()
         return group
 
+    def _count_processor_time(self) -> None:
+        parent = _parent("cpuacct") if self._first else None
+        if parent is None:
+            return
+        for other in parent.glob("autograder-*-*"):
+            if not Path("/proc", other.name.split("-")[1]).exists():
+                with contextlib.suppress(OSError):
+                    other.rmdir()
+        path = parent / self.path.name
+        with contextlib.suppress(OSError):
+            path.mkdir(exist_ok=True)
+            (path / "cgroup.procs").write_text("", encoding="ascii")
+            self.counting = path
+
     @property
-    def members(self) -> Path:
-        """The file to which a process writes its number to join."""
-        return self.path / "cgroup.procs"
+    def members(self) -> list[Path]:
+        """The files to which a process writes its number to join."""
+        return [path / "cgroup.procs" for path in (self.path, self.counting) if path]
+
+    def processor_seconds(self) -> float | None:
+        """Return the processor time of all its processes, those that have ended included; None where nobody counts it."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if self.counting:
+                return int((self.counting / "cpuacct.usage").read_text(encoding="ascii")) / 1e9
+            if not self._first:
+                return int(dict(line.split() for line in self._read("cpu.stat").splitlines())["usage_usec"]) / 1e6
+        return None
 
     def allow(self, further: int) -> None:
         """Allow this many bytes beyond what the group holds now."""
@@ -89,15 +117,16 @@ class Cgroup:
 
     def remove(self) -> None:
         """Remove the group; its processes have ended, or end now."""
-        for _ in range(50):
-            try:
-                self.path.rmdir()
-            except FileNotFoundError:
-                return
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
+        for path in filter(None, (self.counting, self.path)):
+            for _ in range(50):
+                try:
+                    path.rmdir()
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.02)
+                else:
+                    break
 
     def _read(self, name: str) -> str:
         return (self.path / name).read_text(encoding="ascii").strip()

@@ -30,6 +30,8 @@ from autograder.problem_set.source import grade_id, is_support, is_test
 
 #: Seconds of processor time beyond its limit that a process has to stop by itself, before it is given up.
 GRACE = 2.0
+#: How many times as long as a cell may compute, a submission may sleep: a machine that is busy makes nobody sleep.
+SLEEP = 3.0
 #: Seconds between looks at a cell that takes long.
 LOOK = 1.0
 #: Characters of all outputs of a submission.
@@ -105,6 +107,7 @@ def run_submission(
             raise MachineError("the examiner did not start")
         run.tests(control, judge, reference, last)
     except _RunnerEndedError as error:
+        control.ask(gone=True)
         report = control.end()
         raise _what_ended(error.where, report, limits, student.sandbox.program is not None) from None
     finally:
@@ -152,8 +155,11 @@ def _what_ended(where: str, report: dict, limits: Limits, isolated: bool) -> Exc
             return MachineError(f"a submission could not be shut in: {report.get('text')}")
         case None:
             return MachineError("the supervisor of a submission has ended")
-    if isolated and report.get("code") == -9 and report.get("processor", 0.0) < limits.total_seconds:
-        # As process 1 of its namespace it cannot be killed from inside.
+    if isolated and report.get("ended") is not True:
+        # It was ended here, when it had been silent for a while: the machine may have had a part in that, once.
+        return SubmissionError(f"The Python process stopped answering while running {where}.", doubtful=True)
+    lowered = report.get("lowered") is True  # a limit of its own is the only way to be killed from inside as process 1
+    if isolated and report.get("code") == -9 and not lowered and report.get("processor", 0.0) < limits.total_seconds:
         return MachineError(f"the process of a submission was killed from outside, while running {where}")
     text = f"The Python process died while running {where}; it may have called exit, used all memory or crashed."
     # Without a sandbox: its own doing, or that of a machine short of memory.
@@ -175,6 +181,9 @@ class _Run:
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
         self.groups = 0
+        # How long the submission has slept while a test waited for it, and when a test last asked.
+        self.asleep, self.asked = 0.0, -math.inf
+        self.slept = 0.0
         # When the whole submission is given up, on the clock: each of many cells may wait nearly as long as one may.
         self.end = math.inf
         self._arrange()
@@ -216,6 +225,8 @@ class _Run:
         first = self._answer(control, runner, "its first cell", START, math.inf)
         if first != ({"ready": True}, []):
             raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
+        control.ask()
+        self.slept = control.asleep  # while it was made ready, which is no doing of the submission
         # A backstop for a notebook that waits a little in each of many cells, and takes no processor time.
         self.end = time.monotonic() + self.limits.patience * self.limits.total_seconds
         for cell, number in self.steps:
@@ -224,13 +235,32 @@ class _Run:
                 self._ask(control, runner, {"snapshot": number}, "a snapshot")
                 continue
             where = _where(cell, number)
+            begin = time.monotonic()
             message, buffers = self._ask(
                 control, runner, {"run": cell.source, "draw": cell.get("id") not in undrawn}, where
             )
+            if time.monotonic() - begin > 0.1:  # of two thousand shorter ones, all together are short
+                self._require_within_limits(control, where)
             outputs = unpack(message.get("outputs"), buffers)
             cell.outputs = [_node(output, number) for output in outputs if self._fits(output)]
             if message.get("cut") is True or len(cell.outputs) < len(outputs):
                 self.notices.append(f"The output of {where} was cut: it was too long to keep.")
+
+    def _require_within_limits(self, control: Control, where: str) -> None:
+        """Refuse what has slept or, by what a control group counts and the supervisor does not see, computed for too long."""
+        if control.ask() > self.limits.total_seconds:
+            raise SubmissionError(
+                f"The notebook used more than {self.limits.total_seconds:g} seconds of processor time, in {where}."
+            )
+        self._require_awake(control, where)
+
+    def _require_awake(self, control: Control, where: str) -> None:
+        if control.asleep - self.slept > SLEEP * self.limits.cell_seconds:
+            raise SubmissionError(
+                f"The notebook did not finish: its cells waited for more than {SLEEP * self.limits.cell_seconds:.0f} "
+                f"seconds without computing, the last of them {where}; look for what they wait for.",
+                doubtful=True,
+            )
 
     def _fits(self, output: dict) -> bool:
         length = size(output)
@@ -263,6 +293,7 @@ class _Run:
                 return runner.receive(min(end, time.monotonic() + LOOK))
             except DeadlineError:
                 used = control.ask()
+                self._require_awake(control, where)
                 begin = used if begin is None else begin
                 if used - begin > processor:
                     raise SubmissionError(
@@ -305,7 +336,7 @@ class _Run:
                 with contextlib.suppress(ConnectionEndedError):  # then it says nothing either
                     asked = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
                     judge.send(asked | {"clock": max(0.0, self.end - time.monotonic())})
-                message, buffers = self._from_examiner(control, judge)
+                message, buffers = self._from_examiner(control, judge, last)
                 self._believe(name, test.cell, message, buffers, last)
             except ExaminerEndedError:
                 if not last:
@@ -319,15 +350,26 @@ class _Run:
         """Leave tests for a person."""
         self.awaiting |= {grade_id(test.cell): reason for test in tests}
 
-    def _from_examiner(self, control: Control, judge: Connection) -> tuple[dict, list]:
-        """Wait for a message of the examiner; answer its questions meanwhile."""
+    def _from_examiner(self, control: Control, judge: Connection, last: bool) -> tuple[dict, list]:
+        """Wait for a message of the examiner; answer its questions meanwhile.
+
+        It asks while it waits for the submission. One that has slept for too long gets no more time to answer.
+        """
         end = time.monotonic() + 2 * self.limits.patience * self.limits.cell_seconds + MARGIN
         try:
             while True:
                 message, buffers = judge.receive(end)
                 if message != {"ask": "processor"}:
                     return message, buffers
-                judge.send({"processor": control.ask()}, (), end)
+                asked, asleep, used = time.monotonic(), control.asleep, control.ask()
+                if asked - self.asked < 2 * LOOK:
+                    self.asleep += control.asleep - asleep
+                self.asked = time.monotonic()
+                if self.asleep > SLEEP * self.limits.cell_seconds:
+                    if not last:
+                        raise SubmissionError("The tests were not answered to their end.", doubtful=True)
+                    used = math.inf
+                judge.send({"processor": used}, (), end)
         except WireError:
             raise ExaminerEndedError from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import socket
 import subprocess
 import threading
@@ -70,7 +71,8 @@ class WarmProcess:
         if self.sandbox.program and self.role == "student":
             self.group = Cgroup.make(str(self.number))
         if self.group is not None:  # it joins before it starts anything
-            command = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.group.members), *command]
+            joins = "".join(f"echo $$ > {shlex.quote(str(path))} && " for path in self.group.members)
+            command = ["/bin/sh", "-c", f'{joins}exec "$0" "$@"', *command]
         try:
             self.process = subprocess.Popen(
                 command,
@@ -200,7 +202,10 @@ class Control:
     def __init__(self, end: socket.socket, student: StudentProcess):
         self._end, self._student = end, student
         self._killed = student.group.killed() if student.group else 0
+        self._begin = self._of_group()
         self._report: dict[str, Any] | None = None
+        #: Seconds in which nothing of the submission ran or wanted to, as far as is known.
+        self.asleep = 0.0
 
     def ask(self, **message: Any) -> float:
         """Ask for something; return the processor time that the submission has taken so far, in seconds."""
@@ -212,9 +217,13 @@ class Control:
             except (OSError, ValueError):
                 raise MachineError("the supervisor of a submission has ended") from None
             if "reason" not in reply:
-                return reply["processor"]
+                self.asleep = reply["asleep"]
+                return max(reply["processor"], self._of_group() - self._begin - reply["own"])
             self._report = reply
         return self._report.get("processor", 0.0)
+
+    def _of_group(self) -> float:
+        return (self._student.group.processor_seconds() if self._student.group else None) or 0.0
 
     def end(self) -> dict[str, Any]:
         """End everything that the submission started; return what its supervisor reports: nothing if it has ended too."""

@@ -98,6 +98,7 @@ def item(name, body, tests):
         text = f"assert {name}({x}) == {expected}, 'Look at {name} again.'"
         if number:
             text = f"### BEGIN HIDDEN TESTS\n{text}\n### END HIDDEN TESTS"
+        text = f"# Test of {name} (1 point)\n{text}"
         cells += cell(text, grade_id=f"{name}-{number}", grade=True, solution=False, locked=True, points=1)
     return cells
 

@@ -16,8 +16,11 @@ import nbformat
 import pytest
 
 from autograder.classroom import archives
+from autograder.classroom.archives import members
+from autograder.classroom.collect import _Identifier, collect
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.gradebook import read_grades
+from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import student_version
@@ -32,9 +35,28 @@ twin2,Kim,Lee,k2@x.org,kl5,105,,8002,,5
 
 
 @pytest.fixture(scope="session")
-def released(course):
+def two_sets(course):
+    return find_problem_sets(course, ["ps0-warmup", "ps1-information"])
+
+
+@pytest.fixture(scope="session")
+def released(two_sets):
     """The notebook of each set as a student has it."""
-    return {ps.name: student_version(ps) for ps in find_problem_sets(course, ["ps0-warmup", "ps1-information"])}
+    return {ps.name: student_version(ps) for ps in two_sets}
+
+
+@pytest.fixture
+def whose(two_sets, notebook, tmp_path):
+    """Tells whose a file in a zip is, or why nobody's, with the roster and without: quicker than the command."""
+
+    def find(name, data=b""):
+        export = archive(tmp_path / "e.zip", (name, data or notebook("hers")))
+        (tmp_path / "students.csv").write_text(ROSTER, encoding="utf-8")
+        for number, roster in enumerate((read_roster(tmp_path / "students.csv"), None)):
+            found = collect(ClassDirectory(tmp_path / f"class{number}"), two_sets, [export], roster)
+            yield found.placed[0].student if found.placed else found.unplaced[0][1]
+
+    return find
 
 
 @pytest.fixture
@@ -212,6 +234,77 @@ def test_a_student_in_doubt_is_not_guessed(room, notebook, tmp_path, name, reaso
     assert room.collect(archive(tmp_path / "e.zip", (name, notebook()))) == 3
     assert reason in room.err
     assert room.placed() == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Files whose names a student chose, below what the platform put before them.
+        "lovelaceada_101_1_Grace Hopper_7_assignsubmission_file_.ipynb",
+        "lovelaceada_101_1_x-Grace Hopper_7_assignsubmission_file_x.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_x-Grace Hopper_7_assignsubmission_file_.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_hoppergrace_103_9_x.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_/hoppergrace_103_9_x.ipynb",
+        "lovelaceada_LATE_101_1_hoppergrace_103_9_x.ipynb",
+        "Ada Lovelace_7001_assignsubmission_file_/grace/ps0-warmup/x.ipynb",
+    ],
+)
+def test_the_name_of_a_file_hands_nothing_in_for_another(whose, name):
+    with_roster, without = whose(name)
+    assert with_roster == "ada"
+    assert without in ("Ada Lovelace", "lovelaceada_101")
+
+
+@pytest.mark.parametrize(
+    "outer", ["lovelaceada_101_1_x.zip", "Ada Lovelace_7001_assignsubmission_file_/x.zip", "ada/ps0-warmup/x.zip"]
+)
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "Grace Hopper_7_assignsubmission_file_/x.ipynb",
+        "hoppergrace_103_9_x.ipynb",
+        "grace/ps0-warmup/x.ipynb",
+        "submitted/grace/ps0-warmup/hoppergrace_103_9_x.ipynb",
+    ],
+)  # fmt: skip
+def test_a_students_zip_hands_nothing_in_for_another(whose, notebook, tmp_path, outer, inner):
+    mine = archive(tmp_path / "inner.zip", (inner, notebook("hers")))
+    with_roster, without = whose(outer, mine.read_bytes())
+    # In folders that somebody named, the one within the other: told, and not guessed.
+    assert with_roster in ("ada", "its path names several students: ada, grace")
+    assert without in ("ada", "Ada Lovelace", "lovelaceada_101")
+
+
+def test_whose_platforms_name_is_unknown_is_not_found_further_in(whose, notebook, tmp_path):
+    mine = archive(tmp_path / "inner.zip", ("grace/ps0-warmup/x.ipynb", notebook("of nobody")))
+    assert "neither the name 'strangereve' nor" in next(whose("strangereve_999_1_x.zip", mine.read_bytes()))
+
+
+def test_an_archive_named_like_a_platforms_file_stands_in_for_no_student(whose, notebook, tmp_path):
+    inner = archive(tmp_path / "inner.zip", ("hoppergrace_103_5_x.ipynb", notebook("grace")))
+    (tmp_path / "ps0_2026_11_class.zip").write_bytes(inner.read_bytes())
+    (tmp_path / "students.csv").write_text(ROSTER, encoding="utf-8")
+    roster = read_roster(tmp_path / "students.csv")
+    from_zip = next(members(tmp_path / "ps0_2026_11_class.zip", None, list))
+    identify = _Identifier([], roster, "", [])
+    assert identify._student(from_zip, "ps0-warmup") == ("grace", 5, False)
+
+
+@pytest.mark.parametrize(
+    "name", ["a_" * 32_000 + ".ipynb", "-" * 60_000 + "x_1_assignsubmission_file_/x.ipynb", "d/" * 30_000 + "x.ipynb"],
+    ids=["pieces", "hyphens", "folders"],
+)  # fmt: skip
+def test_names_longer_than_a_disk_holds_are_refused_before_they_are_compared(whose, name):
+    """A name of 32,000 pieces took minutes, and a gigabyte, to be compared with a roster."""
+    assert set(whose(name)) == {"it has a name that no file can have"}
+
+
+@pytest.mark.parametrize("seconds", [2**40, -(2**40), 2**55])
+def test_a_file_from_a_year_that_no_calendar_has(tmp_path, seconds):
+    (tmp_path / "x.ipynb").write_bytes(b"{}")
+    os.utime(tmp_path / "x.ipynb", (seconds, seconds))
+    (found,) = members(tmp_path, None, list)
+    assert found.data == b"{}"
 
 
 def test_moodles_number_tells_two_students_of_one_name_apart(room, notebook, tmp_path):

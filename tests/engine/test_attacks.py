@@ -134,6 +134,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
     else:
         assert "graded" in ends, "it was graded, and should have failed"
         assert graded.score == 0.0
+        assert not graded.needs_manual_grading  # a point that is lost, not one that a person may still give
         errors = [
             out.evalue
             for cell in graded.notebook.cells
@@ -471,6 +472,19 @@ def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner():
         assert kind == "TimeoutError"
 
 
+@pytest.mark.parametrize("where", ["cell", "test"])
+def test_who_sleeps_is_not_given_the_patience_that_a_busy_machine_needs(where):
+    """Without a limit of its own, sleep would hold a class for as long as the clock allows, and leave tests to a person."""
+    sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20, patience=1000)) as engine:
+        if where == "cell":
+            with pytest.raises(SubmissionError, match="waited for more than 3 seconds without computing"):
+                outcomes(engine, sleep, [ASKS])
+        else:
+            found = outcomes(engine, sleep, [ASKS] * 3, awaiting=[])
+            assert [kind for kind, *_ in found] == ["TimeoutError", "RuntimeError", "RuntimeError"]
+
+
 LATE = """
 import sys, time
 service = sys.modules["autograder.engine.student.service"]
@@ -488,15 +502,30 @@ service.Service._perform = put_off
 def f(x):
     begin = time.process_time()
     while time.process_time() - begin < 0.4: pass
-    return [0.5] * 10_000
+    return RESULT
 """
+#: An answer that takes long to write for its way here could hide in that what it computes.
+RESULTS = [
+    "[0.5] * 10_000",
+    "[0.5] * 200_000",
+    "[[0.5] * 4] * 50_000",
+    "[__import__('fractions').Fraction(1, 3)] * 100_000",
+    "[0.5, 1] * 100_000",
+    "[__import__('numpy').float32(0.5)] * 100_000",
+    "__import__('numpy').array([0.5, 1] * 100_000, dtype=object)",
+]
 
 
 def test_work_that_is_put_off_until_its_result_is_fetched_is_measured(engines):
-    test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert {} and len(value) == 10_000, seconds"
-    assert outcomes(engines[False], LATE, [(test.format("seconds > 0.3"), {})]) == [None]
-    honest = "def f(x): return [0.5 + x] * 10_000"
-    assert outcomes(engines[False], honest, [(test.format("seconds < 0.1"), {})]) == [None]
+    test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert len(value) >= 10_000\nassert {}, seconds"
+    found = [
+        outcomes(engines[False], LATE.replace("RESULT", result), [(test.format("seconds > 0.3"), {})])
+        for result in RESULTS
+    ]
+    assert found == [[None]] * len(RESULTS)
+    for honest in ("[0.5 + x] * 10_000", "(np.ones(200_000) * x / 3).tolist()", "list(np.ones(200_000) * x / 3)"):
+        student = f"import numpy as np\ndef f(x): return {honest}"
+        assert outcomes(engines[False], student, [(test.format("seconds < 0.09"), {})]) == [None], honest
 
 
 def test_a_warning_in_a_hidden_test_is_not_told(engines):

@@ -176,3 +176,66 @@ def available():
 def test_a_cell_that_asks_for_too_much_memory_is_refused(engine):
     with pytest.raises(AssertionError, match="MemoryError"):
         run(engine, "held = bytearray(400 << 20)")
+
+
+UNCOUNTED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    if os.fork() == 0:
+        begin = time.process_time()
+        while time.process_time() - begin < 0.1: pass
+        os._exit(0)
+    try:
+        os.wait()
+    except OSError:
+        pass
+"""
+
+
+def test_processor_time_of_processes_for_which_nobody_waits_is_counted():
+    """They leave nothing behind when they end: only a control group knows what they took."""
+    group = Cgroup.make("probe")
+    counted = group is not None and group.processor_seconds() is not None
+    if group is not None:
+        group.remove()
+    if not counted:
+        pytest.skip("no control group counts processor time here")
+    long, short = UNCOUNTED.replace("+ 30", "+ 150"), UNCOUNTED.replace("+ 30", "+ 0.6")
+    with (
+        SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=60, patience=200)) as engine,
+        pytest.raises(SubmissionError, match="ran for too long"),
+    ):
+        run(engine, long)
+    with (
+        SandboxExecutor(require_sandbox(), Limits(cell_seconds=10, total_seconds=3, patience=100)) as engine,
+        pytest.raises(SubmissionError, match="more than 3 seconds of processor time"),
+    ):
+        run(engine, *[short] * 200)
+
+
+UNMAPPED = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+for flags, file in ((0x21, -1), (0x23, -1), (0x01, os.open("/dev/zero", os.O_RDWR))):
+    address = libc.mmap(None, 1 << 20, 3, flags, file, 0)
+    assert address == 2 ** 64 - 1, f"BREACH: memory that outlives its mapping {flags, file}"
+import mmap, multiprocessing, tempfile
+with tempfile.TemporaryFile() as file:  # what has a name, or had one, counts as a file
+    file.truncate(4096)
+    mmap.mmap(file.fileno(), 4096)[0] = 1
+mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)[0] = 1
+multiprocessing.Array("d", 10)[0] = 1.0
+multiprocessing.Lock().acquire()
+"""
+
+
+def test_without_a_control_group_no_memory_is_held_that_no_process_shows(monkeypatch):
+    """Of memory that is shared without a file the kernel keeps all, while a process still maps a page of it."""
+    monkeypatch.setattr(Cgroup, "make", classmethod(lambda cls, name: None))
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
+        run(executor, UNMAPPED)

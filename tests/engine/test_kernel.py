@@ -47,7 +47,7 @@ def test_the_kernel_gives_every_bank_entry_the_scores_that_the_engine_is_proven_
 
     def lost(mix):
         answers = problem_set.reference_answers | {entry.replaces: entry.code for entry in mix}
-        return grade(source, answered(released, answers), KernelExecutor()).lost(problem_set.tests)
+        return grade(source, answered(released, answers), KernelExecutor(cell_timeout=300)).lost(problem_set.tests)
 
     mixes = bank_mixes(problem_set.bank)
     if name not in WHOLE and not os.environ.get("TEST_ALL"):

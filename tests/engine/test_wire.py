@@ -114,6 +114,53 @@ def test_other_values_cross(value):
     assert repr(received) == repr(value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [0.1, -0.0, math.nan, math.inf] * 50,
+        [1, -(2**62)] * 50,
+        [1, 2**70] * 50,
+        [True, False] * 50,
+        [1, 2.5] * 50,
+        [1.0, True] * 50,
+        [np.float64(0.1), np.float64(-0.0)] * 50,
+        [np.int64(7)] * 99,
+        [np.float32(0.1)] * 99,
+        [[0.5, 1.5]] * 99,
+        [[1, 2, 3]] * 99,
+        [[np.float64(1.5)]] * 99,
+        [[0.5], [0.5, 1.0]] * 50,
+        [[]] * 99,
+        [(0.5, 1.0)] * 99,
+        [[0.5], 1.0] * 50,
+        [[[0.5]]] * 99,
+        [None] * 99,
+    ],
+    ids=str,
+)
+def test_long_lists_cross_with_the_types_of_what_they_hold(value):
+    assert same(crossed(value), value)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"packed": "float", "shape": [3], "buffer": 0},
+        {"packed": "float", "shape": [], "buffer": 0},
+        {"packed": "float", "shape": [1, 1, 2], "buffer": 0},
+        {"packed": "float32", "shape": [2], "buffer": 0},
+        {"packed": ["float"], "shape": [2], "buffer": 0},
+        {"packed": "float", "shape": [2], "buffer": 1},
+        {"packed": "float", "shape": [-1], "buffer": 0},
+        {"packed": "float"},
+    ],
+    ids=str,
+)
+def test_lists_that_are_not_well_formed_are_refused(node):
+    with pytest.raises(WireError):
+        Decoder([memoryview(bytes(16))], refuse).decode(node)
+
+
 def test_what_is_nested_or_long_beyond_reason_does_not_cross():
     nested = []
     for _ in range(100):

@@ -17,10 +17,10 @@ from docutils import nodes
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from notebook_downloads import BUTTON, _cells, serialised, style_cell
 from packaging.requirements import Requirement
-from plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 
+from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell
+from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 from tests.support import ROOT
 from tests.support.book_pages import chapters, code_cells, html_of, source_of
 

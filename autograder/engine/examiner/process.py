@@ -35,6 +35,8 @@ from autograder.engine.shared.wire import Connection, ConnectionEndedError
 MESSAGE = 65_536
 #: Bytes that an examiner may allocate beyond what it starts with: an answer may be an array of some hundred megabytes.
 MEMORY = 2 << 30
+#: Bytes of them that are kept for saying that there are no more.
+RESERVE = 64 << 20
 #: Seconds of processor time beyond its own, in which an examiner says that it had no more.
 SPARE_SECONDS = 30
 
@@ -126,6 +128,7 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             return float(grader.receive()[0]["processor"])
 
         snapshots = [Snapshot(Connection(socket.socket(fileno=end)), processor, task["patience"]) for end in ends[1:]]
+        reserve = bytearray(RESERVE)
         grader.send({"ready": True})
         while True:
             request, _ = grader.receive()
@@ -137,8 +140,19 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             student.begin(
                 task["cell_seconds"], test["observe"], test["operands"], request["reference"], request["clock"]
             )
-            verdict, outputs = judge(test["source"], test["name"], test["known"], student, max(seconds, 1.0))
-            message, buffers = pack(outputs)
+            asked = test["source"], test["name"], test["known"], student, max(seconds, 1.0)
+            try:
+                verdict, outputs = judge(*asked)
+                message, buffers = pack(outputs)
+            except MemoryError:
+                # An examiner that ends leaves its tests to a person, and what the submission answered must not bring that
+                # about. From now on no answer is taken, and every question fails.
+                reserve.clear()
+                for snapshot in snapshots:
+                    snapshot.lost = "what the submission answered took all the memory that there is to judge it"
+                gc.collect()
+                verdict, outputs = judge(*asked)
+                message, buffers = pack(outputs)
             grader.send({**verdict, "outputs": message}, buffers)
     except ConnectionEndedError:
         os._exit(0)

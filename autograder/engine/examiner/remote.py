@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
+import math
 import sys
 import time
 import warnings
@@ -33,6 +34,8 @@ GRACE = 2.0
 WRITING = 4.0
 #: Calls from the student's side to a function of a test, within one call of a student's function.
 MAX_CALLBACKS = 100_000
+#: Kinds of objects, and of errors, that a submission has: each makes a class here, which stays.
+MAX_KINDS = 1_000
 #: Characters of what a test cell's calls answered that count for a diagnosis.
 MAX_RECORDED = 4_000_000
 
@@ -68,6 +71,8 @@ class Remote:
         # is beyond a few times the writing was computed there, by an answer that put its work off.
         late = self._service.processor() - held_at - WRITING * _seconds_to_write(value)
         seconds = held_at - before + max(0.0, late)
+        if not math.isfinite(seconds):
+            raise TimeoutError("the submission has slept for too long")
         self._service.measured[str(len(self._service.measured))] = seconds
         return value, seconds
 
@@ -138,11 +143,26 @@ class Remote:
 
 
 def _seconds_to_write(value: Any) -> float:
-    """Return the processor time that it takes here to write a value as the student's process does."""
+    """Return the processor time that it takes here to write a value as the student's process does.
+
+    Numbers are taken as floats in an array or list: in forms that take long to write, an answer could hide what it computes.
+    """
+    value = _as_floats(value)
     begin = time.process_time()
     with contextlib.suppress(EncodeError):
         json.dumps(Encoder(lambda _: None).encode(value))
     return time.process_time() - begin
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_floats, value))
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        if isinstance(value, list):
+            return np.asarray(value, dtype=float).tolist()
+        if isinstance(value, np.ndarray):
+            return np.asarray(value, dtype=float)
+    return None
 
 
 def _with_role(value: Any, role: str) -> Any:
@@ -314,7 +334,8 @@ class Snapshot:
                     raise
                 used = self.processor()
                 begin = used if begin is None else begin
-                if used - begin > max(self.left, 0.0) + GRACE:
+                # The grader says that it is infinite where the submission has slept for too long.
+                if used == math.inf or used - begin > max(self.left, 0.0) + GRACE:
                     raise
 
     def _call_back(self, request: dict, buffers: list, until: float) -> None:
@@ -380,6 +401,8 @@ class Snapshot:
             base = ValueError
         if base.__name__ == name:
             return base
+        if (name, base) not in self.errors and len(self.errors) >= MAX_KINDS:
+            return base
         return self.errors.setdefault((name, base), type(name, (base,), {"__module__": "notebook"}))
 
     def _refer(self, value: Any) -> dict:
@@ -408,6 +431,8 @@ class Snapshot:
             if node.get("module"):
                 raise NameError("a module does not cross; a test cell imports what it uses")
             name = node["type"][:100]
+            if name not in self.types and len(self.types) >= MAX_KINDS:
+                raise WireError("objects of too many kinds")
             kind = self.types.setdefault(name, type(name, (Remote,), {"__slots__": ()}))
             return kind(self, node["object"])
         raise WireError("a reference that is not well formed")

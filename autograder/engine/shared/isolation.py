@@ -70,13 +70,25 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _checked(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
 
 
-def private_scratch(limits: Limits, scratch: str) -> None:
-    """Mount an empty scratch folder and /dev/shm, which no other submission sees."""
+def private_scratch(limits: Limits, scratch: str, counted: bool = True) -> None:
+    """Mount an empty scratch folder and /dev/shm, which no other submission sees.
+
+    Parameters
+    ----------
+    limits : Limits
+        What the submission may use.
+    scratch : str
+        The folder.
+    counted : bool
+        Whether a control group counts its memory. Else /dev/zero is empty: mapped to be shared, it holds memory of nobody.
+    """
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
     if os.path.isdir("/dev/pts"):
         _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
+    if not counted and os.path.exists("/dev/zero"):
+        _mount("/dev/null", "/dev/zero", None, _MS_BIND)
     _mount("none", "/dev", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     for target, size in ((scratch, 4 * limits.file_bytes), ("/dev/shm", limits.file_bytes)):
         options = f"size={size},nr_inodes=2000,mode=1777"
@@ -172,6 +184,11 @@ SNAPSHOT_MEMORY = 16 << 20
 DESCRIPTORS, FEW_DESCRIPTORS = 256, 64
 
 
+def processor_limit(limits: Limits) -> int:
+    """Return after how many seconds of processor time the kernel kills a process of a submission."""
+    return int(limits.total_seconds) + 5
+
+
 def limit(limits: Limits, counted: bool) -> None:
     """Set resource limits for this process and those it starts.
 
@@ -192,7 +209,7 @@ def limit(limits: Limits, counted: bool) -> None:
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, DESCRIPTORS if counted else FEW_DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(limits.total_seconds) + 5),
+        (resource.RLIMIT_CPU, processor_limit(limits)),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     )
@@ -253,10 +270,12 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     **{"init_module": (175, 105), "finit_module": (313, 273), "process_vm_readv": (310, 270)},
     **{"process_vm_writev": (311, 271), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430)},
     **{"fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442)},
-    **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440)},
+    **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440), "syslog": (103, 116)},
     # What holds memory that belongs to no process, or to the whole machine.
     **{"memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190)},
-    **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262)},
+    **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262), "landlock_create_ruleset": (444, 444)},
+    # A page that a pipe holds belongs to nobody, and where it is a huge one, the pipe holds all of it.
+    "vmsplice": (278, 75),
     # What tells, or leaves behind, which shared files others have read or hold.
     **{"fadvise64": (221, 223), "mincore": (27, 232), "cachestat": (451, 451), "flock": (73, 32)},
     **{"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
@@ -276,12 +295,13 @@ _BY_ARGUMENT = [
     ("setsockopt", (54, 208), 2, (7, 8, 32, 33), 0),
 ]
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-_CLONE, _SOCKET = (56, 220), (41, 198)
+_CLONE, _SOCKET, _MMAP = (56, 220), (41, 198), (9, 222)
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _CLONE_NEW = 0x7E020080  # every CLONE_NEW… flag
 _AF_UNIX = 1
 
 
-def filter_system_calls(alone: bool = False) -> bool:
+def filter_system_calls(alone: bool = False, counted: bool = True) -> bool:
     """Refuse the system calls listed above from now on; return whether this machine's are known.
 
     Sockets are those between processes of the submission: other families reach parts of the kernel that no network
@@ -293,6 +313,9 @@ def filter_system_calls(alone: bool = False) -> bool:
     ----------
     alone : bool
         Whether this process starts no other and speaks to none but those it is connected to.
+    counted : bool
+        Whether a control group counts this process's memory. Else it shares none without a file: of what it unmaps but for a
+        page, the kernel keeps all, and no number of a process tells.
     """
     known = _MACHINES.get(os.uname().machine)
     if known is None:
@@ -327,6 +350,9 @@ def filter_system_calls(alone: bool = False) -> bool:
         (jump_set, 0, 1, _CLONE_NEW),
         (answer, 0, 0, error | 1),
     ]
+    if not counted:
+        rules += [(jump_equal, 0, 5, _MMAP[column]), argument(3), (jump_set, 0, 2, _MAP_ANONYMOUS)]
+        rules += [(jump_set, 0, 1, _MAP_SHARED), (answer, 0, 0, error | 1), (answer, 0, 0, allow)]
     rules += [
         (jump_equal, 0, 3, _SOCKET[column]),
         argument(0),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import itertools
 import json
 import math
 import socket
@@ -34,6 +35,10 @@ _HEADER = struct.Struct("!QQ")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 #: Bytes that are sent, and asked for, in one call: most frames are shorter.
 _TOGETHER = 1 << 16
+#: Lists of so many numbers of one of these types cross as an array does: node by node takes longer than most computing.
+_MANY = 64
+_PACKED = {"float": (float, "<f8"), "int": (int, "<i8"), "float64": (np.float64, "<f8"), "int64": (np.int64, "<i8")}
+_PACKED_NAMES = {kind: name for name, (kind, _) in _PACKED.items()}
 #: Kinds of array that are numbers or text: boolean, integer, unsigned, float, complex, text, bytes, times.
 _KINDS = "biufcUSmM"
 
@@ -203,6 +208,8 @@ class Encoder:
             raise EncodeError(f"the value is nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, np.ndarray | np.generic):
             return self._array(value, depth)
+        if kind is list and len(value) >= _MANY and (packed := self._packed(value)) is not None:
+            return packed
         for base, tag in _CONTAINERS:
             if isinstance(value, base):
                 return {tag: [self.encode(item, depth + 1) for item in base.__iter__(value)]}
@@ -243,6 +250,22 @@ class Encoder:
             return self.other(value)
         self.buffers.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b"")
         return {tag: array.dtype.str, "shape": list(array.shape), "buffer": len(self.buffers) - 1}
+
+    def _packed(self, value: list) -> Any:
+        """Return the node of a list of numbers of one type, or of lists of them, all of one length; None for any other."""
+        items, shape, kinds = value, [len(value)], set(map(type, value))
+        if kinds == {list} and len({*map(len, value)}) == 1:
+            items, shape = list(itertools.chain.from_iterable(value)), [len(value), len(value[0])]
+            kinds = set(map(type, items))
+        name = _PACKED_NAMES.get(next(iter(kinds))) if len(kinds) == 1 else None
+        if name is None:
+            return None
+        try:
+            array = np.array(items, dtype=_PACKED[name][1])
+        except OverflowError:  # an integer of more than 64 bits
+            return None
+        self.buffers.append(array.view(np.uint8).data)
+        return {"packed": name, "shape": shape, "buffer": len(self.buffers) - 1}
 
 
 _CONTAINERS = [(list, "list"), (tuple, "tuple"), (set, "set"), (frozenset, "frozenset")]
@@ -301,6 +324,14 @@ class Decoder:
             return {self.decode(k, depth + 1): self.decode(v, depth + 1) for k, v in _list(content)}
         if tag in ("array", "scalar"):
             return self._array(tag, node)
+        if tag == "packed":
+            kind, dtype = _PACKED[content]
+            array = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=dtype).reshape(_shape(node["shape"]))
+            if array.ndim not in (1, 2):
+                raise ValueError
+            if kind in (float, int):
+                return array.tolist()
+            return list(array) if array.ndim == 1 else [list(row) for row in array]
         if tag == "objects":
             shape = _shape(node["shape"])
             items = [self.decode(item, depth + 1) for item in _list(content)]

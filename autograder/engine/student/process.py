@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import math
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 from autograder.engine.shared import isolation
@@ -29,6 +31,8 @@ from autograder.engine.student.warm_up import warm_kernel
 
 #: Seconds between looks at what a submission uses.
 LOOK = 0.25
+#: Seconds in which a runner that has closed its connection has ended too, unless it only closed it.
+LAST = 5.0
 #: All states of the scratch folder together may be this many times as large as the folder.
 STATES = 4
 #: Bytes of a message: a task, a cell to compile, a question.
@@ -74,7 +78,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         folder = task["directory"] or os.environ["TMPDIR"]
         if isolated:
             isolation.unshare(isolation.CLONE_NEWPID | isolation.CLONE_NEWIPC)
-            isolation.private_scratch(limits, folder)
+            isolation.private_scratch(limits, folder, task["counted"])
         runner = os.fork()
         if runner == 0:
             control.close()
@@ -87,15 +91,25 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         # What the runner shares with this process from the start counts for neither.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
         most += (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
+        asleep, seen, before = 0.0, time.monotonic(), 0.0
         while True:
             ready, _, _ = select.select([handle, control], [], [], LOOK)
             if handle in ready:
                 break
+            now = time.monotonic()
+            if now - seen > LOOK / 2:
+                used = _processor(runner, own)
+                # While the machine is busy, whoever wants to run is ready to: only what wants nothing sleeps.
+                if not _wants_to_run(_others(own) if own else _session(runner)):
+                    asleep += max(0.0, now - seen - max(0.0, used - before))
+                seen, before = now, used
             if control in ready:
                 message = control.recv(MESSAGE)
                 if not message:
                     break
                 request = json.loads(message)
+                if "gone" in request:
+                    select.select([handle], [], [], LAST)
                 try:
                     _attend(request, scratch)
                 except (
@@ -103,20 +117,24 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
                 ):  # they are too many, or such that nobody can walk through them: no fault of the machine
                     reason = "files"
                     break
-                control.send(json.dumps({"processor": _processor(runner, own)}).encode())
+                # Of what a control group counts, this process's own time is not the submission's.
+                reply = {"processor": _processor(runner, own), "own": time.process_time(), "asleep": asleep}
+                control.send(json.dumps(reply).encode())
                 continue
-            if _processor(runner, own) > limits.total_seconds:
+            if before > limits.total_seconds:
                 reason = "processor"
                 break
             if own and not task["counted"] and _memory_of_others(own) > most:
                 reason = "memory"
                 break
         used = _processor(runner, own)
+        lowered = _processor_limit(runner) < min(_processor_limit(os.getpid()), isolation.processor_limit(limits))
         os.kill(runner, signal.SIGKILL)
         # As process 1 of its namespace, the runner takes everything with it that it has started.
         _, status = os.waitpid(runner, 0)
         code = os.waitstatus_to_exitcode(status)
-        report = {"reason": reason, "code": code, "ended": handle in ready, "processor": used}
+        report = {"reason": reason, "code": code, "ended": handle in ready, "lowered": lowered}
+        report["processor"] = used
         control.sendall(json.dumps(report).encode())
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -145,6 +163,26 @@ def _processor(runner: int, own: set[int] | None) -> float:
             fields = file.read().rsplit(b")", 1)[1].split()
             total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return total
+
+
+def _wants_to_run(processes: list[int]) -> bool:
+    """Whether a thread of these processes runs, waits for its turn, or for a disk."""
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{process}/task"):
+                with contextlib.suppress(OSError), open(f"/proc/{process}/task/{thread}/stat", "rb") as file:
+                    if file.read().rsplit(b")", 1)[-1].split()[:1] in ([b"R"], [b"D"]):
+                        return True
+    return False
+
+
+def _processor_limit(process: int) -> float:
+    """Return after how many seconds of processor time the kernel kills a process, ended or not."""
+    with contextlib.suppress(OSError), open(f"/proc/{process}/limits", encoding="ascii") as limits:
+        for line in limits:
+            if line.startswith("Max cpu time"):
+                return min(float(limit.replace("unlimited", "inf")) for limit in line.split()[3:5])
+    return math.inf
 
 
 def _others(own: set[int]) -> list[int]:
@@ -195,7 +233,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
         if isolated:
             isolation.limit(limits, task["counted"])
             isolation.give_up_rights(task["uid"])
-            isolation.filter_system_calls()
+            isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
     except BaseException as error:  # what went wrong with the sandbox is not the student's fault: say so
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})

@@ -92,6 +92,29 @@ ATTACKS = [
         exit(); quit(); sys.exit(0)
         """,
     ),
+    Attack(
+        "overrunning",
+        "a limit of its own on processor time, by which the kernel kills it as if from outside",
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+        while True: pass
+        """,
+        ends="died",
+    ),
+    Attack(
+        "overrunning",
+        "the same limit, in a child of process 1 and in process 1 while it waits",
+        """
+        import os, resource
+        resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))
+        if os.fork() == 0:
+            while True: pass
+        os.wait()
+        while True: sum(range(1000))
+        """,
+        ends="died",
+    ),
     Attack("overrunning", "a segmentation fault", "import ctypes; ctypes.string_at(0)", ends="died"),
     Attack(
         "overrunning",
@@ -278,6 +301,16 @@ ATTACKS = [
                 libc.shmdt(ctypes.c_void_p(address))
                 made += 1
         assert made == 0, f"BREACH {made}"
+        """,
+    ),
+    Attack(
+        "overrunning",
+        "memory: pages that a pipe holds, and rules without number",
+        """
+        import ctypes, errno
+        libc = ctypes.CDLL(None, use_errno=True)
+        for number in {"x86_64": (278, 444), "aarch64": (75, 444)}.get(__import__("os").uname().machine, ()):
+            assert libc.syscall(number, 0, 0, 1) < 0 and ctypes.get_errno() == errno.EPERM, f"BREACH {number}"
         """,
     ),
     Attack(

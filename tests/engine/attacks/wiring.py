@@ -155,6 +155,17 @@ ATTACKS = [
         "names of classes that Python refuses",
         'value(connection, request, {"object": 1, "type": "a\\0\\ud800<script>", "callable": True})',
     ),
+    answer(
+        "a million kinds of objects",
+        'value(connection, request, {"list": [{**function, "type": f"t{request[\'id\']}_{k}"} for k in range(300_000)]})',
+    ),
+    answer(
+        "errors that carry two hundred megabytes each",
+        """
+            raised = {"kinds": ["ValueError", "Exception"], "text": "x"}
+            raw(connection, [{"id": request["id"], "raised": raised}, [200_000_000]], bytes(200_000_000))
+        """.strip(),
+    ),
     wire(
         "an object that claims to be a float",
         'value(connection, request, {"object": 1, "type": "float", "callable": True})',
@@ -215,6 +226,17 @@ ATTACKS = [
         time.sleep(0.1); runner.grader.close()
         """),
         ends="died|answered",
+    ),
+    Attack(
+        "wiring",
+        "the runner's connection is closed, and the process goes on",
+        "\n"
+        + HIJACK
+        + textwrap.dedent("""
+        runner.grader.socket.shutdown(2); time.sleep(60)
+        """),
+        ends="stopped answering",
+        quick=True,
     ),
     Attack(
         "wiring",

@@ -11,12 +11,11 @@ import jupytext
 import matplotlib
 import pybtex_docutils
 from docutils import nodes
-from plain_markdown import Code, Page, PlainMarkdown, Text
-from problem_sets import in_browser
-from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+
+from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text
+from book.extensions.problem_sets.listings import in_browser
 
 logger = logging.getLogger(__name__)
 
@@ -214,25 +213,7 @@ def offer(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.d
                 button |= {"url": file.name, "text": ".ipynb", "tooltip": BUTTON, "label": "download-notebook-button"}
 
 
-def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Write every chapter again when the glossary was read, since the notebooks quote it."""
-    return [page for page in chapters(app) if page in env.found_docs] if env.glossary_was_read else []
-
-
-def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
-    """Notice that this build reads the glossary."""
-    app.env.glossary_was_read |= any(True for _ in doctree.findall(addnodes.glossary))
-
-
-def begin(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
-    """Expect no glossary."""
-    env.glossary_was_read = False
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
-    app.connect("env-before-read-docs", begin)
-    app.connect("doctree-read", note_glossary)
-    app.connect("env-updated", write_again)
     app.connect("html-page-context", offer, priority=900)  # the theme makes its buttons before
     return {"parallel_read_safe": True, "parallel_write_safe": True}
