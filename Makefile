@@ -57,6 +57,8 @@ LITE := $(call files,book/lite)
 BOOK := _config.yml _toc.yml benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
+# Of these, what the website tells: not what a proof wrote.
+BANKS := $(filter-out %/proof.json %/behaviour.json,$(SETS))
 PACKAGE := $(call files,autograder)
 # The rooms that make the exercises, and the table of what each set is proven with.
 AUTHORING := $(call files,autograder/common autograder/problem_set autograder/authoring)
@@ -169,7 +171,7 @@ folder-of-pyodide: .venv/project-installed
 
 # The website. Always from nothing but what is kept by its content; book/build.py says why.
 
-$(STAMPS)/pages: $(BOOK) $(EXERCISES) $(filter-out %.json,$(SETS)) $(wildcard solutions/*/mutants.json) $(AUTHORING) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SETS \
+$(STAMPS)/pages: $(BOOK) $(EXERCISES) $(BANKS) $(AUTHORING) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SETS \
     $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed $(if $(wildcard _build/html/index.html),,FORCE) \
     | $(DIRECTORIES) $(CHECK_FIRST) $(RELEASE_FIRST)
 	@echo '==> Website'
