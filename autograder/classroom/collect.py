@@ -264,12 +264,15 @@ def write_text_if_changed(identities: Identities, path: Path) -> None:
 
 def _report(files: _Files, name: str, reason: str, result: Collected) -> None:
     """Name what is not placed, a line for each hand-in."""
-    # That a limit was reached comes first: it explains what is not listed.
-    refused = sorted(files.refused, key=lambda item: not item[1].endswith("was not read"))
-    shown = [f"{path} ({why})" for path, why in refused if not name]
-    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
-    listed = f": {', '.join(shown[:_NAMED])}{more}" if shown else ""
+    listed = "" if name or not files.refused else f": {_listed(files.refused)}"
     result.unplaced.append((files.where, reason + listed))
+
+
+def _listed(refused: list[tuple[str, str]]) -> str:
+    """Name the first few files and what is wrong with each; first the limit that was reached, if one was."""
+    shown = [f"{path} ({why})" for path, why in sorted(refused, key=lambda item: not item[1].endswith("was not read"))]
+    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    return ", ".join(shown[:_NAMED]) + more
 
 
 def _trouble(error: OSError | UnwritableError) -> str:
@@ -524,9 +527,7 @@ def _chosen(files: _Files, name: str, result: Collected) -> _Notebook:
     if others:
         result.notices.append(f"{files.where}: took {chosen.where}; passed over {', '.join(others)}.")
     if files.refused:
-        listed = ", ".join(f"{path} ({why})" for path, why in files.refused[:_NAMED])
-        more = f" and {len(files.refused) - _NAMED} more" if len(files.refused) > _NAMED else ""
-        result.notices.append(f"{files.where}: beside the notebook, not placed: {listed}{more}.")
+        result.notices.append(f"{files.where}: beside the notebook, not placed: {_listed(files.refused)}.")
     return chosen
 
 
