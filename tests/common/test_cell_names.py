@@ -3,7 +3,7 @@
 from autograder.common.cell_names import foreign_names
 
 
-def test_the_names_a_cell_takes_from_the_notebook_are_found_at_every_depth():
+def test_names_taken_from_the_notebook_are_found_at_every_depth():
     source = """
 import numpy as np
 def helper(a):
