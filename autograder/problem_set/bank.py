@@ -1,4 +1,4 @@
-"""Known answers of a problem set, the points that they must lose, and how they share notebooks."""
+"""A problem set's known answers, the points that they must lose, and how they share notebooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class BankEntry:
-    """A known answer to one solution cell: a misconception, or an alternative that is right.
+    """A known answer to one solution cell: a misconception, or a correct alternative.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class BankEntry:
     code : str
         Text of the whole solution cell.
     loses : frozenset of str
-        grade_ids of exactly those test cells that it fails.
+        grade_ids of exactly the test cells that it fails.
     diagnosis, revisit : str
-        How such an answer behaves, and the idea its student should look at again.
+        How such an answer behaves, and the idea that its student should revisit.
     """
 
     name: str
@@ -39,17 +39,17 @@ class BankEntry:
 
 
 def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
-    """Return the grade_ids of the test cells that these entries, together in one notebook, fail."""
+    """Return the grade_ids of the test cells that these entries fail, together in one notebook."""
     return set().union(*(entry.loses for entry in entries))
 
 
 def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
-    """Deal the entries of a bank out, one per cell, to as few notebooks as hold them all."""
+    """Deal out a bank's entries, one per cell, to the fewest notebooks that hold them all."""
     return deal_out(bank, lambda entry: entry.replaces)
 
 
 def deal_out(answers: Iterable[Answer], cell_of: Callable[[Answer], str]) -> list[list[Answer]]:
-    """Deal answers out to as few notebooks as hold them all, at most one to a cell in each."""
+    """Deal out answers, at most one per cell, to the fewest notebooks that hold them all."""
     by_cell: dict[str, list[Answer]] = {}
     for answer in answers:
         by_cell.setdefault(cell_of(answer), []).append(answer)

@@ -1,4 +1,4 @@
-"""MyST notebooks, the form in which authors write problem sets and their banks."""
+"""Reads MyST notebooks, the format in which authors write problem sets and their banks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def read_myst(path: Path) -> NotebookNode:
     Raises
     ------
     ProblemSetError
-        There is no such file, or it is no MyST notebook.
+        The file is missing or is not a MyST notebook.
     """
     if not path.is_file():
         raise ProblemSetError(f"{path} is missing.")
     try:
         return jupytext.read(path, fmt="md:myst")
-    except Exception as error:  # jupytext raises what its parsers raise
+    except Exception as error:  # jupytext lets its parsers' errors through
         raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error

@@ -128,7 +128,7 @@ def test_validate_lists_the_visible_tests_that_fail_and_passes_a_solved_set(cour
 
 
 def test_an_unknown_set_is_named_beside_those_that_exist(course):
-    with pytest.raises(UsageError, match="no problem set 'ps99'; there are ps0-warmup"):
+    with pytest.raises(UsageError, match="no problem set 'ps99'; choose from ps0-warmup"):
         find_problem_sets(course, ["ps99"])
 
 
@@ -182,15 +182,19 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
     ("replace", "by", "says"),
     [
         ("kernelspec:", "kernel:", "its header names no kernel"),
-        ("autograder:", "autograder: []\nother:", "autograder in its header holds no keys"),
-        ("### END SOLUTION", "### END SOLUTON", "cell 'nats_to_bits': '### END SOLUTON' is no mark of nbgrader's"),
-        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is no mark of nbgrader's"),
+        ("autograder:", "autograder: []\nother:", "autograder in its header must be a mapping"),
+        (
+            "### END SOLUTION",
+            "### END SOLUTON",
+            "cell 'nats_to_bits': '### END SOLUTON' is not one of nbgrader's marks",
+        ),
+        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is not one of nbgrader's marks"),
         ("### END SOLUTION\n", "", "cell 'nats_to_bits': '### BEGIN SOLUTION' has no '### END SOLUTION' after it"),
         ("### BEGIN SOLUTION\n", "", "cell 'nats_to_bits': '### END SOLUTION' has no '### BEGIN SOLUTION' before it"),
         ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is no mark"),
-        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', and must be a number"),
-        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, and must be a number"),
-        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, and must be a number"),
+        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', but must be a number"),
+        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, but must be a number"),
+        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, but must be a number"),
         ("points: 1", "points: [1", "is not a MyST notebook"),
         ("schema_version: 3", "schema_version: three", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
         ("schema_version: 3", "schema_versio: 3", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
@@ -205,7 +209,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
             "grade_ID: nats_to_bits\n",
             "cell 3: its metadata is not nbgrader's: .*'grade_ID'",
         ),
-        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata holds no keys"),
+        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata must be a mapping"),
     ],
 )
 def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
