@@ -203,7 +203,7 @@ cells = Cells(kernel, int(sys.argv[1]), clock)
 replies = [cells.run(source, draw) for source, draw in sources]
 reading, writing = os.pipe()
 if os.fork() == 0:
-    cells.part()
+    cells.detach()
     function = cells.names.get("in_snapshot", lambda: None)
     os.write(writing, json.dumps(repr(cells.inside(function))).encode())
     os._exit(0)

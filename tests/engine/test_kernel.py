@@ -1,4 +1,4 @@
-"""nbgrader's own execution in a Jupyter kernel gives the scores that the engine gives."""
+"""nbgrader's own execution in a Jupyter kernel gives the same scores as the engine."""
 
 import os
 import random
@@ -29,7 +29,7 @@ def test_a_kernel_whose_port_was_taken_is_started_again(monkeypatch, source, fai
     if failures < 3:
         assert KernelExecutor()(source).notebook == source
     else:
-        with pytest.raises(AutograderError, match="No Jupyter kernel starts here: Kernel died"):
+        with pytest.raises(AutograderError, match="No Jupyter kernel could be started here: Kernel died"):
             KernelExecutor()(source)
     assert left == []
 
@@ -39,8 +39,8 @@ WHOLE = ("ps0-warmup", "ps1-information")
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_kernel_gives_every_bank_entry_the_scores_that_the_engine_is_proven_to_give(course, name):
-    """Release proves that the engine gives each entry what its bank promises; here nbgrader's own execution does."""
+def test_the_kernel_gives_every_bank_entry_the_same_scores_as_the_engine(course, name):
+    """Release proves that the engine keeps the bank's promises; here, nbgrader's own execution keeps them too."""
     prepare_environment()
     (problem_set,) = find_problem_sets(course, [name])
     source, released = instructor_version(problem_set), student_version(problem_set)

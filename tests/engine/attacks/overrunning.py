@@ -3,7 +3,7 @@
 from tests.engine.attacks import Attack
 
 MEMORY = "memory|died|did not finish"
-GONE = "did not finish|died|answered what no"
+GONE = "did not finish|died|invalid answer"
 
 ATTACKS = [
     Attack("overrunning", "a loop without an end", "while True: pass", quick=True),

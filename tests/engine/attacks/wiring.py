@@ -225,7 +225,7 @@ ATTACKS = [
         + textwrap.dedent("""
         time.sleep(0.1); runner.grader.close()
         """),
-        ends="died|answered",
+        ends="died|invalid answer",
     ),
     Attack(
         "wiring",
@@ -246,7 +246,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, [[1, 2], []])
         """),
-        ends="answered what no",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -256,7 +256,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b"[" * 100, size=2 ** 62)
         """),
-        ends="answered what no",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -266,7 +266,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b'[{"outputs":[' + b'{"a":{}},' * 3_400_000 + b'{}]},[]]')
         """),
-        ends="answered",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -282,7 +282,7 @@ ATTACKS = [
             texts = [b"<b>", b"\\xff\\xfe", b"x"] * 4
             raw(runner.grader, [{"outputs": end, "cut": "yes"}, [len(text) for text in texts]], b"".join(texts))
         """),
-        ends="graded|answered|died",
+        ends="graded|invalid answer|died",
     ),
     Attack(
         "wiring",
@@ -292,7 +292,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b'[{"outputs":[["error",[],9000000]]},[' + b"0," * 8_999_999 + b"0]]")
         """),
-        ends="graded|answered",
+        ends="graded|invalid answer",
     ),
     Attack(
         "wiring",
@@ -305,6 +305,6 @@ ATTACKS = [
         json.dumps = lambda *a, **k: "[]"
         """,
         quick=True,
-        ends="graded|answered what no|died|did not",
+        ends="graded|invalid answer|died|did not",
     ),
 ]
