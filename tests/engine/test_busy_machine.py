@@ -1,4 +1,4 @@
-"""A busy machine, a greedy neighbour or a sleeping cell changes nobody's points: what counts is processor time."""
+"""A busy machine, a greedy neighbour or a sleeping cell changes nobody's points: only processor time counts."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from autograder.problem_set.bank import bank_mixes, promised_losses
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
-#: Seconds after which the load ends by itself, whatever becomes of the test.
+#: Seconds after which the load ends by itself, whatever happens to the test.
 BOUND = 240
 
 
@@ -89,7 +89,7 @@ def nats_to_bits(x):
     ],
 )
 def test_waiting_costs_nothing(warmup, source, code, score):
-    """A second of processor time is allowed, and these wait for longer than that."""
+    """These answers wait for longer than the one second of processor time that is allowed."""
     with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20)) as engine:
         assert grade(source, answered(without_hidden_tests(source), {"nats_to_bits": code}), engine).score == score
 
@@ -104,7 +104,7 @@ def test_what_waits_for_ever_is_given_up_after_a_second_try(warmup, source):
 
 
 def test_the_second_try_runs_alone():
-    """While one submission is tried again, no other runs beside it."""
+    """While one submission gets its second try, no other runs."""
     spans = []
     engine = SandboxExecutor(require_sandbox())
 

@@ -112,7 +112,7 @@ def test_a_notebook_of_an_earlier_format_keeps_its_answers(solved, version):
     ],
     ids=["UTF-8 mark", "UTF-16", "UTF-16 BE", "UTF-16 without a mark", "UTF-32", "CRLF", "a mark in a text"],
 )
-def test_a_notebook_is_read_however_an_editor_saved_it(solved, encode):
+def test_a_notebook_is_read_in_whatever_encoding_an_editor_saved_it(solved, encode):
     text = nbformat.writes(solved)
     assert read_submission(encode(text)) == read_submission(text)
 
