@@ -209,7 +209,7 @@ def _memory(path: str, fields: tuple[str, ...]) -> int:
         with open(path, encoding="ascii") as rollup:
             return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(fields))
     except (OSError, IndexError, ValueError):
-        return 0  # it has ended meanwhile
+        return 0  # it has ended in the meantime
 
 
 def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:
