@@ -143,13 +143,12 @@ folder-of-handout: .venv/project-installed
 folder-of-pyodide: .venv/project-installed
 	@$(BIN)/python book/lite/build.py _build/html _build/lite --pyodide '$(PYODIDE)' --check
 
-# The website. Always from nothing but the executed cells: Sphinx would not repeat the warnings of pages that it has read.
+# The website. Always from nothing but what is kept by its content; book/build.py says why.
 
 $(STAMPS)/pages: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed \
     $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES) $(CHECK_FIRST)
 	@echo '==> Website'
-	@rm -rf _build/html _build/.doctrees
-	@$(BIN)/jupyter-book build . -W -n --keep-going | \
+	@$(BIN)/python book/build.py | \
 	    tee $(LOGS)/website.log | \
 	    sed -un -e 's#^.*/\(book/.*\)\.md: Executing notebook.*#    executing \1#p' -e 's/.*pickling environment.*/    writing the pages/p'
 	@touch $@

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from autograder.authoring.entry_lint import faults_of_entries, ran_out_of_time
 from autograder.authoring.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executor
@@ -60,7 +61,7 @@ def prove(
     Proof
         Without faults for a set that is proven.
     """
-    faults = faults_of_test_cells(problem_set)
+    faults = faults_of_test_cells(problem_set) + faults_of_entries(problem_set, problem_set.bank)
     if faults:
         return Proof(faults)
     source = instructor_version(problem_set)
@@ -85,7 +86,7 @@ def prove(
         if isinstance(reference.result(), Graded):  # what the others are measured beside
             measured |= reference.result().measured
         mixed = [pool.submit(run_with, mix) for mix in mixes]
-        faults = _reference_faults(problem_set, reference.result()) + _unsolved_faults(problem_set, unsolved.result())
+        faults = reference_faults(problem_set, reference.result()) + _unsolved_faults(problem_set, unsolved.result())
         if faults:
             for future in mixed:
                 future.cancel()
@@ -124,7 +125,11 @@ def notebooks_to_prove(problem_set: ProblemSet) -> int:
 
 
 def _keeps_promise(problem_set: ProblemSet, mix: list[BankEntry], outcome: Graded | SubmissionError) -> bool:
-    return isinstance(outcome, Graded) and outcome.lost(problem_set.tests) == promised_losses(mix)
+    return (
+        isinstance(outcome, Graded)
+        and outcome.lost(problem_set.tests) == promised_losses(mix)
+        and not ran_out_of_time(outcome.notebook)
+    )
 
 
 def _message(outcome: Graded, name: str) -> str:
@@ -149,7 +154,8 @@ def _collect_messages(outcome: Graded, messages: dict[str, set[str]]) -> None:
             )
 
 
-def _reference_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError) -> list[str]:
+def reference_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError) -> list[str]:
+    """Say what the reference solution does that it must not."""
     if isinstance(outcome, SubmissionError):
         return [f"{problem_set.name}: the reference solution does not run: {outcome}"]
     faults = [
@@ -174,9 +180,18 @@ def _unsolved_faults(problem_set: ProblemSet, outcome: Graded | SubmissionError)
     ]
 
 
-def _entry_faults(problem_set: ProblemSet, entry: BankEntry, outcome: Graded | SubmissionError) -> list[str]:
+def fault_of_run(problem_set: ProblemSet, entry: BankEntry, outcome: Graded | SubmissionError) -> str:
+    """Say why an entry, run alone, came to no end of its own: any test refuses such an answer, so it proves nothing."""
     if isinstance(outcome, SubmissionError):
-        return [f"{problem_set.name}: {entry} does not run: {outcome}"]
+        return f"{problem_set.where(entry)}: it does not run to its end: {outcome}"
+    if ran_out_of_time(outcome.notebook):
+        return f"{problem_set.where(entry)}: it never ends, or takes too long, so every test that calls it refuses it."
+    return ""
+
+
+def _entry_faults(problem_set: ProblemSet, entry: BankEntry, outcome: Graded | SubmissionError) -> list[str]:
+    if fault := fault_of_run(problem_set, entry, outcome):
+        return [fault]
     lost = outcome.lost(problem_set.tests)
     kept = sorted(entry.loses - lost)
     more = sorted(lost - entry.loses)

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.authoring.chapter_links import chapter_addresses, link_chapters
     from autograder.authoring.proof import notebooks_to_prove, prove
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+    from autograder.authoring.proposed_losses import propose_losses
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
@@ -33,11 +34,18 @@ def run(options: argparse.Namespace) -> int:
     from autograder.problem_set.versions import student_version
 
     problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))
+    # All banks are read first: a slip in the last one is named before the others are proven.
+    drafts = {problem_set.name: [e for e in problem_set.entries if e.is_draft] for problem_set in problem_sets}
     faults: list[str] = []
     # What a set's proof runs is the course's own code; where there is no sandbox, it runs without. It has more time
     # than a submission, so that a busy machine does not refuse a set.
     with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
         for problem_set in problem_sets:
+            if new := drafts[problem_set.name]:
+                with Progress(f"measuring {problem_set.name}") as progress:
+                    progress.start(1 + len(new))
+                    faults += propose_losses(problem_set, new, executor, options.jobs, progress.step)
+                continue
             with Progress(f"proving {problem_set.name}") as progress:
                 progress.start(notebooks_to_prove(problem_set))
                 proof = prove(problem_set, executor, options.jobs, progress.step)

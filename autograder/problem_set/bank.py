@@ -21,7 +21,7 @@ class BankEntry:
     code : str
         Text of the whole solution cell.
     loses : frozenset of str
-        grade_ids of exactly the test cells that it fails.
+        grade_ids of exactly the test cells that it fails; empty for a misconception whose losses are not known yet.
     diagnosis, revisit : str
         How such an answer behaves, and the idea that its student should revisit.
     """
@@ -33,6 +33,11 @@ class BankEntry:
     loses: frozenset[str] = field(default_factory=frozenset)
     diagnosis: str = ""
     revisit: str = ""
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is a misconception whose losses are not known yet: `release` measures them."""
+        return self.kind == "misconception" and not self.loses
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of {self.replaces}"

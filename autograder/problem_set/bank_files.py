@@ -88,10 +88,14 @@ def _entry(path: Path, cell: NotebookNode, shared: dict[str, str], tests: Collec
         raise ProblemSetError(f"{where}: an alternative is correct, so it takes no loses, diagnosis or revisit.")
     if kind == "misconception":
         keys = shared | keys
-        if not (keys.get("diagnosis") and keys.get("revisit") and loses):
+        if not (keys.get("diagnosis") and keys.get("revisit")):
             raise ProblemSetError(
-                f"{where}: a misconception needs loses, diagnosis and revisit; "
-                "the header of its file may give the last."
+                f"{where}: a misconception needs diagnosis and revisit; the header of its file may give the latter "
+                "for all."
+            )
+        if "loses" in keys and not loses:
+            raise ProblemSetError(
+                f"{where}: a misconception must lose a test cell; omit loses, and release will measure it."
             )
     return BankEntry(
         name, kind, path.stem, cell.source, frozenset(loses), keys.get("diagnosis", ""), keys.get("revisit", "")

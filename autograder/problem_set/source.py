@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from autograder.common.cell_names import module_name, scopes
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError
 from autograder.problem_set.bank import BankEntry
-from autograder.problem_set.bank_files import read_bank
+from autograder.problem_set.bank_files import bank_file, read_bank
 from autograder.problem_set.enclosure import EnclosureError, enclosed_module, enclosed_test
 from autograder.problem_set.myst import read_myst
 from autograder.problem_set.source_format import faults_of_source
@@ -195,8 +195,22 @@ class ProblemSet:
     @cached_property
     def bank(self) -> list[BankEntry]:
         """The bank's entries: items in notebook order, and each item's entries in the order of its file."""
+        for entry in self.entries:
+            if entry.is_draft:
+                raise ProblemSetError(
+                    f"{self.where(entry)}: a misconception needs loses; `autograder release {self.name}` measures it."
+                )
+        return self.entries
+
+    @cached_property
+    def entries(self) -> list[BankEntry]:
+        """The bank while an author works on it, including entries whose losses are not known yet."""
         cells = [grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)]
         return read_bank(self.bank_folder, cells, self.tests)
+
+    def where(self, entry: BankEntry) -> str:
+        """Return an entry's file and name."""
+        return f"{bank_file(self.bank_folder, entry.replaces)}, entry {entry.name!r}"
 
     # ---- what follows from the source
 

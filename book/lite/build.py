@@ -1,10 +1,12 @@
 """Build the part of the website in which its notebooks run: JupyterLite, with the chapters and the released problem sets.
 
 Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER [--check]]``, and by the tests. What is put in is named here one by
-one, and nothing else is: no solution lies where JupyterLite looks for files.
+one, and nothing else is: no solution lies where JupyterLite looks for files. Where nothing but the text of notebooks has changed, it
+replaces them in what it made before.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import shutil
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -166,6 +169,46 @@ def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
         made.rename(output)
 
 
+def made_from(pyodide: Path | None) -> str:
+    """Return a digest of all that JupyterLite is made from, its notebooks apart."""
+    files = [Path(__file__), ROOT / "requirements.txt", *(HERE / name for name in SETTINGS)]
+    files += [pyodide / name for name in (PYODIDE_MJS, PYODIDE_LOCK)] if pyodide else []
+    told = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return hashlib.sha256(json.dumps([sys.version_info[:2], str(pyodide), told]).encode()).hexdigest()
+
+
+def replace_notebooks(site: Path, output: Path) -> bool:
+    """Put the notebooks of a site into what was built before, if it has notebooks of the same names.
+
+    Parameters
+    ----------
+    site : Path
+        The built website.
+    output : Path
+        JupyterLite, built before.
+
+    Returns
+    -------
+    bool
+        Whether it has them; if not, nothing is changed.
+    """
+    files, wanted = output / "files", dict(contents(site))
+    if {file.relative_to(files).as_posix() for file in files.rglob("*") if file.is_file()} != set(wanted):
+        return False
+    for listing in (output / "api" / "contents").rglob("all.json"):
+        known = json.loads(listing.read_text(encoding="utf-8"))
+        for entry in known["content"]:
+            if entry["path"] not in wanted:  # a folder
+                continue
+            file, notebook = files / entry["path"], wanted[entry["path"]].read_bytes()
+            if file.read_bytes() != notebook:
+                now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+                file.write_bytes(notebook)
+                entry |= {"created": now, "last_modified": now, "size": len(notebook)}
+        listing.write_text(json.dumps(known, indent=2, sort_keys=True), encoding="utf-8")
+    return True
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("site", type=Path, metavar="SITE", help="the built website")
@@ -179,4 +222,10 @@ if __name__ == "__main__":
         if given.pyodide:
             check_runtime(given.pyodide)
         sys.exit()
-    build(given.site, given.output, given.pyodide)
+    made_before = given.output.with_name(f".{given.output.name}-made-from")
+    digest = made_from(given.pyodide)
+    known = made_before.is_file() and made_before.read_text() == digest
+    made_before.unlink(missing_ok=True)  # an interrupted build leaves none
+    if not (known and replace_notebooks(given.site, given.output)):
+        build(given.site, given.output, given.pyodide)
+    made_before.write_text(digest)

@@ -1,5 +1,5 @@
 /* The figures that readers can move. Each function sets up one of the templates of book/interactive and returns how it is
-   drawn; the last lines put it in the place of the still picture. extensions/interactive_figures.py says why no library. */
+   drawn; the last lines put it in the place of the still picture. extensions/site/interactive_figures.py says why no library. */
 (function () {
   "use strict";
 

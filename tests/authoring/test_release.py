@@ -210,6 +210,33 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
             "cell 3: its metadata is not nbgrader's: .*'grade_ID'",
         ),
         ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata must be a mapping"),
+        (
+            "  grade_id: nats_to_bits\n",
+            "",
+            "cell 3: its metadata is not nbgrader's: nbgrader cell does not have a grade_id.$",
+        ),
+        (
+            "language: python",
+            "language: julia",
+            "the language of the kernel in its header is 'julia', but must be python",
+        ),
+        ("title: Warm-up", "title: [Warm-up]", r"the title in its header is \['Warm-up'\], but must be text"),
+        (
+            "points: 1",
+            "points: 2",
+            "cell 'nats_to_bits-hidden': it carries 2 points in its metadata, but its first line says 1",
+        ),
+        (
+            "(1 point)",
+            "(a point)",
+            r"cell 'nats_to_bits-hidden': its first line states no points; write \(1 point\) there",
+        ),
+        (
+            "# Visible tests",
+            "# Visible tests (1 point)",
+            "it carries 0 points in its metadata, but its first line says 1",
+        ),
+        ("One point.", "Two points.", "the line below its title says Two, but its cells carry 1 point"),
     ],
 )
 def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
@@ -225,6 +252,31 @@ def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, r
     assert re.search(says, sentence), sentence
 
 
+@pytest.mark.parametrize(
+    ("replace", "by", "says"),
+    [
+        (
+            "(4 points, graded by hand.)",
+            "(5 points, graded by hand.)",
+            "cell 'not_a_distance': .*the text before it says 5",
+        ),
+        ("**Rubric, 4 points.**", "**Rubric, 3 points.**", "cell 'not_a_distance': .*its text says 3"),
+        ("61 points: 57 are", "60 points: 57 are", "says 60, but its cells carry 61 points"),
+        ("61 points: 57 are", "61 points: 56 are", "says 56, but its tests carry 57 points"),
+        ("by tests, 4 by hand", "by tests, 5 by hand", "says 5, but its prose answers carry 4 points"),
+    ],
+)
+def test_points_that_students_read_are_those_that_cells_carry(course, tmp_path, replace, by, says):
+    shutil.copytree(course / "solutions" / "ps1-information", tmp_path / "ps1-information")
+    shutil.copyfile(course / "solutions" / "checks.py", tmp_path / "checks.py")
+    source = tmp_path / "ps1-information" / "ps1-information.md"
+    text = source.read_text(encoding="utf-8")
+    assert replace in text
+    source.write_text(text.replace(replace, by, 1), encoding="utf-8")
+    with pytest.raises(ProblemSetError, match=says):
+        ProblemSet(source.parent)
+
+
 def test_a_source_without_a_header_is_named(course, tmp_path):
     folder = tmp_path / "ps0-warmup"
     shutil.copytree(course / "solutions" / "ps0-warmup", folder)
@@ -232,3 +284,18 @@ def test_a_source_without_a_header_is_named(course, tmp_path):
     source.write_text(source.read_text(encoding="utf-8").split("---\n", 2)[2], encoding="utf-8")
     with pytest.raises(ProblemSetError, match="its header names no kernel"):
         ProblemSet(folder)
+
+
+def test_a_slip_in_the_bank_of_the_last_set_is_named_before_the_first_is_proven(course, tmp_path, capsys):
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copyfile(course / name, tmp_path / name)
+    for name in ("ps0-warmup", "ps9-again"):
+        folder = tmp_path / "solutions" / name
+        shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+        (folder / "ps0-warmup.md").rename(folder / f"{name}.md")
+    bank = tmp_path / "solutions" / "ps9-again" / "bank" / "nats_to_bits.md"
+    bank.write_text(bank.read_text(encoding="utf-8").replace("kind: ", "knid: ", 1), encoding="utf-8")
+    assert main(["release", "--course", str(tmp_path)]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"autograder: {bank}, entry 'wrong-direction': unknown key 'knid'")
+    assert not (tmp_path / "exercises").exists()

@@ -20,8 +20,8 @@ from tests.support.book_pages import (
 
 LONGEST_CELL = 25  # lines; more does not fit on a screen beside its explanation
 MEDIAN_CELL = 6
-WORDS_OF_A_CHAPTER = (1200, 2800)  # exercises included, formulas and code not
-FIGURES_OF_A_CHAPTER = (3, 7)
+WORDS_OF_A_CHAPTER = (1400, 3200)  # exercises included, formulas and code not
+FIGURES_OF_A_CHAPTER = (3, 10)
 WORDS_OF_ALT_TEXT = 12  # fewer can name a picture, but not tell what is to be seen in it
 
 # Terms that are everyday words too, or abbreviations that a sentence may use in passing.

@@ -6,10 +6,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from check_cells import KINDS, Check, CheckError, check_of, checks_in, collect
-from derivations import ENGINE, Result, run_alone, verify, verify_all
-from engine import Engine, NotForEngine, engine_in
 
+from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate, autodiff_in
+from book.extensions.ledger.check_cells import KINDS, Check, CheckError, check_of, checks_in, collect
+from book.extensions.ledger.derivations import BOOK, Result, run_alone, verify, verify_all
 from tests.support import ROOT
 from tests.support.book_pages import html_of, pages, text_of
 from tests.support.perturbation import undetected_errors
@@ -65,13 +65,13 @@ def book_checks() -> list[Check]:
 
 
 @functools.cache
-def book_engine() -> Engine | None:
-    return engine_in({page: ROOT / f"{page}.md" for page in pages()})
+def book_autodiff() -> BookAutodiff | None:
+    return autodiff_in({page: ROOT / f"{page}.md" for page in pages()})
 
 
 @functools.cache
 def verified(check: Check) -> Result:
-    return verify(check, book_engine())
+    return verify(check, book_autodiff())
 
 
 def labels_in(page: str) -> list[str]:
@@ -102,8 +102,8 @@ def test_there_are_results():
 
 
 def test_the_book_checks_its_results_by_its_own_engine():
-    assert book_engine() is not None, "no page builds the engine in cells named `engine-…`, or it lacks an operation"
-    checked = sum(ENGINE in {verdict.method for verdict in verified(check).verdicts} for check in book_checks())
+    assert book_autodiff() is not None, "no page builds the engine in cells named `engine-…`, or it lacks an operation"
+    checked = sum(BOOK in {verdict.method for verdict in verified(check).verdicts} for check in book_checks())
     assert checked >= 60, f"the engine evaluates {checked} results only"
 
 
@@ -134,7 +134,7 @@ def test_a_result_is_true(check):
 
 @pytest.mark.parametrize("check", book_checks(), ids=lambda check: check.result)
 def test_a_wrong_result_would_fail_every_check(check):
-    assert undetected_errors(check, book_engine()) == []
+    assert undetected_errors(check, book_autodiff()) == []
 
 
 def test_the_ledger_lists_every_result_with_its_checks(site):
@@ -152,8 +152,8 @@ def test_the_ledger_lists_every_result_with_its_checks(site):
         cells = [cell.get_text(" ") for cell in row.find_all("td")]
         measured = cells[2:3] if check.kind == "identity" else cells[2:4]
         assert all("error" in cell or "exact" in cell for cell in measured), f"{check.where}: unmeasured: {cells}"
-        by_engine = ENGINE in {verdict.method for verdict in verified(check).verdicts}
-        assert by_engine == ("error" in cells[4] or "exact" in cells[4]), f"{check.where}: {cells[4]}"
+        by_book = BOOK in {verdict.method for verdict in verified(check).verdicts}
+        assert by_book == ("error" in cells[4] or "exact" in cells[4]), f"{check.where}: {cells[4]}"
         assert row.select_one(".katex"), f"{check.where}: the ledger does not show the formula"
     assert len(rows) == len(book_checks()), "the ledger page lists a result that the book does not have"
 
@@ -251,7 +251,7 @@ def test_the_points_are_the_same_every_time():
 def test_verdicts_are_kept_until_the_cell_changes(tmp_path, monkeypatch):
     cache = tmp_path / "verdicts.json"
     first = verify_all([check()], cache)
-    monkeypatch.setattr("derivations.verify", lambda check, engine: Result(check, ()))
+    monkeypatch.setattr("book.extensions.ledger.derivations.verify", lambda check, autodiff: Result(check, ()))
     assert verify_all([check()], cache) == first
     assert verify_all([check(SLOPE + "\n# another proof")], cache)[0].verdicts == ()
     cache.write_text('{"half a fi')
@@ -303,21 +303,21 @@ def engine_page(tmp_path, source: str = ENGINE_CELLS) -> dict[str, Path]:
 
 
 def test_the_engine_is_read_from_its_cells_and_only_definitions_are_run(tmp_path):
-    engine = engine_in(engine_page(tmp_path))
-    assert {"Node", "backward"} <= set(engine.names)
-    assert "top" not in engine.names
-    assert engine_in({"page": ROOT / "book/reference/glossary.md"}) is None
-    assert engine_in(engine_page(tmp_path, ENGINE_CELLS.replace("def divide", "def quotient"))) is None
+    autodiff = autodiff_in(engine_page(tmp_path))
+    assert {"Node", "backward"} <= set(autodiff.names)
+    assert "top" not in autodiff.names
+    assert autodiff_in({"page": ROOT / "book/reference/glossary.md"}) is None
+    assert autodiff_in(engine_page(tmp_path, ENGINE_CELLS.replace("def divide", "def quotient"))) is None
 
 
 def test_the_engine_adds_a_check_where_it_can(tmp_path):
-    engine = engine_in(engine_page(tmp_path))
-    verdict = verify(check(), engine).verdicts[-1]
-    assert (verdict.method, verdict.passed) == (ENGINE, True)
+    autodiff = autodiff_in(engine_page(tmp_path))
+    verdict = verify(check(), autodiff).verdicts[-1]
+    assert (verdict.method, verdict.passed) == (BOOK, True)
     assert verdict.error < 1e-12
     wrong = SLOPE.replace("(1 - p) / p)", "(1 - p) / p) + p").rpartition("assert")[0] + "assert slope is not None"
-    assert "the engine's derivative of `H` is" in verify(check(wrong), engine).failures[-1]
-    jacobian = verify(check_of("page", 1, SOFTMAX, ABOUT_SOFTMAX), engine)
+    assert "the book's own derivative of `H` is" in verify(check(wrong), autodiff).failures[-1]
+    jacobian = verify(check_of("page", 1, SOFTMAX, ABOUT_SOFTMAX), autodiff)
     assert jacobian.passed
     assert len(jacobian.verdicts) == 4
     source = "import sympy as sp\nx = sp.symbols('x', real=True)\nf = {}\nslope = {}\nassert slope is not None"
@@ -329,19 +329,19 @@ def test_the_engine_adds_a_check_where_it_can(tmp_path):
         ("sp.sin(x)", "sp.cos(x)", 3),
         ("sp.Max(x, 1)", "sp.Piecewise((1, x > 1), (0, True))", 3),
     ]:
-        result = verify(check(source.format(function, slope), **about), engine)
+        result = verify(check(source.format(function, slope), **about), autodiff)
         assert result.passed, result.failures
         assert len(result.verdicts) == methods, function
 
 
 def test_what_the_engine_cannot_evaluate_is_left_to_the_others(tmp_path):
-    engine = engine_in(engine_page(tmp_path))
+    autodiff = autodiff_in(engine_page(tmp_path))
     source = "import sympy as sp\nx = sp.symbols('x', real=True)\nf = {}\nassert f"
     for function in ("sp.exp(1000 * x)", "sp.sqrt(x)", "sp.Abs(x)"):
         made = check(source.format(function) + "\nslope = 2 * f", function="f", variables=["x"], domain={"x": [0, 1]})
         names = run_alone(made)
-        with pytest.raises(NotForEngine):
-            engine.gradient(names["f"], [names["x"]], {names["x"]: 1.0 if "exp" in function else -1.0})
+        with pytest.raises(CannotDifferentiate):
+            autodiff.gradient(names["f"], [names["x"]], {names["x"]: 1.0 if "exp" in function else -1.0})
 
 
 # Checks that cannot fail

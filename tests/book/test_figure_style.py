@@ -62,23 +62,23 @@ def test_figures_are_transparent():
 
 
 def test_the_build_uses_the_style(monkeypatch, tmp_path):
-    import execution
+    from book.extensions.build import executed_cells
 
     monkeypatch.setenv("MATPLOTLIBRC", "elsewhere")
-    execution.use_matplotlibrc(tmp_path)
+    executed_cells.use_matplotlibrc(tmp_path)
     assert os.environ["MATPLOTLIBRC"] == "elsewhere"
-    execution.use_matplotlibrc(ROOT)
+    executed_cells.use_matplotlibrc(ROOT)
     assert os.environ["MATPLOTLIBRC"] == str(ROOT / "book" / "matplotlibrc")
 
 
 def test_pages_are_executed_again_when_the_pins_the_style_or_the_data_change(tmp_path):
-    import execution
+    from book.extensions.build import executed_cells
 
     (tmp_path / "book" / "data").mkdir(parents=True)
-    digests = [execution.environment_digest(tmp_path)]
+    digests = [executed_cells.environment_digest(tmp_path)]
     for name in ("requirements.txt", "book/matplotlibrc", "book/data/titanic.csv"):
         (tmp_path / name).write_text("a")
-        digests.append(execution.environment_digest(tmp_path))
+        digests.append(executed_cells.environment_digest(tmp_path))
         (tmp_path / name).write_text("b")
-        digests.append(execution.environment_digest(tmp_path))
+        digests.append(executed_cells.environment_digest(tmp_path))
     assert len(set(digests)) == len(digests)

@@ -6,8 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import Tag
-from problem_sets import read_problem_set, released
 
+from book.extensions.problem_sets.released_sets import read_released, released
 from tests.support import ROOT
 from tests.support.book_pages import chapters, html_of, pages, text_of
 
@@ -44,7 +44,7 @@ def test_the_table_lists_the_released_sets_and_no_other(site):
     files = list(released(ROOT))
     assert len(rows) == len(files)
     for row, file in zip(rows, files, strict=True):
-        problem_set = read_problem_set(file)
+        problem_set = read_released(file)
         text = row.get_text(" ", strip=True)
         assert problem_set.title in text
         assert f"{problem_set.minutes} min" in text

@@ -14,7 +14,7 @@ ROUNDING = 1e-9  # bits; sums of at most twelve terms below a hundred bits in do
 
 
 entropy = functions_of("book/information/entropy")["entropy"]
-huffman_length = functions_of("book/information/entropy")["huffman_length"]
+huffman = functions_of("book/information/entropy")["huffman"]
 divergence = functions_of("book/information/divergence")["divergence"]
 information_content = functions_of("book/information/surprisal")["information_content"]
 log_sum_exp = functions_of("book/likelihood/softmax")["log_sum_exp"]
@@ -61,6 +61,14 @@ def test_gibbs_inequality(pair):
     assert divergence(p, q) >= -ROUNDING
 
 
+@given(pairs(), st.data())
+def test_no_processing_increases_a_divergence(pair, data):
+    p, q = pair
+    results = data.draw(st.integers(1, 5))
+    processing = np.array([data.draw(distributions(results)) for _ in p])
+    assert divergence(p @ processing, q @ processing) <= divergence(p, q) + ROUNDING
+
+
 @given(distributions())
 def test_a_distribution_does_not_diverge_from_itself(p):
     assert abs(divergence(p, p)) <= ROUNDING
@@ -94,7 +102,10 @@ def test_information_content_adds_up_and_falls_with_probability(p, q):
 @given(distributions(positive=True))
 def test_the_best_code_needs_at_least_the_entropy_and_less_than_one_bit_more(p):
     if len(p) > 1:
-        assert entropy(p) - ROUNDING <= huffman_length(p) < entropy(p) + 1 + ROUNDING
+        code = huffman(p)
+        assert entropy(p) - ROUNDING <= sum(p * [len(codeword) for codeword in code]) < entropy(p) + 1 + ROUNDING
+        assert not any(a != b and a.startswith(b) for a in code for b in code), f"one codeword begins another: {code}"
+        assert len(set(code)) == len(code)
 
 
 # Sums such as m + log k round in proportion to the logits.

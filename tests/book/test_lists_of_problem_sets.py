@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from problem_sets import digest_of, read_problem_set, released
 
+from book.extensions.problem_sets.released_sets import read_released, released
 from tests.support import ROOT
 from tests.support.book_pages import chapters, html_of
 
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 def test_what_a_released_notebook_says(path):
-    found = read_problem_set(path)
+    found = read_released(path)
     assert (found.name, found.title, found.chapters) == ("ps1", "Information", ("information/entropy",))
     assert (found.points, found.by_hand, found.minutes) == (5, 2, 90)
 
@@ -40,29 +40,16 @@ def test_what_a_released_notebook_says(path):
 def test_what_is_no_released_problem_set_is_refused(path, content):
     path.write_text(content)
     with pytest.raises(ValueError, match="not a released problem set .*; release it again"):
-        read_problem_set(path)
-
-
-def test_the_digest_changes_with_the_releases(path, tmp_path):
-    digests = [digest_of(tmp_path)]
-    path.write_text(json.dumps(notebook(minutes=60)))
-    digests.append(digest_of(tmp_path))
-    (tmp_path / "exercises" / "ps2").mkdir()  # without a notebook, it is no release
-    assert digest_of(tmp_path) == digests[-1]
-    (tmp_path / "exercises" / "ps2" / "ps2.ipynb").write_text("{}")
-    digests.append(digest_of(tmp_path))
-    path.unlink()
-    digests.append(digest_of(tmp_path))
-    assert len(set(digests)) == len(digests)
+        read_released(path)
 
 
 @pytest.mark.parametrize("chapter", chapters())
 def test_a_chapter_offers_its_problem_sets_as_they_were_released(site, chapter):
-    expected = [file for file in released(ROOT) if chapter.removeprefix("book/") in read_problem_set(file).chapters]
+    expected = [file for file in released(ROOT) if chapter.removeprefix("book/") in read_released(file).chapters]
     links = html_of(site, chapter).select("ul.problem-sets a.download")
     assert len(links) == len(expected), f"{chapter}: offers {[link['href'] for link in links]}, released are {expected}"
     for link, file in zip(links, expected, strict=True):
         offered = (site / chapter).parent / link["href"]
         assert offered.read_bytes() == file.read_bytes(), f"{chapter}: {link['href']} is not {file}"
         line = link.find_parent("li").get_text()
-        assert f"{read_problem_set(file).points} point" in line, f"{chapter}: the points of {file} are missing: {line}"
+        assert f"{read_released(file).points} point" in line, f"{chapter}: the points of {file} are missing: {line}"

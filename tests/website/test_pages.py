@@ -8,14 +8,15 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
-from problem_sets import released
 
+from book.extensions.problem_sets.released_sets import released
 from tests.support import ROOT
 from tests.support.book_pages import chapters, html_of, pages
 from tests.support.loaded_files import addresses_in, loaded
@@ -401,12 +402,16 @@ def test_every_page_has_a_description_of_its_own(site):
 
 def test_every_page_has_a_preview_picture(site):
     base = "http://localhost:8000/"
-    for name in whole_site(site):
-        picture = meta(html_of(site, name), "og:image")
+    for name in pages():  # those that Sphinx makes, such as the search, are not shared
+        html = html_of(site, name)
+        picture = meta(html, "og:image")
+        assert meta(html, "og:description") == meta(html, "description"), name
+        assert meta(html, "og:image:alt").endswith(meta(html, "description")), name
+        assert meta(html, "og:url").endswith(f"/{name}.html"), name
         assert picture.startswith("http"), f"{name}: {picture} is not a whole address"
         file = site / urlsplit(picture).path.removeprefix(urlsplit(base).path)
         with Image.open(file) as image:
-            assert image.size == (1200, 630), name
+            assert image.size == (1146, 600), name
 
 
 def test_every_page_has_the_icon_of_the_course(site):
@@ -423,21 +428,29 @@ def test_the_sitemap_lists_every_page(site):
     assert "Sitemap: http" in (site / "robots.txt").read_text()
 
 
-def test_the_page_for_lost_addresses_holds_at_any_depth():
-    from page_metadata import from_root
+@pytest.mark.parametrize(
+    ("address", "base", "folder"),
+    [
+        ("", "http://localhost:8000/", "/"),
+        ("https://example.org/course", "https://example.org/course/", "/course/"),
+        ("https://example.org", "https://example.org/", "/"),
+    ],
+)
+def test_the_address_of_the_site_is_told_to_all_who_need_it(monkeypatch, address, base, folder):
+    from book.extensions.site.publishing import take_address
 
-    page = (
-        '<html data-content_root="./"><a href="book/index.html"><a href="#a"><script src="_static/x.js?v=1"></script>'
-    )
-    assert from_root(page, "https://example.org/course/") == (
-        '<html data-content_root="/course/"><a href="/course/book/index.html"><a href="#a">'
-        '<script src="/course/_static/x.js?v=1"></script>'
-    )
-    assert from_root(from_root(page, "http://localhost/"), "http://localhost/") == from_root(page, "http://localhost/")
+    monkeypatch.setenv("SITE_URL", address)
+    config = SimpleNamespace(html_baseurl="http://localhost:8000/", html_title="A Course")
+    take_address(None, config)
+    assert config.html_baseurl == config.ogp_site_url == base
+    assert config.notfound_urls_prefix == folder
+    assert config.ogp_site_name == "A Course"
 
 
 def test_the_page_for_lost_addresses_loads_what_exists(site):
     html = html_of(site, "404")
+    assert html.html["data-content_root"] == "/"
+    assert meta(html, "robots") == "noindex"
     for tag in html.select("[href], [src]"):
         parts = urlsplit(tag.get("href") or tag.get("src"))
         if not parts.netloc and parts.path:
@@ -484,7 +497,7 @@ def test_all_problem_sets_are_in_one_file(site):
 
 
 def test_the_students_packages_suffice_for_every_set():
-    from problem_set_archive import STUDENT_PACKAGES
+    from book.extensions.downloads.problem_set_archive import STUDENT_PACKAGES
 
     for file in released(ROOT):
         code = "\n".join(
@@ -528,7 +541,7 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(site):
 
 
 def test_code_has_no_elements_that_show_nothing(site):
-    from page_weight import PLAIN_CODE
+    from book.extensions.site.page_weight import PLAIN_CODE
 
     code = html_of(site, "book/information/entropy").select("article .highlight pre")
     assert any(block.select("span.k, span.kn") for block in code), "the code is not coloured"
@@ -536,7 +549,7 @@ def test_code_has_no_elements_that_show_nothing(site):
 
 
 def test_plain_code_keeps_its_text():
-    from page_weight import lighter
+    from book.extensions.site.page_weight import lighter
 
     page = '<pre><span></span><span class="k">def</span><span class="w"> </span><span class="n">f</span><span class="p">(</span></pre>'
     assert lighter(page, ROOT, "x.css") == '<pre><span class="k">def</span> f(</pre>'
@@ -546,7 +559,8 @@ def test_plain_code_keeps_its_text():
 
 def test_a_rule_is_kept_only_where_it_can_apply():
     import tinycss2
-    from page_weight import used_rules
+
+    from book.extensions.site.page_weight import used_rules
 
     css = """
         .shown, .hidden > p { color: red } .hidden { color: blue } p:not(.hidden)::before { content: "x" }
@@ -560,12 +574,3 @@ def test_a_rule_is_kept_only_where_it_can_apply():
         "@media print{#name a[href]{top: 0}}",
         ".bs-tooltip-top{top: 0}",
     ]
-
-
-def test_what_is_done_to_a_page_can_be_done_again(site):
-    from accessible_pages import mended
-    from page_weight import lighter
-
-    (sheet,) = site.glob("_static/site-*.css")
-    page = (site / "book/index.html").read_text(encoding="utf-8")
-    assert lighter(mended(page), site / "_static", sheet.name) == page

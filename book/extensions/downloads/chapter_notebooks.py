@@ -11,12 +11,12 @@ import jupytext
 import matplotlib
 import pybtex_docutils
 from docutils import nodes
-from plain_markdown import Code, Page, PlainMarkdown, Text
-from problem_sets import in_browser
-from sphinx import addnodes
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+
+from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text
+from book.extensions.problem_sets.listings import in_browser
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +94,14 @@ def notebook_of(app: Sphinx, page: str, doctree: nodes.document) -> dict:
         "The text may be shared and adapted under CC BY 4.0, the code under BSD-3-Clause.*"
     )
     title = next(place for place, block in enumerate(blocks) if isinstance(block, Text) and block.heading == 1)
+    cells = [cell for cell in jupytext.read(app.env.doc2path(page)).cells if cell.cell_type == "code"]
+    blocks = list(with_cells_left_out(blocks, cells))
     blocks[title + 1 : title + 1] = [Text(note), Code(style_cell(Path(app.srcdir, STYLE)), folded=True)]
     if terms := list(_terms(app, page, writer, list(about.terms))):
         blocks += [Text("## Terms", heading=2), *terms]
     if references := list(_references(app, page, writer, about.cited)):
         blocks += [Text("## References", heading=2), *references]
-    _require_all_code(app, page, blocks)
+    _require_all_code(page, blocks, cells)
     return {
         "cells": list(_cells(posixpath.basename(page), blocks)),
         "metadata": {
@@ -180,10 +182,35 @@ def _cells(name: str, blocks: list[Code | Text]) -> Iterator[dict]:
         yield {"id": f"{name}-{place:03}", **cell, "source": cell["source"].splitlines(keepends=True)}
 
 
-def _require_all_code(app: Sphinx, page: str, blocks: list[Code | Text]) -> None:
+def with_cells_left_out(blocks: list[Code | Text], cells: list[NotebookNode]) -> Iterator[Code | Text]:
+    """Yield the blocks of a page, and before the code that follows them the cells that only the page leaves out.
+
+    Packed data, for example, are tagged `remove-cell`: they would make the page and its search heavy, but the notebook
+    does not run without them.
+
+    Parameters
+    ----------
+    blocks : list of Code or Text
+        What the page shows.
+    cells : list of NotebookNode
+        All code cells of its source.
+    """
+    waiting = iter(cells)
+    for block in blocks:
+        if isinstance(block, Code):
+            for cell in waiting:
+                if "remove-cell" not in cell.metadata.get("tags", []):
+                    break
+                yield Code(cell.source, folded=True)
+        yield block
+    for cell in waiting:
+        if "remove-cell" in cell.metadata.get("tags", []):
+            yield Code(cell.source, folded=True)
+
+
+def _require_all_code(page: str, blocks: list[Code | Text], cells: list[NotebookNode]) -> None:
     """Warn if the page has a code cell that the notebook lacks, or has it elsewhere: it would not run."""
-    source = jupytext.read(app.env.doc2path(page))
-    expected = [cell.source.strip() for cell in source.cells if cell.cell_type == "code"]
+    expected = [cell.source.strip() for cell in cells]
     found = [block.source.strip() for block in blocks if isinstance(block, Code)][1:]
     if found != expected:
         missing = next((cell for cell in expected if cell not in found), "the order differs")
@@ -214,25 +241,7 @@ def offer(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.d
                 button |= {"url": file.name, "text": ".ipynb", "tooltip": BUTTON, "label": "download-notebook-button"}
 
 
-def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Write every chapter again when the glossary was read, since the notebooks quote it."""
-    return [page for page in chapters(app) if page in env.found_docs] if env.glossary_was_read else []
-
-
-def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
-    """Notice that this build reads the glossary."""
-    app.env.glossary_was_read |= any(True for _ in doctree.findall(addnodes.glossary))
-
-
-def begin(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
-    """Expect no glossary."""
-    env.glossary_was_read = False
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
-    app.connect("env-before-read-docs", begin)
-    app.connect("doctree-read", note_glossary)
-    app.connect("env-updated", write_again)
     app.connect("html-page-context", offer, priority=900)  # the theme makes its buttons before
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,8 +3,10 @@
 import functools
 import html
 import json
+import os
 import socket
 import time
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,21 @@ BOX = '<span class="base">'
 END = "</span></span>"
 
 _render = katex.render_latex
+_owner = os.getpid()
+
+
+def own_server() -> None:
+    """Forget the server of the process from which this one was forked: two that speak through one socket mix their answers.
+
+    A forked process ends without `atexit`, by which sphinxcontrib.katex ends its server.
+    """
+    global _owner
+    if _owner != os.getpid():
+        _owner = os.getpid()
+        katex.KaTeXServer.katex_server = None
+        Finalize(
+            None, lambda: katex.KaTeXServer.katex_server and katex.KaTeXServer.katex_server.terminate(), exitpriority=0
+        )
 
 
 class PatientSocket(socket.socket):
@@ -46,6 +63,7 @@ class PatientSocket(socket.socket):
 @functools.cache
 def _render_once(latex: str, options: str) -> str:
     """Render a formula, or say which one cannot be rendered."""
+    own_server()
     try:
         rendered = _render(latex, json.loads(options))
         return rendered if json.loads(options).get("displayMode") else hold_end(rendered)

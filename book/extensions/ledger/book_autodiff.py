@@ -1,4 +1,4 @@
-"""The book's own automatic differentiation, taken from the page that builds it, and put to work on the book's results."""
+"""The book's own automatic differentiation, which its chapters call the engine: read from the page that builds it, to check results."""
 
 import ast
 import math
@@ -16,12 +16,12 @@ FUNCTIONS = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh"}
 LARGEST_POWER = 64  # as repeated products
 
 
-class NotForEngine(Exception):  # noqa: N818  (no error: the engine knows few operations, and says so)
+class CannotDifferentiate(Exception):  # noqa: N818  (no error: the engine knows few operations, and says so)
     """An expression that the engine has no operations for, or cannot evaluate at a point."""
 
 
 @dataclass(frozen=True)
-class Engine:
+class BookAutodiff:
     """The names that the page defines.
 
     Attributes
@@ -54,14 +54,14 @@ class Engine:
 
         Raises
         ------
-        NotForEngine
+        CannotDifferentiate
             If an operation is missing, or a value overflows on the way.
         """
         leaves = {symbol: self.names["Node"](float(value)) for symbol, value in values.items()}
         try:
             slopes = self.names["backward"](self._node(expression, leaves))
         except (OverflowError, ZeroDivisionError, ValueError) as error:
-            raise NotForEngine(str(error)) from error
+            raise CannotDifferentiate(str(error)) from error
         return [float(slopes.get(leaves[variable], 0.0)) for variable in variables]
 
     def _node(self, expression: sympy.Expr, leaves: dict) -> object:
@@ -71,7 +71,7 @@ class Engine:
         if expression.is_number:
             value = float(expression)
             if not math.isfinite(value):
-                raise NotForEngine(f"{expression} is not finite")
+                raise CannotDifferentiate(f"{expression} is not finite")
             return self.names["Node"](value)
         if isinstance(expression, sympy.Add | sympy.Mul):
             combine = self.names["add" if isinstance(expression, sympy.Add) else "multiply"]
@@ -83,7 +83,7 @@ class Engine:
             return self._power(expression, leaves)
         name = FUNCTIONS.get(expression.func)
         if name not in self.names or len(expression.args) != 1:
-            raise NotForEngine(f"the engine has no {expression.func.__name__}")
+            raise CannotDifferentiate(f"the engine has no {expression.func.__name__}")
         return self.names[name](self._node(expression.args[0], leaves))
 
     def _power(self, power: sympy.Pow, leaves: dict) -> object:
@@ -98,7 +98,7 @@ class Engine:
         return self.names["exp"](self.names["multiply"](self._node(exponent, leaves), logarithm))
 
 
-def engine_in(pages: dict[str, Path]) -> Engine | None:
+def autodiff_in(pages: dict[str, Path]) -> BookAutodiff | None:
     """Read the engine from the first page that builds one.
 
     Parameters
@@ -108,7 +108,7 @@ def engine_in(pages: dict[str, Path]) -> Engine | None:
 
     Returns
     -------
-    Engine or None
+    BookAutodiff or None
         None if no page has a cell named `engine-node`, or its engine lacks an operation.
     """
     for path in pages.values():
@@ -121,7 +121,7 @@ def engine_in(pages: dict[str, Path]) -> Engine | None:
         )
         names: dict = {}
         exec(compile(source, f"<{path.stem}>", "exec"), names)
-        return Engine(source, names) if all(name in names for name in NEEDED) else None
+        return BookAutodiff(source, names) if all(name in names for name in NEEDED) else None
     return None
 
 

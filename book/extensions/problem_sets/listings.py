@@ -1,10 +1,6 @@
-"""The released problem sets, with their points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
+"""The problem sets on a page, with their points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
 
-import hashlib
 import html
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,98 +14,15 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
-logger = logging.getLogger(__name__)
+from book.extensions.problem_sets.released_sets import FOLDER, ReleasedSet, read_released, released
 
-FOLDER = "exercises"
+logger = logging.getLogger(__name__)
 
 #: Where in the site JupyterLite shows a notebook. It is put there after the pages are made (book/lite/build.py).
 IN_BROWSER = "lite/notebooks/index.html"
 
 #: The head of the table of all sets, and how its width is shared out.
 COLUMNS = {"Set": 52, "Chapters": 24, "Time": 12, "Points": 12}
-
-
-@dataclass(frozen=True)
-class ProblemSet:
-    """What a chapter says about a released problem set.
-
-    Attributes
-    ----------
-    name : str
-        Its folder, for example ``ps1-information``.
-    title : str
-        As in the metadata of the notebook.
-    chapters : tuple of str
-        For example ``information/entropy``.
-    minutes : int
-        How long a student may expect to need.
-    points, by_hand : int
-        All points, and those of them that a person gives.
-    """
-
-    name: str
-    title: str
-    chapters: tuple[str, ...]
-    minutes: int
-    points: int
-    by_hand: int
-
-
-def read_problem_set(notebook: Path) -> ProblemSet:
-    """Read what a released notebook says about itself.
-
-    Parameters
-    ----------
-    notebook : Path
-        ``exercises/<ps>/<ps>.ipynb``.
-
-    Returns
-    -------
-    ProblemSet
-        Its metadata, and the sums of its points.
-
-    Raises
-    ------
-    ValueError
-        If it is no notebook, or its metadata lacks what a chapter needs.
-    """
-    try:
-        content = json.loads(notebook.read_text(encoding="utf-8"))
-        about = content["metadata"]["autograder"]
-        graded = [
-            cell["metadata"]["nbgrader"]
-            for cell in content["cells"]
-            if cell["metadata"].get("nbgrader", {}).get("grade")
-        ]
-        points = [(int(marks["points"]), bool(marks["solution"])) for marks in graded]
-        return ProblemSet(
-            notebook.parent.name,
-            str(about["title"]),
-            tuple(about["chapters"]),
-            int(about["minutes"]),
-            sum(value for value, _ in points),
-            sum(value for value, manual in points if manual),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{notebook}: not a released problem set ({type(error).__name__}: {error}); release it again."
-        ) from error
-
-
-def released(root: Path) -> Iterator[Path]:
-    """Yield the released notebooks, in the order of their names."""
-    for folder in sorted((root / FOLDER).glob("*/")):
-        notebook = folder / f"{folder.name}.ipynb"
-        if notebook.is_file():
-            yield notebook
-
-
-def digest_of(root: Path) -> str:
-    """Return a digest of all released notebooks."""
-    digest = hashlib.sha256()
-    for notebook in released(root):
-        digest.update(f"{notebook.parent.name}\0".encode() + hashlib.sha256(notebook.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def in_browser(builder: Builder, page: str, notebook: str) -> str:
@@ -134,14 +47,13 @@ class ProblemSetsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the list."""
-        self.env.problem_set_pages.add(self.env.docname)
         chapter = self.arguments[0].strip()
         if f"book/{chapter}" not in self.env.found_docs:
             logger.warning("problem-sets: there is no chapter %s", chapter, location=self.get_location())
         listing = nodes.bullet_list(classes=["problem-sets"])
         for notebook in released(Path(self.env.srcdir)):
             try:
-                problem_set = read_problem_set(notebook)
+                problem_set = read_released(notebook)
             except ValueError as error:
                 logger.warning(str(error), location=self.get_location())
                 continue
@@ -149,7 +61,7 @@ class ProblemSetsDirective(SphinxDirective):
                 listing += self._item(problem_set)
         return [listing] if len(listing) else []
 
-    def _item(self, problem_set: ProblemSet) -> nodes.list_item:
+    def _item(self, problem_set: ReleasedSet) -> nodes.list_item:
         """One line: title, points, time, download."""
         points = f"{problem_set.points} point{'s' if problem_set.points != 1 else ''}"
         if problem_set.by_hand:
@@ -174,7 +86,6 @@ class ProblemSetTableDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        self.env.problem_set_pages.add(self.env.docname)
         sentences = yaml.safe_load("\n".join(self.content)) or {}
         table = nodes.table(classes=["ledger", "problem-set-table"])
         group = nodes.tgroup(cols=len(COLUMNS))
@@ -187,7 +98,7 @@ class ProblemSetTableDirective(SphinxDirective):
         group += body
         for notebook in released(Path(self.env.srcdir)):
             try:
-                problem_set = read_problem_set(notebook)
+                problem_set = read_released(notebook)
             except ValueError as error:
                 logger.warning(str(error), location=self.get_location())
                 continue
@@ -197,7 +108,7 @@ class ProblemSetTableDirective(SphinxDirective):
             body += self._row(problem_set, sentences.get(problem_set.name, ""))
         return [table] if len(body) else []
 
-    def _row(self, problem_set: ProblemSet, sentence: str) -> nodes.row:
+    def _row(self, problem_set: ReleasedSet, sentence: str) -> nodes.row:
         """The row of one set: each cell repeats the name of its column for screens too narrow for a table."""
         about = [
             nodes.paragraph("", "", nodes.strong(text=problem_set.title)),
@@ -213,6 +124,7 @@ class ProblemSetTableDirective(SphinxDirective):
                 "", nodes.inline("", chapter), refdomain="std", reftype="doc", reftarget=f"/book/{chapter}",
                 refdoc=self.env.docname, refexplicit=False, refwarn=True,
             )  # fmt: skip
+            link.source = str(Path(self.env.srcdir, "solutions", problem_set.name, f"{problem_set.name}.md"))
             links += [nodes.Text(", "), link] if links else [link]
         points = f"{problem_set.points}"
         if problem_set.by_hand:
@@ -224,7 +136,7 @@ class ProblemSetTableDirective(SphinxDirective):
         return row
 
 
-def _download(problem_set: ProblemSet, page: str) -> addnodes.download_reference:
+def _download(problem_set: ReleasedSet, page: str) -> addnodes.download_reference:
     """A link that downloads the notebook of a set."""
     file = f"/{FOLDER}/{problem_set.name}/{problem_set.name}.ipynb"
     return addnodes.download_reference(
@@ -233,36 +145,14 @@ def _download(problem_set: ProblemSet, page: str) -> addnodes.download_reference
     )  # fmt: skip
 
 
-def _open(problem_set: ProblemSet, env: BuildEnvironment, words: str, before: str = "") -> nodes.raw:
+def _open(problem_set: ReleasedSet, env: BuildEnvironment, words: str, before: str = "") -> nodes.raw:
     """A link that opens a set in the browser; only in HTML, since a downloaded chapter cannot know where the site is."""
     address = html.escape(in_browser(env.app.builder, env.docname, f"{problem_set.name}.ipynb"))
     return nodes.raw("", f'{before}<a class="in-browser" href="{address}">{words}</a>', format="html")
 
 
-def read_again(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-    """Name the pages that list problem sets if a release was added, changed or removed."""
-    if not hasattr(env, "problem_set_pages"):
-        env.problem_set_pages, env.problem_sets_digest = set(), ""
-    before, env.problem_sets_digest = env.problem_sets_digest, digest_of(Path(app.srcdir))
-    return sorted(env.problem_set_pages - removed) if env.problem_sets_digest != before else []
-
-
-def forget_page(app: Sphinx, env: BuildEnvironment, page: str) -> None:
-    """Forget a page before it is read again."""
-    if hasattr(env, "problem_set_pages"):
-        env.problem_set_pages.discard(page)
-
-
-def merge_pages(app: Sphinx, env: BuildEnvironment, pages: list[str], other: BuildEnvironment) -> None:
-    """Take over what a parallel reader found in its pages."""
-    env.problem_set_pages |= other.problem_set_pages & set(pages)
-
-
-def setup(app: Sphinx) -> dict[str, object]:
-    """Connect the extension to Sphinx."""
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directives."""
     app.add_directive("problem-sets", ProblemSetsDirective)
     app.add_directive("problem-set-table", ProblemSetTableDirective)
-    app.connect("env-get-outdated", read_again)
-    app.connect("env-purge-doc", forget_page)
-    app.connect("env-merge-info", merge_pages)
-    return {"version": "1", "env_version": 3, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

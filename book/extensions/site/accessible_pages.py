@@ -1,15 +1,16 @@
-"""Mend what the theme and the extensions leave inaccessible in the finished pages: landmarks, empty headers, colour mode."""
+"""Repair what the theme and the extensions leave inaccessible in the finished pages: landmarks, empty headers, colour mode."""
 
 import re
 from pathlib import Path
 
 from docutils import nodes
-from page_weight import pages_of
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-MENDED = [
+from book.extensions.site.page_weight import pages_of
+
+REPAIRS = [
     # The title, the search button and the contents stand outside every landmark.
     (
         re.compile(r'<div class="(sidebar-primary-items__start [^"]*)">'),
@@ -31,20 +32,20 @@ def _one_viewport(match: re.Match[str]) -> str:
     return match[1] + re.sub(r'\s*<meta name="viewport"[^>]*>', "", match[2])
 
 
-def mended(page: str) -> str:
-    """Return a page in its accessible form; a page in that form stays as it is."""
-    for pattern, replacement in MENDED:
+def repaired(page: str) -> str:
+    """Return a page in its accessible form."""
+    for pattern, replacement in REPAIRS:
         page = pattern.sub(replacement or _one_viewport, page, count=1 if replacement is None else 0)
     return page
 
 
-def mend(app: Sphinx, error: Exception | None) -> None:
+def repair(app: Sphinx, error: Exception | None) -> None:
     """Rewrite the finished pages."""
     if error or app.builder.format != "html":
         return
     for file in pages_of(Path(app.outdir)):
         text = file.read_text(encoding="utf-8")
-        if (better := mended(text)) != text:
+        if (better := repaired(text)) != text:
             file.write_text(better, encoding="utf-8")
 
 
@@ -82,5 +83,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.connect("html-page-context", follow_the_reader)
     app.add_transform(PlainTermIds)
-    app.connect("build-finished", mend, priority=800)
+    app.connect("build-finished", repair, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import autograd
 import autograd.numpy
-import check_cells
-import engine as engine_module
 import mpmath
 import numpy
 import sympy
-from check_cells import Check, CheckError, claim_statement
-from engine import Engine, NotForEngine
+
+from book.extensions.ledger import book_autodiff, check_cells
+from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate
+from book.extensions.ledger.check_cells import Check, CheckError, claim_statement
 
 # Two different analytic functions agree at none of them; a claim wrong on a quarter of the domain only (say, one branch
 # of a Piecewise) slips through all twenty in 3 cases of 1,000.
@@ -33,7 +33,7 @@ STEP = mpmath.mpf(10) ** -12
 TOLERANCE_PRECISE = 1e-12  # leaves room for domains that come close to a pole
 TOLERANCE_DOUBLE = 1e-9  # automatic differentiation runs in double precision
 
-SYMBOLIC, NUMERIC, AUTOMATIC, ENGINE = "symbolic", "numeric", "automatic", "engine"
+SYMBOLIC, NUMERIC, AUTOMATIC, BOOK = "symbolic", "numeric", "automatic", "book"
 # lambdify writes Max and Min as these two, which in autograd.numpy are reductions over an array.
 PAIRWISE = {
     "max": lambda *values: functools.reduce(autograd.numpy.maximum, values),
@@ -49,7 +49,7 @@ class Verdict:
     Attributes
     ----------
     method : str
-        "symbolic", "numeric", "automatic" or "engine".
+        "symbolic", "numeric", "automatic" or "book".
     passed : bool
         Whether function and claim agree.
     error : float or None
@@ -66,7 +66,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
-    """A check and its verdicts: two for an identity, three for anything else, and one more where the engine can."""
+    """A check and its verdicts: two for an identity, three for anything else, and one more where the book's engine can."""
 
     check: Check
     verdicts: tuple[Verdict, ...]
@@ -260,17 +260,12 @@ def _compare(
     check: Check,
     statement: Statement,
     method: str,
+    what: str,
     tolerance: float,
     measured: Callable[[list[float]], list],
     claimed: Callable[[list[float]], list],
 ) -> Verdict:
-    """Compare what a method measures with what the claim says, at the random points."""
-    what = {
-        (NUMERIC, True): "its value",
-        (NUMERIC, False): "the central difference",
-        (AUTOMATIC, False): "automatic differentiation",
-        (ENGINE, False): "the engine's derivative",
-    }[method, check.kind == "identity"]
+    """Compare what a method measures, and calls `what`, with what the claim says, at the random points."""
     largest = 0.0
     for point in random_points(check, statement):
         for place, (expected, found) in enumerate(zip(claimed(point), measured(point), strict=True)):
@@ -298,7 +293,7 @@ def _precise(statement: Statement, entries: list[sympy.Expr]) -> Callable[..., l
     return lambda *point: [mpmath.re(value) if mpmath.im(value) == 0 else mpmath.nan for value in evaluate(*point)]
 
 
-def check_numerically(check: Check, statement: Statement) -> Verdict:
+def check_numerically(check: Check, statement: Statement, autodiff: BookAutodiff | None = None) -> Verdict:
     """Compare the claim with central differences of the function; of an identity, compare both sides.
 
     Parameters
@@ -307,6 +302,8 @@ def check_numerically(check: Check, statement: Statement) -> Verdict:
         The check.
     statement : Statement
         Function and claim.
+    autodiff : BookAutodiff, optional
+        Not used.
 
     Returns
     -------
@@ -336,27 +333,32 @@ def check_numerically(check: Check, statement: Statement) -> Verdict:
         return [mixed(i, j) for i in range(len(statement.variables)) for j in range(len(statement.variables))]
 
     measured = {"identity": moved, "hessian": second}.get(check.kind, first)
+    what = "its value" if check.kind == "identity" else "the central difference"
     with mpmath.workdps(DIGITS):
         return _compare(
-            check, statement, NUMERIC, TOLERANCE_PRECISE, measured, lambda point: claim(*map(mpmath.mpf, point))
+            check, statement, NUMERIC, what, TOLERANCE_PRECISE, measured, lambda point: claim(*map(mpmath.mpf, point))
         )
 
 
-def check_automatically(check: Check, statement: Statement) -> Verdict:
+def check_automatically(check: Check, statement: Statement, autodiff: BookAutodiff | None = None) -> Verdict | None:
     """Compare the claim with automatic differentiation of the function in double precision.
 
     Parameters
     ----------
     check : Check
-        The check; not an identity, which has nothing to differentiate.
+        The check.
     statement : Statement
         Function and claim.
+    autodiff : BookAutodiff, optional
+        Not used: this is another's differentiation.
 
     Returns
     -------
-    Verdict
-        With the largest error over all points and entries.
+    Verdict or None
+        With the largest error over all points and entries; None for an identity, which has nothing to differentiate.
     """
+    if check.kind == "identity":
+        return None
     size = len(statement.variables)
     # The scalar printer writes Piecewise as a conditional expression, which autograd can follow.
     functions = [sympy.lambdify(statement.symbols, entry, [PAIRWISE, autograd.numpy]) for entry in statement.function]
@@ -377,11 +379,12 @@ def check_automatically(check: Check, statement: Statement) -> Verdict:
         return values
 
     return _compare(
-        check, statement, AUTOMATIC, TOLERANCE_DOUBLE, measured, lambda point: [float(x) for x in claim(*point)]
-    )
+        check, statement, AUTOMATIC, "automatic differentiation", TOLERANCE_DOUBLE, measured,
+        lambda point: [float(x) for x in claim(*point)],
+    )  # fmt: skip
 
 
-def check_by_engine(check: Check, statement: Statement, engine: Engine | None) -> Verdict | None:
+def check_by_book_autodiff(check: Check, statement: Statement, autodiff: BookAutodiff | None) -> Verdict | None:
     """Compare the claim with what the engine of the book finds, in double precision.
 
     Parameters
@@ -390,7 +393,7 @@ def check_by_engine(check: Check, statement: Statement, engine: Engine | None) -
         The check.
     statement : Statement
         Function and claim.
-    engine : Engine or None
+    autodiff : BookAutodiff or None
         The engine, if the book builds one.
 
     Returns
@@ -399,32 +402,63 @@ def check_by_engine(check: Check, statement: Statement, engine: Engine | None) -
         With the largest error over all points and entries; None if there is no engine, if it lacks an operation, or for
         an identity or second derivatives, which it does not compute.
     """
-    if engine is None or check.kind in ("identity", "hessian"):
+    if autodiff is None or check.kind in ("identity", "hessian"):
         return None
     claim = sympy.lambdify(statement.symbols, statement.claim, "numpy")
 
     def measured(point: list[float]) -> list[float]:
         values = dict(zip(statement.symbols, point, strict=True))
         return [
-            slope for function in statement.function for slope in engine.gradient(function, statement.variables, values)
+            slope
+            for function in statement.function
+            for slope in autodiff.gradient(function, statement.variables, values)
         ]
 
     try:
         return _compare(
-            check, statement, ENGINE, TOLERANCE_DOUBLE, measured, lambda point: [float(x) for x in claim(*point)]
-        )
-    except NotForEngine:
+            check, statement, BOOK, "the book's own derivative", TOLERANCE_DOUBLE, measured,
+            lambda point: [float(x) for x in claim(*point)],
+        )  # fmt: skip
+    except CannotDifferentiate:
         return None
 
 
-def verify(check: Check, engine: Engine | None = None) -> Result:
+@dataclass(frozen=True)
+class Method:
+    """A way to check a result at random points.
+
+    Attributes
+    ----------
+    name : str
+        What its verdicts are called.
+    column : str
+        The head of its column in the ledger.
+    run : callable
+        Takes a check, its statement and the book's automatic differentiation (or None). Returns a verdict, or None where
+        the method does not apply.
+    """
+
+    name: str
+    column: str
+    run: Callable[[Check, Statement, BookAutodiff | None], Verdict | None]
+
+
+# One more here is a check more for each result it applies to, a column more in the ledger, and is tried on planted errors.
+METHODS = (
+    Method(NUMERIC, "Finite differences", check_numerically),
+    Method(AUTOMATIC, "Automatic differentiation", check_automatically),
+    Method(BOOK, "The book’s engine", check_by_book_autodiff),
+)
+
+
+def verify(check: Check, autodiff: BookAutodiff | None = None) -> Result:
     """Check one result in every way that applies to it.
 
     Parameters
     ----------
     check : Check
         The check.
-    engine : Engine, optional
+    autodiff : BookAutodiff, optional
         The engine of the book, for one check more.
 
     Returns
@@ -445,30 +479,29 @@ def verify(check: Check, engine: Engine | None = None) -> Result:
             detail = f"the cell's own assertion fails: `{check.function}` and `{check.claim}` differ."
         return Result(check, (Verdict(SYMBOLIC, False, None, detail),))
     verdicts = [Verdict(SYMBOLIC, True)]
-    methods = [check_numerically] if check.kind == "identity" else [check_numerically, check_automatically]
-    for method in methods:
+    for method in METHODS:
         try:
-            verdicts.append(method(check, statement))
+            verdict = method.run(check, statement, autodiff)
         except Exception as error:
             raise CheckError(
-                f"{check.where}: {method.__name__} cannot evaluate it, {type(error).__name__}: {error}"
+                f"{check.where}: the {method.name} check cannot evaluate it, {type(error).__name__}: {error}"
             ) from error
-    if verdict := check_by_engine(check, statement, engine):
-        verdicts.append(verdict)
+        if verdict is not None:
+            verdicts.append(verdict)
     return Result(check, tuple(verdicts))
 
 
-def cache_key(check: Check, engine: Engine | None = None) -> str:
-    """Return a digest of all that the verdicts on a check depend on: the cell, our code, the engine, the packages."""
+def cache_key(check: Check, autodiff: BookAutodiff | None = None) -> str:
+    """Return a digest of all that the verdicts on a check depend on: the cell, our code, the book's engine, the packages."""
     digest = hashlib.sha256(repr(sorted(asdict(check).items())).encode())
-    digest.update(engine.source.encode() if engine else b"")
-    for module in (check_cells.__file__, engine_module.__file__, __file__):
+    digest.update(autodiff.source.encode() if autodiff else b"")
+    for module in (check_cells.__file__, book_autodiff.__file__, __file__):
         digest.update(Path(module).read_bytes())
     digest.update(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
     return digest.hexdigest()
 
 
-def verify_all(checks: list[Check], cache: Path | None = None, engine: Engine | None = None) -> list[Result]:
+def verify_all(checks: list[Check], cache: Path | None = None, autodiff: BookAutodiff | None = None) -> list[Result]:
     """Check every result, reusing verdicts on cells that did not change.
 
     Parameters
@@ -477,7 +510,7 @@ def verify_all(checks: list[Check], cache: Path | None = None, engine: Engine | 
         The checks.
     cache : Path, optional
         A JSON file with the verdicts of an earlier run; it is written again when they changed.
-    engine : Engine, optional
+    autodiff : BookAutodiff, optional
         The engine of the book.
 
     Returns
@@ -496,11 +529,11 @@ def verify_all(checks: list[Check], cache: Path | None = None, engine: Engine | 
         known = {}
     results, kept = [], {}
     for check in checks:
-        key = cache_key(check, engine)
+        key = cache_key(check, autodiff)
         if key in known:
             result = Result(check, tuple(Verdict(**verdict) for verdict in known[key]))
         else:
-            result = verify(check, engine)
+            result = verify(check, autodiff)
         if result.passed:
             kept[key] = [asdict(verdict) for verdict in result.verdicts]
         results.append(result)

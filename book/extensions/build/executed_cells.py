@@ -1,4 +1,4 @@
-"""Execute the pages in a known environment, and again when that environment changes."""
+"""Execute the pages in a known environment, keep what their cells print, and execute again when that environment changes."""
 
 import hashlib
 import os
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -55,8 +54,7 @@ def drop_stale_cache(app: Sphinx) -> None:
     cache = Path(app.outdir).parent / ".jupyter_cache"
     stamp = cache / STAMP
     digest = environment_digest(root)
-    app.env.execution_is_stale = not stamp.is_file() or stamp.read_text() != digest
-    if not app.env.execution_is_stale:
+    if stamp.is_file() and stamp.read_text() == digest:
         return
     if cache.exists():
         logger.info("the environment changed: every page is executed again")
@@ -69,13 +67,7 @@ def drop_stale_cache(app: Sphinx) -> None:
     stamp.write_text(digest)
 
 
-def read_all_when_stale(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-    """Name the pages to read again: all of them when the environment changed."""
-    return sorted(env.found_docs) if env.execution_is_stale else []
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.connect("builder-inited", drop_stale_cache)
-    app.connect("env-get-outdated", read_all_when_stale)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -62,7 +62,6 @@ def add_controls(app: Sphinx, doctree: nodes.document) -> None:
             raise ExtensionError(f"{app.env.docname}: a cell with `interactive:` draws no figure with a caption")
         html = controls(Path(app.srcdir), **asked)
         place.parent.insert(place.parent.index(place), nodes.raw("", html, format="html"))
-        app.env.note_dependency(str(Path(app.srcdir, TEMPLATES, f"{asked['template']}.html")))
         app.env.metadata[app.env.docname]["interactive"] = True
 
 

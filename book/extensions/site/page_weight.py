@@ -4,8 +4,7 @@ A long page costs a phone most where it is styled and laid out, so elements that
 mode is settled before the first layout instead of after it.
 
 The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts that
-hold up the first paint. What this module does to the finished pages it can do again: a page that a later build leaves alone
-keeps its form and only gets the new style sheet's name.
+hold up the first paint.
 """
 
 import hashlib
@@ -24,7 +23,6 @@ from sphinx.application import Sphinx
 from tinycss2.ast import AtRule, Node, QualifiedRule
 
 NAME = "site"
-SHEETS = "style-sheets.json"  # beside the doctrees: the sheets that pages have asked for, in their order
 ICON_SCRIPT = "scripts/fontawesome.js"
 ICON_FONTS = "vendor/fontawesome/webfonts"
 PRIVATE_USE = range(0xE000, 0xF900)  # where Font Awesome has its icons
@@ -186,12 +184,8 @@ def bundle(static: Path, sheets: list[str], names: set[str]) -> str:
     texts = [sheet_text(static, name) for name in sheets]
     digest = hashlib.sha256(json.dumps([texts, sorted(names)]).encode()).hexdigest()[:12]
     file = static / f"{NAME}-{digest}.css"
-    if not file.is_file():
-        rules = tinycss2.parse_stylesheet("\n".join(texts), skip_comments=True, skip_whitespace=True)
-        css = subset_icons(static, used_rules(rules, names))
-        for old in static.glob(f"{NAME}-*.css"):
-            old.unlink()
-        file.write_text(css, encoding="utf-8")
+    rules = tinycss2.parse_stylesheet("\n".join(texts), skip_comments=True, skip_whitespace=True)
+    file.write_text(subset_icons(static, used_rules(rules, names)), encoding="utf-8")
     return file.name
 
 
@@ -201,17 +195,13 @@ def lighter(page: str, static: Path, sheet: str) -> str:
     if links:
         root = HREF.search(links[0][0])[1].partition("_static/")[0]
         whole = {link[0] for link in links}
-        one = f'    <link rel="stylesheet" href="{root}_static/{sheet}" />\n'
-        if 'as="font"' not in page:
-            one = (
-                "".join(
-                    f'    <link rel="preload" as="font" type="font/woff2" crossorigin'
-                    f' href="{root}_static/katex/fonts/KaTeX_{font}.woff2" />\n'
-                    for font, need in FORMULA_FONTS.items()
-                    if re.search(need, page)
-                )
-                + one
-            )
+        one = "".join(
+            f'    <link rel="preload" as="font" type="font/woff2" crossorigin'
+            f' href="{root}_static/katex/fonts/KaTeX_{font}.woff2" />\n'
+            for font, need in FORMULA_FONTS.items()
+            if re.search(need, page)
+        )
+        one += f'    <link rel="stylesheet" href="{root}_static/{sheet}" />\n'
         page = page[: links[0].start()] + "\0" + page[links[0].start() :]
         page = LINK.sub(lambda link: "" if link[0] in whole else link[0], page).replace("\0", one, 1)
     page = re.sub(r'[ \t]*<link rel="preload" as="script"[^>]*>\n?', "", page)
@@ -239,15 +229,12 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
         return
     site, static = Path(app.outdir), Path(app.outdir, "_static")
     texts = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
-    memory = Path(app.doctreedir, SHEETS)
-    sheets = dict.fromkeys(json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else [])
+    sheets: dict[str | None, None] = {}  # in the order in which the pages ask for them
     scripts = set()
     for text in texts.values():
-        sheets |= dict.fromkeys(filter(None, (static_name(HREF.search(link[0])[1]) for link in LINK.finditer(text))))
+        sheets |= dict.fromkeys(static_name(HREF.search(link[0])[1]) for link in LINK.finditer(text))
         scripts.update(static_name(script["src"]) for script in SCRIPT.finditer(text))
-    ours = re.compile(rf"{NAME}-[0-9a-f]{{12}}\.css")
-    wanted = [name for name in sheets if not ours.fullmatch(name) and (static / name).is_file()]
-    memory.write_text(json.dumps(wanted), encoding="utf-8")
+    wanted = [name for name in sheets if name is not None and (static / name).is_file()]
     inline = [code for text in texts.values() for code in re.findall(r"<script\b[^>]*>([^<]+)", text)]
     files = sorted(name for name in scripts - {None, ICON_SCRIPT} if (static / name).is_file())
     names = names_in(list(texts.values()), [*inline, *((static / n).read_text(encoding="utf-8") for n in files)])

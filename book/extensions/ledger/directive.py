@@ -1,13 +1,10 @@
-"""The `{ledger}` directive: a table of every labelled result with its checks, made anew when one of them changes."""
+"""The `{ledger}` directive: a table of every labelled result with its checks."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import sphinx.errors
-from check_cells import CheckError, collect
-from derivations import AUTOMATIC, ENGINE, NUMERIC, Result, Verdict, verify_all
 from docutils import nodes
-from engine import engine_in
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -15,12 +12,16 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from book.extensions.ledger.book_autodiff import autodiff_in
+from book.extensions.ledger.check_cells import CheckError, collect
+from book.extensions.ledger.derivations import METHODS, NUMERIC, Result, Verdict, verify_all
+
 logger = logging.getLogger(__name__)
 
 NAMES = {"hessian": "Hessian", "jacobian": "Jacobian"}  # people's names
-COLUMNS = ("Result", "Proof (SymPy)", "Finite differences", "Automatic differentiation", "The book’s engine")
+COLUMNS = ("Result", "Proof (SymPy)", *(method.column for method in METHODS))
 NONE = "–"  # where a check does not apply
-WIDTHS = (40, 15, 15, 15, 15)
+WIDTHS = (40, *(60 // (len(COLUMNS) - 1) for _ in COLUMNS[1:]))
 
 
 class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names its nodes in lower case)
@@ -31,8 +32,7 @@ class LedgerDirective(SphinxDirective):
     """Mark the place of the table; it takes neither arguments nor content."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the placeholder, and remember the page that has it."""
-        self.env.ledger_pages.add(self.env.docname)
+        """Return the placeholder."""
         return [ledger()]
 
 
@@ -93,9 +93,10 @@ class FillLedger(SphinxPostTransform):
         row = nodes.row(classes=["ledger-row"])
         row += statement
         row += _cell(COLUMNS[1], check.proved)
-        row += _cell(COLUMNS[2] if check.kind != "identity" else "Both sides evaluated", _measured(verdicts[NUMERIC]))
-        for column, method in ((COLUMNS[3], AUTOMATIC), (COLUMNS[4], ENGINE)):
-            row += _cell(column, _measured(verdicts[method]) if method in verdicts else NONE)
+        for method in METHODS:
+            sides = check.kind == "identity" and method.name == NUMERIC
+            label = "Both sides evaluated" if sides else method.column
+            row += _cell(label, _measured(verdicts[method.name]) if method.name in verdicts else NONE)
         return row
 
 
@@ -124,8 +125,8 @@ def _measured(verdict: Verdict) -> str:
     return "exact" if verdict.error == 0 else f"error {verdict.error:.0e}".replace("e-0", "e-")
 
 
-def verify_results(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-    """Check every result before any page is read, and have the ledger read again if anything is new.
+def verify_results(app: Sphinx, env: BuildEnvironment, to_read: list[str]) -> None:
+    """Check every result before any page is read.
 
     Raises
     ------
@@ -134,18 +135,14 @@ def verify_results(app: Sphinx, env: BuildEnvironment, added: set, changed: set,
     """
     pages = {page: Path(env.doc2path(page)) for page in _in_reading_order(env)}
     try:
-        results = verify_all(collect(pages), Path(app.outdir).parent / ".derivations.json", engine_in(pages))
+        results = verify_all(collect(pages), Path(app.outdir).parent / ".derivations.json", autodiff_in(pages))
     except CheckError as error:
         raise sphinx.errors.ExtensionError(str(error)) from error
     failures = [failure for result in results for failure in result.failures]
     if failures:
         raise sphinx.errors.ExtensionError("The book states a result that is false.\n" + "\n".join(failures))
     logger.info("ledger: %d results, %d checks", len(results), sum(len(result.verdicts) for result in results))
-    if not hasattr(env, "ledger_pages"):
-        env.ledger_pages, env.ledger_equations, env.ledger_results = set(), {}, []
-    is_new = results != env.ledger_results
-    env.ledger_results = results
-    return sorted(env.ledger_pages - removed) if is_new else []
+    env.ledger_results, env.ledger_equations = results, {}
 
 
 def _in_reading_order(env: BuildEnvironment) -> list[str]:
@@ -163,29 +160,6 @@ def remember_equations(app: Sphinx, doctree: nodes.document) -> None:
             app.env.ledger_equations[label] = (app.env.docname, block.astext())
 
 
-def forget_page(app: Sphinx, env: BuildEnvironment, page: str) -> None:
-    """Forget what a page had before it is read again."""
-    if hasattr(env, "ledger_pages"):
-        env.ledger_pages.discard(page)
-        env.ledger_equations = {label: kept for label, kept in env.ledger_equations.items() if kept[0] != page}
-
-
-def merge_pages(app: Sphinx, env: BuildEnvironment, pages: list[str], other: BuildEnvironment) -> None:
-    """Take over what a parallel reader found in its pages."""
-    env.ledger_pages |= other.ledger_pages & set(pages)
-    env.ledger_equations.update({label: kept for label, kept in other.ledger_equations.items() if kept[0] in pages})
-
-
-def note_reading(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
-    """Remember whether this build reads anything at all."""
-    env.ledger_is_stale = bool(pages)
-
-
-def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Write the ledger again whenever a page was read: the formulas and numbers in it come from there."""
-    return sorted(env.ledger_pages) if getattr(env, "ledger_is_stale", False) else []
-
-
 def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of a labelled result that has no check, and of a check whose result is on no page or on another one."""
     checked = {result.check.result: result.check for result in env.ledger_results}
@@ -199,16 +173,12 @@ def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
             logger.warning("%s: the equation stands on another page", check.where, location=check.page)
 
 
-def setup(app: Sphinx) -> dict[str, object]:
+def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.add_node(ledger)
     app.add_directive("ledger", LedgerDirective)
     app.add_post_transform(FillLedger)
-    app.connect("env-get-outdated", verify_results)
-    app.connect("env-before-read-docs", note_reading)
+    app.connect("env-before-read-docs", verify_results)
     app.connect("doctree-read", remember_equations)
-    app.connect("env-purge-doc", forget_page)
-    app.connect("env-merge-info", merge_pages)
-    app.connect("env-updated", write_again)
     app.connect("env-check-consistency", require_equations)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

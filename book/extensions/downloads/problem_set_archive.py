@@ -6,9 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from docutils import nodes
-from problem_sets import released
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from book.extensions.problem_sets.released_sets import released
 
 ARCHIVE = "problem-sets.zip"
 REQUIREMENTS = "requirements.txt"
@@ -59,7 +60,6 @@ class ProblemSetArchiveDirective(SphinxDirective):
             nodes.reference("", f"All {count} problem sets in one file (.zip)", refuri=ARCHIVE, internal=False),
             nodes.reference("", "the packages alone (requirements.txt)", refuri=REQUIREMENTS, internal=False),
         ]
-        self.env.problem_set_pages.add(self.env.docname)
         self.env.metadata[self.env.docname]["offers_archive"] = True
         return [nodes.paragraph("", "", links[0], nodes.Text(", or "), links[1], nodes.Text("."))]
 

@@ -1,28 +1,46 @@
 """The table of what each item of the released problem sets was proven with: `{proof-table}`, and `{mutant-survivors}`."""
 
 import html
+from dataclasses import astuple
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from autograder.authoring.mutants import known_results, mutants_path
-from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
+import autograder
+from autograder.authoring.mutants import known_results
+from autograder.authoring.proof_table import HEAD, ItemProof, item_proofs, table_rows
 from autograder.problem_set.source import ProblemSet
+from book.extensions.build.kept import digest_of, kept
+from book.extensions.problem_sets.released_sets import released
 
 
-def _sets(directive: SphinxDirective) -> list[ProblemSet]:
-    """Read the sets that are released, and have the page read again when one of their files changes."""
-    root = Path(directive.env.srcdir)
-    found = []
-    for folder in sorted((root / "exercises").glob("*/")):
-        problem_set = ProblemSet(root / "solutions" / folder.name)
-        banks = sorted(problem_set.bank_folder.glob("*.md"))
-        for path in (problem_set.source_path, *banks, mutants_path(problem_set)):
-            directive.env.note_dependency(str(path))
-        found.append(problem_set)
-    return found
+def _proofs(app: Sphinx, name: str) -> dict:
+    """What one set was proven with. To read a set with its bank takes half a second, so the answer is kept."""
+    root = Path(app.srcdir)
+
+    def read() -> dict:
+        problem_set = ProblemSet(root / "solutions" / name)
+        return {
+            "proofs": [astuple(proof) for proof in item_proofs(problem_set)],
+            "survivors": [
+                (item, change, reason)
+                for item, result in known_results(problem_set).items()
+                for change, reason in result["survivors"].items()
+            ],
+        }
+
+    package = Path(autograder.__file__).parent
+    files = [*(root / "solutions" / name).rglob("*"), *(root / "solutions").glob("*"), root / "requirements.txt"]
+    digest = digest_of(root, files) + digest_of(package, package.rglob("*.py"))
+    return kept(Path(app.outdir).parent / ".proofs" / f"{name}.json", digest, read)
+
+
+def _sets(directive: SphinxDirective) -> dict[str, dict]:
+    """What each released set was proven with."""
+    app = directive.env.app
+    return {file.parent.name: _proofs(app, file.parent.name) for file in released(Path(app.srcdir))}
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], numbers_from: int) -> nodes.table:
@@ -55,7 +73,7 @@ class ProofTableDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
-        sets = {problem_set.name: item_proofs(problem_set) for problem_set in _sets(self)}
+        sets = {name: [ItemProof(*proof) for proof in known["proofs"]] for name, known in _sets(self).items()}
         if not sets:
             return []
         sums = [(name, *table_rows(proofs)[-1][1:]) for name, proofs in sets.items()]
@@ -74,20 +92,15 @@ class MutantSurvivorsDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
         shown: list[nodes.Node] = []
-        for problem_set in _sets(self):
-            rows = [
-                (item, change, reason)
-                for item, result in known_results(problem_set).items()
-                for change, reason in result["survivors"].items()
-            ]
-            if rows:
+        for name, known in _sets(self).items():
+            if rows := [tuple(row) for row in known["survivors"]]:
                 head = ("item", "change", "why it is no fault")
-                shown += _folded(f"{len(rows)} of {problem_set.name}", _table(head, rows, 1))
+                shown += _folded(f"{len(rows)} of {name}", _table(head, rows, 1))
         return shown
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directives."""
     app.add_directive("proof-table", ProofTableDirective)
     app.add_directive("mutant-survivors", MutantSurvivorsDirective)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Mend what Sphinx and the extensions leave untidy: repeated ids, pictures of unknown size, spaces in links, excerpts.
+"""Repair what Sphinx and the extensions leave untidy: repeated ids, pictures of unknown size, spaces in links, excerpts.
 
 The excerpts are those that the search shows of its results.
 """

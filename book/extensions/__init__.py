@@ -1,0 +1,29 @@
+"""The Sphinx extensions of this book, a folder for each purpose."""
+
+from sphinx.application import Sphinx
+
+EXTENSIONS = (
+    "build.executed_cells",
+    "build.missing_targets",
+    "build.parallel_writing",
+    "downloads.chapter_notebooks",
+    "downloads.problem_set_archive",
+    "ledger.directive",
+    "problem_sets.listings",
+    "problem_sets.proof_table",
+    "site.accessible_pages",
+    "site.author_year",
+    "site.descriptions",
+    "site.interactive_figures",
+    "site.katex_prerender",
+    "site.page_weight",
+    "site.publishing",
+    "site.tidy_html",
+)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Load them all."""
+    for name in EXTENSIONS:
+        app.setup_extension(f"{__name__}.{name}")
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,0 +1,50 @@
+"""Keep what was made of files, so that a build from nothing makes it again only when one of them has changed."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from autograder.common.atomic_files import write_text
+
+Data = TypeVar("Data")
+
+
+def digest_of(root: Path, files: Iterable[Path]) -> str:
+    """Return the SHA-256 of files with their names below a folder, as a hexadecimal number; absent files are left out."""
+    digest = hashlib.sha256()
+    for file in sorted(set(files)):
+        if file.is_file():
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(root).as_posix()} {len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def kept(file: Path, digest: str, make: Callable[[], Data]) -> Data:
+    """Return what a file keeps under a digest, or make it and keep it.
+
+    Parameters
+    ----------
+    file : Path
+        Where it is kept.
+    digest : str
+        A digest of all that it depends on.
+    make : callable
+        Returns data that JSON can express.
+
+    Returns
+    -------
+    Data
+        As JSON gives it back, whether it was kept or made: tuples are lists.
+    """
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if before["of"] == digest:
+            return before["data"]
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of another form
+        pass
+    text = json.dumps({"of": digest, "data": make()})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(text, file)
+    return json.loads(text)["data"]

@@ -1,0 +1,79 @@
+"""Make the site ready for its address: what search engines ask for, and the page for addresses that lead nowhere.
+
+The address is the setting ``html_baseurl`` in _config.yml; the variable SITE_URL takes its place where a site is published. This
+module tells it to sphinxext.opengraph and to notfound.extension, too.
+"""
+
+import html
+import os
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+from xml.sax.saxutils import escape
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+
+def is_here(address: str) -> bool:
+    """Whether an address is one of this machine, or none."""
+    return urlsplit(address).hostname in (None, "localhost", "127.0.0.1")
+
+
+def sitemap(base: str, pages: list[str]) -> str:
+    """Write the sitemap of pages whose addresses are seen from the site's root."""
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">']
+    lines += [f"  <url><loc>{escape(urljoin(base, page))}</loc></url>" for page in pages]
+    return "\n".join([*lines, "</urlset>", ""])
+
+
+def redirect(title: str, address: str) -> str:
+    """Write the page that sends on to another."""
+    title, address = html.escape(title), html.escape(address)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
+        f'<meta name="description" content="The course {title} begins on another page, which opens by itself." />\n'
+        f'<meta http-equiv="refresh" content="0; url={address}" />\n</head>\n<body>\n'
+        f'<main>\n<h1>{title}</h1>\n<p><a href="{address}">Begin to read</a></p>\n</main>\n</body>\n</html>\n'
+    )
+
+
+def head_of_page(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Name no preferred copy if that is on this machine, and let the page for lost addresses find the site's root."""
+    if is_here(app.config.html_baseurl):
+        context["pageurl"] = None
+    if page == app.config.notfound_pagename:
+        context["content_root"] = app.config.notfound_urls_prefix  # for scripts; notfound.extension sees to the links
+        context["metatags"] = f'{context.get("metatags", "")}\n<meta name="robots" content="noindex" />\n'
+
+
+def write_site_files(app: Sphinx, error: Exception | None) -> None:
+    """Write what the site has beside its pages."""
+    if error or app.builder.format != "html":
+        return
+    base, site = app.config.html_baseurl, Path(app.outdir)
+    pages = [app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
+    (site / "sitemap.xml").write_text(sitemap(base, pages), encoding="utf-8")
+    (site / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {urljoin(base, 'sitemap.xml')}\n")
+    first = app.builder.get_target_uri(app.config.root_doc)
+    if first != "index.html":
+        (site / "index.html").write_text(redirect(app.config.html_title, first), encoding="utf-8")
+    # GitHub, publishing a branch, would otherwise leave out the folders that begin with an underscore.
+    (site / ".nojekyll").touch()
+
+
+def take_address(app: Sphinx, config: Config) -> None:
+    """Take the site's address from the environment, if it is there, and tell those who need it."""
+    address = os.environ.get("SITE_URL", "").strip() or config.html_baseurl
+    config.html_baseurl = config.ogp_site_url = address if address.endswith("/") else f"{address}/"
+    config.notfound_urls_prefix = urlsplit(config.html_baseurl).path
+    config.ogp_site_name = config.html_title
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.connect("config-inited", take_address, priority=400)  # before the extensions that it tells
+    app.connect("html-page-context", head_of_page)
+    app.connect("build-finished", write_site_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
