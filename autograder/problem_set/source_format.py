@@ -99,7 +99,7 @@ def _fault_of_marks(text: str) -> str:
         edge, what = found.groups()
         if line not in {f"### {edge} {known}" for known in _MARKED}:
             known = ", ".join(f"### {edge} {known}" for known in _MARKED)
-            return f"{line!r} is not one of nbgrader's marks; these are {known}"
+            return f"{line!r} is not one of nbgrader's marks, which are {known}"
         if edge == "BEGIN" and open_mark:
             return f"{line!r} comes before '### END {open_mark}'"
         if edge == "END" and open_mark != what:

@@ -191,7 +191,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is not one of nbgrader's marks"),
         ("### END SOLUTION\n", "", "cell 'nats_to_bits': '### BEGIN SOLUTION' has no '### END SOLUTION' after it"),
         ("### BEGIN SOLUTION\n", "", "cell 'nats_to_bits': '### END SOLUTION' has no '### BEGIN SOLUTION' before it"),
-        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is no mark"),
+        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is not one"),
         ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', but must be a number"),
         ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, but must be a number"),
         ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, but must be a number"),
