@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 
 PORT ?= 8000
-PYTEST_FLAGS ?= -n 2 --dist loadfile
+PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 UV_FLAGS ?=
 # Where `make handout` writes, and the address at which the site will be published.
 HANDOUT ?= _build/handout
@@ -96,7 +96,7 @@ test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, im
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 test-all: export TEST_ALL := 1
-test-all: test ## every check at its full length: all known answers in kernels, too (an hour)
+test-all: test ## every check at its full length, where test takes samples (an hour)
 
 serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for another port)
 	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
@@ -106,7 +106,7 @@ serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for a
 requirements: .venv/project-installed ## requirements.txt from pyproject.toml (UV_FLAGS=--upgrade for newer versions)
 	@mkdir -p _build
 	@cp requirements.txt _build/requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest \
+	@./environment.sh uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-emit-index-url --custom-compile-command "make requirements" $(UV_FLAGS) \
 	    --quiet -o _build/requirements.txt
 	@cmp -s _build/requirements.txt requirements.txt || cp _build/requirements.txt requirements.txt

@@ -2,10 +2,12 @@
 # Makes .venv with the exact packages of requirements.txt. The Makefile calls it, a step at a time; the choice of an
 # interpreter and the ways of installing system packages are too long for recipes.
 #
-#   environment.sh system            what .venv needs from the system: Python 3.11 to 3.13 with ensurepip, and a sandbox
+#   environment.sh system            what .venv needs from the system: a supported Python with ensurepip, and a sandbox
 #   environment.sh system-for-tests  the same, and for the tests Debian's Chromium and what drives it, and PostgreSQL
 #   environment.sh packages          .venv anew, with every package of requirements.txt
 #   environment.sh project           this project itself, into .venv
+#   environment.sh uv ARGUMENTS      .venv's uv, which reaches packages as pip does on this machine
+#   environment.sh settings-of-pip   how that is, in the variables that uv reads
 #   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
 #   environment.sh pyodide           Python for the browser, with which the tests open a notebook without a network
 #   environment.sh usable            exit 0 if .venv runs, was made in this directory and with $PYTHON (if set)
@@ -16,14 +18,18 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 export LC_ALL=C.UTF-8 PYTHONUTF8=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$PWD/_build/cache}"
 export PLAYWRIGHT_BROWSERS_PATH="${PLAYWRIGHT_BROWSERS_PATH:-$PWD/_build/cache/playwright}"
-LOG=_build/logs/pip.log
+LOG=_build/logs/packages.log
+
+# The oldest and the newest Python 3 that are supported, as pyproject.toml says: ">=3.11,<3.15" is 11 and 14.
+read -r OLDEST NEWEST < <(sed -n 's/^requires-python = ">=3\.\([0-9]*\),<3\.\([0-9]*\)"$/\1 \2/p' pyproject.toml)
+NEWEST=$((NEWEST - 1))
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 # Whether the interpreter $1 exists and is of a supported version. A pyenv shim may exist and still not run.
 supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+    "$1" -c "import sys; sys.exit(not (3, $OLDEST) <= sys.version_info[:2] <= (3, $NEWEST))" >/dev/null 2>&1
 }
 
 # Whether the interpreter $1 can make a virtual environment with pip in it. Debian keeps ensurepip in a package of its own.
@@ -33,9 +39,10 @@ makes_environments() {
 
 # Prints the interpreter to use: $PYTHON, or the first supported one, preferring those that need no system package.
 interpreter() {
-    local candidate candidates=(python3 python3.13 python3.12 python3.11)
+    local candidate candidates
+    mapfile -t candidates < <(echo python3; seq -f 'python3.%.0f' "$NEWEST" -1 "$OLDEST")
     if [ -n "${PYTHON:-}" ]; then
-        supported "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11, 3.12 or 3.13: name one that is."
+        supported "$PYTHON" || fail "PYTHON=$PYTHON is not a Python from 3.$OLDEST to 3.$NEWEST: name one that is."
         say "$PYTHON"
         return
     fi
@@ -45,8 +52,8 @@ interpreter() {
     for candidate in "${candidates[@]}"; do
         if supported "$candidate"; then say "$candidate"; return; fi
     done
-    fail "This course needs Python 3.11, 3.12 or 3.13, and found $(python3 --version 2>/dev/null || echo 'no Python'):" \
-        "install one and name it, as in 'make PYTHON=/path/to/python3.12'."
+    fail "This course needs a Python from 3.$OLDEST to 3.$NEWEST, and found $(python3 --version 2>/dev/null || echo none):" \
+        "install one and name it, as in 'make PYTHON=/path/to/python3.$NEWEST'."
 }
 
 ask_for_sudo() {
@@ -117,37 +124,81 @@ system() {
     has_bubblewrap || missing+=(bubblewrap)
     [ ${#missing[@]} -eq 0 ] || install_system_packages "${missing[@]}"
     makes_environments "$python" ||
-        fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.12'."
+        fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.$NEWEST'."
+}
+
+# The settings by which pip reaches packages on this machine (pip.conf, PIP_... in the environment), as uv names them, one a
+# line. What uv has been told itself stands.
+settings_of_pip() {
+    .venv/bin/python - <<'END'
+import ast, os, ssl, subprocess, sys
+
+command = [sys.executable, "-m", "pip", "config", "list"]
+listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+pip = {}
+for section in ("global.", "install.", ":env:."):  # a later one outweighs an earlier one, as for pip
+    for line in listed:
+        name, _, value = line.partition("=")
+        if name.startswith(section):
+            pip[name.removeprefix(section)] = ast.literal_eval(value).split()
+
+uv = {
+    "UV_DEFAULT_INDEX": pip.get("index-url", []),
+    "UV_INDEX": pip.get("extra-index-url", []),
+    # pip passes over a folder that is not there.
+    "UV_FIND_LINKS": [link for link in pip.get("find-links", []) if "://" in link or os.path.exists(link)],
+    "UV_INSECURE_HOST": pip.get("trusted-host", []),
+    "UV_HTTP_TIMEOUT": pip.get("timeout", pip.get("default-timeout", [])),
+    "SSL_CERT_FILE": pip.get("cert", []),
+    "SSL_CLIENT_CERT": pip.get("client-cert", []),
+    "ALL_PROXY": pip.get("proxy", []),
+}
+if uv["UV_INDEX"]:
+    # pip looks in all indexes for the one version that is allowed; its hash decides, not where it comes from.
+    uv["UV_INDEX_STRATEGY"] = ["unsafe-best-match"]
+if pip.get("no-index", ["0"])[0].lower() in ("1", "true", "yes", "on"):
+    uv["UV_OFFLINE"] = ["1"]
+paths = ssl.get_default_verify_paths()
+if not uv["SSL_CERT_FILE"] and (paths.cafile or os.path.isdir(paths.capath or "") and os.listdir(paths.capath)):
+    uv["UV_SYSTEM_CERTS"] = ["1"]  # a network's own certificate is known to the system, not to uv
+for name, values in uv.items():
+    if values and name not in os.environ:
+        print(f"{name}={(',' if name == 'UV_FIND_LINKS' else ' ').join(values)}")
+END
+}
+
+# Copies out of the cache, not links into it: whoever edits a file in .venv does not edit what the next .venv is made of.
+run_uv() {
+    local settings
+    mapfile -t settings < <(settings_of_pip)
+    env UV_CACHE_DIR="$PWD/_build/cache/uv" UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 \
+        "${settings[@]}" .venv/bin/uv "$@"
 }
 
 # Anew each time: an interrupted or outdated installation leaves nothing behind. Downloads are kept in _build/cache.
-# Wheels only: to build from a source package, pip would fetch build tools that requirements.txt does not pin.
+# pip fetches uv, and uv everything: both only files with the hashes of requirements.txt. Wheels only: building from a source
+# package would fetch build tools that requirements.txt does not pin. Compiled now, since a sandbox writes no bytecode.
 packages() {
-    local python total count=0 line
+    local python
     python=$(interpreter)
     mkdir -p _build/logs
     say "    $("$python" --version) in .venv"
     rm -rf .venv
     "$python" -m venv .venv
-    total=$(grep -c == requirements.txt)
-    say "    fetching $total packages (some only for other systems)"
-    .venv/bin/python -m pip install --require-hashes --no-deps --only-binary :all: --progress-bar off \
-        -r requirements.txt 2>"$LOG.errors" |
-        tee "$LOG" |
-        while IFS= read -r line; do
-            case $line in
-                Collecting*|Processing*) count=$((count + 1)); [ $((count % 30)) -ne 0 ] || say "    ... $count" ;;
-                Installing\ collected*) say "    installing them" ;;
-            esac
-        done || {
-            grep -v '^WARNING' "$LOG.errors" | tail -n 20 >&2
-            fail "The packages could not be installed: see above, and $LOG. 'make' tries again."
-        }
+    say "    fetching and installing $(grep -c == requirements.txt) packages (some only for other systems)"
+    {
+        .venv/bin/python -m pip install --require-hashes --no-deps --only-binary :all: --progress-bar off \
+            -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.txt) &&
+            run_uv pip sync --python .venv/bin/python --require-hashes --only-binary :all: --compile-bytecode requirements.txt
+    } >"$LOG" 2>&1 || {
+        grep -v '^WARNING' "$LOG" | tail -n 20 >&2
+        fail "The packages could not be installed: see above, and $LOG. 'make' tries again."
+    }
     pwd > .venv/made-in
 }
 
 project() {
-    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+    run_uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .
     # Kernels warn at each start that traffic between processes of this machine is not encrypted.
     mkdir -p .venv/etc/ipython
     echo 'c.IPKernelApp.log_level = "ERROR"  # noqa: F821' > .venv/etc/ipython/ipython_kernel_config.py
@@ -190,6 +241,8 @@ case ${1:-} in
     system-for-tests) system for-tests ;;
     packages) packages ;;
     project) project ;;
+    uv) run_uv "${@:2}" ;;
+    settings-of-pip) settings_of_pip ;;
     browser) browser ;;
     pyodide) pyodide ;;
     usable) usable ;;

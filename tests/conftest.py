@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -16,10 +18,64 @@ from autograder.problem_set.source import ProblemSet, find_problem_sets
 from autograder.problem_set.versions import instructor_version
 from tests.support import ROOT
 from tests.support.browser import chromium
+from tests.support.engines import use_for_commands
+from tests.support.graded import SETS, STUDENTS
 
 # The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
-hypothesis.settings.register_profile("course", derandomize=not os.environ.get("EXPLORE"), deadline=None)
+hypothesis.settings.register_profile(
+    "course",
+    max_examples=300 if os.environ.get("TEST_ALL") else 40,
+    derandomize=not os.environ.get("EXPLORE"),
+    deadline=None,
+)
 hypothesis.settings.load_profile("course")
+
+#: The files that take longest. They come first, so that none of them is begun when all others are done.
+LONGEST = [
+    "website/test_pages.py",
+    "engine/test_attacks.py",
+    "engine/test_kernel.py",
+    "classroom/test_killed_runs.py",
+    "website/test_jupyterlite.py",
+    "engine/test_idioms.py",
+    "classroom/test_sample_class.py",
+    "book/test_derivations.py",
+    "problem_set/test_enclosure.py",
+    "authoring/test_mutants.py",
+    "sets/test_student_interfaces.py",
+    "website/test_interactive_figures.py",
+    "classroom/test_cluster_and_postgresql.py",
+    "website/test_downloads.py",
+    "engine/test_busy_machine.py",
+    "engine/test_machine_fails.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the Makefile tells pytest-xdist to keep this order."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A function that makes a folder in one of pytest's processes; the others wait, and find what it made."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent  # a run has a folder, and in it each of its processes
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = shared / f"{name}-of-all", shared / f"{name}-is-made"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +97,7 @@ def site() -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    """A browser for the tests of one file."""
+    """A browser for the tests of one file; Playwright keeps an event loop running, which others would stumble over."""
     with chromium() as browser:
         yield browser
 
@@ -71,15 +127,25 @@ def executor():
         yield engine
 
 
+@pytest.fixture
+def warm_engine(executor, monkeypatch):
+    """Commands that run in the test's own process take the engine that is up, and do not start one each."""
+    use_for_commands(executor, monkeypatch)
+
+
 @pytest.fixture(scope="session")
-def graded_class(tmp_path_factory):
-    """A class of 20 with two problem sets, graded once for all tests that only look at it."""
-    root = tmp_path_factory.mktemp("class")
-    sets = ["ps0-warmup", "ps1-information"]
-    assert main(["sample-class", *sets, "--class", str(root), "--students", "20"]) == 0
-    assert main(["grade", *sets, "--class", str(root), "--jobs", "2"]) == 0
-    assert main(["feedback", *sets, "--class", str(root)]) == 0
-    assert main(["report", *sets, "--class", str(root)]) == 0
+def graded_class(once, tmp_path_factory):
+    """A class with two problem sets, graded once a run for all tests that only look at it."""
+    made = once("class", _grade_a_class)
+    own = tmp_path_factory.mktemp("graded") / "class"  # one command at a time may work in a class
+    shutil.copytree(made, own)
+    return own
+
+
+def _grade_a_class(root: Path) -> None:
+    assert main(["sample-class", *SETS, "--class", str(root), "--students", str(STUDENTS)]) == 0
+    assert main(["grade", *SETS, "--class", str(root), "--jobs", "2"]) == 0
+    assert main(["feedback", *SETS, "--class", str(root)]) == 0
+    assert main(["report", *SETS, "--class", str(root)]) == 0
     for form in ("plain", "canvas", "moodle"):
-        assert main(["export", *sets, "--class", str(root), "--format", form]) == 0
-    return root
+        assert main(["export", *SETS, "--class", str(root), "--format", form]) == 0

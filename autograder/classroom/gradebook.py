@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import nbgrader.api
+from alembic.script import ScriptDirectory
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import BaseCell, Gradebook, InvalidEntry, MissingEntry, Student
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
@@ -30,6 +31,14 @@ from autograder.problem_set.source import ProblemSet
 warnings.filterwarnings("ignore", category=SAWarning, module=r"nbgrader\.api")
 
 
+def _version_of_tables() -> str:
+    return ScriptDirectory(ALEMBIC_DIR).get_current_head()
+
+
+# For each new gradebook nbgrader would start `alembic`, which takes seconds, by a name that need not be on PATH.
+nbgrader.api.get_alembic_version = _version_of_tables
+
+
 @contextlib.contextmanager
 def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     """Open the gradebook of a class.
@@ -39,10 +48,6 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     AutograderError
         The database cannot be read or written.
     """
-    # nbgrader calls `alembic` by its name; it lies beside the interpreter, which need not be on PATH.
-    beside = str(Path(sys.executable).parent)
-    if beside not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
     if database_address(directory.database_url) is None:
         raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is no database URL.")
     try:

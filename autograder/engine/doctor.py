@@ -13,6 +13,9 @@ from autograder.engine.sandbox import Sandbox, find_bubblewrap, try_bubblewrap
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess, WarmProcess
 
+#: The oldest and the newest Python on which the engine is tested; it uses private parts of Python and of ipykernel.
+OLDEST, NEWEST = (3, 11), (3, 14)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -45,8 +48,9 @@ def examine_machine() -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    good = sys.platform == "linux" and (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Finding(good, f"Python {version} on {sys.platform}", "" if good else "Use Linux with Python 3.11 to 3.13.")
+    good = sys.platform == "linux" and OLDEST <= sys.version_info[:2] <= NEWEST
+    remedy = "Use Linux with Python {}.{} to {}.{}.".format(*OLDEST, *NEWEST)
+    return Finding(good, f"Python {version} on {sys.platform}", "" if good else remedy)
 
 
 def _sandbox() -> list[Finding]:

@@ -23,6 +23,7 @@ What tests share, such as the checks, is a locked cell of definitions. It become
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import textwrap
 import tokenize
@@ -67,6 +68,13 @@ def enclosed_test(source: str, modules: Mapping[str, str]) -> str:
     SyntaxError
         The cell is not plain Python.
     """
+    return _enclosed_test(source, tuple(sorted(modules.items())))
+
+
+# The checks are a cell of every set, and whoever reads a set twice reads the same cells.
+@functools.lru_cache(maxsize=1024)
+def _enclosed_test(source: str, of_modules: tuple[tuple[str, str], ...]) -> str:
+    modules = dict(of_modules)
     compile(source, "<cell>", "exec", ast.PyCF_ONLY_AST)
     lines = source.split("\n")
     marked = [i for i, line in enumerate(lines) if _BEGIN in line or _END in line]
@@ -110,6 +118,12 @@ def enclosed_module(source: str, name: str, gives: Iterable[str], modules: Mappi
     SyntaxError
         The cell is not plain Python.
     """
+    return _enclosed_module(source, name, tuple(gives), tuple(sorted(modules.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _enclosed_module(source: str, name: str, gives: tuple[str, ...], of_modules: tuple[tuple[str, str], ...]) -> str:
+    modules = dict(of_modules)
     for line, text in sorted(_faults(source)):
         raise EnclosureError(line, text)
     missing = sorted(set(gives) - scopes(source)[0])

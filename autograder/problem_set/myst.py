@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 
 import jupytext
@@ -21,6 +23,12 @@ def read_myst(path: Path) -> NotebookNode:
     if not path.is_file():
         raise ProblemSetError(f"{path} is missing.")
     try:
-        return jupytext.read(path, fmt="md:myst")
+        return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except Exception as error:  # jupytext lets its parsers' errors through
         raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> NotebookNode:
+    """Parse a text only once, however often it is read; callers get copies that they may change."""
+    return jupytext.reads(text, fmt="md:myst")

@@ -25,6 +25,8 @@ _STATED_BELOW_TITLE = re.compile(
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 #: The metadata version that nbgrader writes today.
 _VERSION = MetadataValidator.schema_version
+#: Cells that this process has already validated: nbgrader checks its own schema again for each.
+_FAULTLESS: set[tuple[str, str, str]] = set()
 
 
 def faults_of_source(notebook: NotebookNode) -> Iterator[str]:
@@ -81,6 +83,9 @@ def _fault_of_metadata(cell: NotebookNode) -> str:
     points = metadata.get("points", 0)
     if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < math.inf:
         return f"its points are {points!r}, but must be a number, 0 or more"
+    known = (cell.cell_type, cell.source, repr(metadata))
+    if known in _FAULTLESS:
+        return ""
     try:
         MetadataValidator().validate_cell(cell)
     except Exception as error:  # a jsonschema error has a short message, but pages of text
@@ -88,6 +93,7 @@ def _fault_of_metadata(cell: NotebookNode) -> str:
         # Some of nbgrader's messages end with the whole cell.
         message = getattr(error, "message", str(error)).removesuffix(cell.source).rstrip(": ")
         return f"its metadata is not nbgrader's: {place}{message}"
+    _FAULTLESS.add(known)
     return ""
 
 

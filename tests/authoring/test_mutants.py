@@ -1,26 +1,26 @@
 """Small changes of the reference solutions lose points; those that do not are listed, each with the reason why."""
 
+import os
 import random
 
 import pytest
 
 from autograder.authoring.mutants import fingerprints, known_results, make_mutants, mix_mutants, mutants_of, surviving
 from autograder.authoring.proof_table import item_proofs, table_rows
-from autograder.engine.execution import SandboxExecutor
-from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
 from autograder.problem_set.source import find_problem_sets
+from tests.support.engines import limited
 from tests.support.known_sets import SETS
 
 LEAST_KILLED = 0.95
 LEAST_MISCONCEPTIONS, LEAST_ALTERNATIVES = 6, 4
-SAMPLE = 12  # mutants of a set that are tried again; all of them are tried by `autograder mutants`
+#: Mutants of a set that are tried again; all of them are tried by `autograder mutants`.
+SAMPLE = 12 if os.environ.get("TEST_ALL") else 4
 
 
 @pytest.fixture(scope="module")
-def quick():
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=20, total_seconds=300)) as engine:
-        yield engine
+def quick(executor):
+    """The grading engine with the limits that the command has."""
+    return limited(executor, cell_seconds=8, total_seconds=90)
 
 
 def test_mutants_change_what_they_say():

@@ -6,7 +6,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -71,7 +71,6 @@ def is_tame(steps, inputs) -> bool:
 
 
 @pytest.mark.parametrize("engine", [NUMBERS, RECAP], ids=["computation-graphs", "backpropagation"])
-@settings(deadline=None)
 @given(steps=STEPS, inputs=INPUTS)
 def test_the_engine_for_numbers_agrees_with_autograd(engine, steps, inputs):
     assume(is_tame(steps, inputs))
@@ -98,7 +97,6 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
 ENTRIES = st.floats(-1.5, 1.5)
 
 
-@settings(deadline=None)
 @given(data=st.data(), shapes=SHAPES)
 def test_the_way_back_of_broadcasting_agrees_with_autograd(data, shapes):
     values = [data.draw(arrays(float, shape, elements=ENTRIES)) for shape in shapes]
@@ -114,7 +112,6 @@ def test_the_way_back_of_broadcasting_agrees_with_autograd(data, shapes):
         np.testing.assert_allclose(slopes[node], wanted, **CLOSE)
 
 
-@settings(deadline=None)
 @given(data=st.data(), n=st.integers(1, 5), d=st.integers(1, 4), k=st.integers(1, 4))
 def test_a_network_agrees_with_autograd(data, n, d, k):
     def draw(*shape):

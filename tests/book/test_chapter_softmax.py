@@ -8,7 +8,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.chapter_functions import functions_of
@@ -44,7 +44,6 @@ def allowance(z, kind) -> float:
 
 
 @BOTH
-@settings(deadline=None)  # forty digits take their time on a busy machine
 @given(data=st.data())
 def test_the_stable_forms_are_right_at_logits_of_every_size(kind, data):
     z = (data.draw(sizes(kind)) * SHAPE).astype(kind)

@@ -1,6 +1,7 @@
 """The checked derivations: no result without a check, no check without a result, no check that cannot fail."""
 
 import functools
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -60,6 +61,7 @@ def check(source: str = SLOPE, **changed: object) -> Check:
     return check_of("page", 1, source, about)
 
 
+@functools.cache
 def book_checks() -> list[Check]:
     return collect({page: ROOT / f"{page}.md" for page in pages()})
 
@@ -132,9 +134,13 @@ def test_a_result_is_true(check):
     assert verified(check).failures == []
 
 
+#: In how many entries of a claim an error is planted; `make test-all` plants one in each.
+PLANTED = None if os.environ.get("TEST_ALL") else 2
+
+
 @pytest.mark.parametrize("check", book_checks(), ids=lambda check: check.result)
 def test_a_wrong_result_would_fail_every_check(check):
-    assert undetected_errors(check, book_autodiff()) == []
+    assert undetected_errors(check, book_autodiff(), PLANTED) == []
 
 
 def test_the_ledger_lists_every_result_with_its_checks(site):

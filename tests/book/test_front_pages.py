@@ -33,7 +33,9 @@ def test_the_map_leads_to_every_chapter_for_wide_screens_and_for_narrow_ones(sit
 
 def test_the_map_calls_the_chapters_by_their_titles(site):
     for drawing in html_of(site, INDEX).select("article svg"):
-        for link in drawing.select("a"):
+        links = drawing.select("a")
+        assert len(links) == len(chapters())
+        for link in links:
             title = re.search(r"^# (.+)$", text_of(f"book/{link['href'].removesuffix('.html')}"), re.MULTILINE)[1]
             assert link.find("text").get_text() == title, f"the map calls {link['href']} by another name than {title}"
 
@@ -73,6 +75,19 @@ def test_the_gallery_has_every_fault_of_the_chapters(site):
         assert all(row) or not any(row[1:]), f"the row of {row[0]} has a gap"
 
 
+def citations(site, page):
+    """The links of a page that lead to an entry of the bibliography, each with the entry's id."""
+    for link in html_of(site, page).select("article a.internal"):
+        parts = urlsplit(link["href"])
+        if parts.path.endswith("bibliography.html") and parts.fragment:
+            yield link, unquote(parts.fragment)
+
+
+def test_every_chapter_cites(site):
+    without = [page for page in chapters() if not list(citations(site, page))]
+    assert not without, f"these chapters cite nothing, or their citations are not found any more: {without}"
+
+
 @pytest.mark.parametrize("page", pages())
 def test_a_citation_has_the_words_of_its_entry_in_the_bibliography(site, page):
     if page == BIBLIOGRAPHY:
@@ -81,14 +96,12 @@ def test_a_citation_has_the_words_of_its_entry_in_the_bibliography(site, page):
         entry["id"]: entry.select_one(".label").get_text().strip("[]")
         for entry in html_of(site, BIBLIOGRAPHY).select("div.citation")
     }
-    for link in html_of(site, page).select("article a.internal"):
-        parts = urlsplit(link["href"])
-        if parts.path.endswith("bibliography.html") and parts.fragment:
-            label, text = entries[unquote(parts.fragment)], link.get_text()
-            authors, _, year = label.rpartition(", ")
-            assert text == label or (text == year and authors in link.find_parent().get_text()), (
-                f"{page} cites {label} as {text}"
-            )
+    for link, entry in citations(site, page):
+        label, text = entries[entry], link.get_text()
+        authors, _, year = label.rpartition(", ")
+        assert text == label or (text == year and authors in link.find_parent().get_text()), (
+            f"{page} cites {label} as {text}"
+        )
 
 
 def test_the_entries_of_the_bibliography_stand_in_order_and_no_two_have_one_label(site):

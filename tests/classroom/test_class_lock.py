@@ -37,23 +37,21 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-@pytest.mark.parametrize("command", ["grade", "feedback", "report", "export", "sample-class", "collect"])
-def test_the_second_is_told_who_holds_the_class(holder, tmp_path, capsys, command):
-    what = [str(tmp_path)] if command == "collect" else [SET]
-    assert main([command, *what, "--class", str(tmp_path)]) == 1
-    (told,) = capsys.readouterr().err.strip().splitlines()
-    assert f"The class {tmp_path} is in use: autograder grade runs as process {holder.pid} of " in told
-    assert re.search(r" on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; wait", told)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
-
-
-def test_the_lock_of_a_dead_process_is_no_obstacle(holder, tmp_path):
+def test_the_second_is_told_who_holds_the_class_and_a_dead_process_is_no_obstacle(holder, tmp_path, capsys):
+    root = tmp_path
+    for command in ("grade", "feedback", "report", "export", "sample-class", "collect"):
+        what = [str(root)] if command == "collect" else [SET]
+        assert main([command, *what, "--class", str(root)]) == 1
+        (told,) = capsys.readouterr().err.strip().splitlines()
+        assert f"The class {root} is in use: autograder grade runs as process {holder.pid} of " in told
+        assert re.search(r" on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; wait", told)
+        assert [path.name for path in root.iterdir()] == [NAME]
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert (tmp_path / NAME).exists()
-    with class_lock(tmp_path, "grade"), pytest.raises(AutograderError, match=f"process {os.getpid()} of"):
-        class_lock(tmp_path, "export").__enter__()
-    assert list(tmp_path.iterdir()) == []
+    assert (root / NAME).exists()
+    with class_lock(root, "grade"), pytest.raises(AutograderError, match=f"process {os.getpid()} of"):
+        class_lock(root, "export").__enter__()
+    assert list(root.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", "\x00" * 10_000, '{"command": "\x1b[2J"}'])

@@ -22,6 +22,8 @@ from autograder.engine.cluster import ClusterExecutor, is_private
 from autograder.problem_set.source import find_problem_sets
 from tests.support import ROOT
 
+pytestmark = pytest.mark.usefixtures("warm_engine")
+
 PROMISED = "promised.csv"
 
 

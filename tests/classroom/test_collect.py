@@ -6,7 +6,6 @@ import json
 import os
 import struct
 import subprocess
-import sys
 import unicodedata
 import zipfile
 from datetime import UTC, datetime
@@ -608,21 +607,12 @@ def test_json_that_is_no_notebook(room, tmp_path):
 # ---- wrong usage
 
 
-def test_wrong_usage_is_one_sentence_and_leaves_nothing(tmp_path):
+def test_wrong_usage_is_one_sentence_and_leaves_nothing(room, tmp_path):
     def run(*arguments):
-        command = [
-            sys.executable,
-            "-m",
-            "autograder",
-            "collect",
-            *map(str, arguments),
-            "--class",
-            str(tmp_path / "class"),
-        ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-        assert not (tmp_path / "class").exists()
-        return result.returncode, result.stderr
+        code = room.collect(*arguments, roster=False)
+        assert len(room.err.strip().splitlines()) == 1, room.err
+        assert not room.root.exists()
+        return code, room.err
 
     empty = archive(tmp_path / "e.zip")
     code, text = run(tmp_path / "nowhere.zip")
@@ -633,7 +623,7 @@ def test_wrong_usage_is_one_sentence_and_leaves_nothing(tmp_path):
     assert (code, "holds a slash" in text) == (2, True)
 
 
-def test_collected_work_is_graded_and_graded_again_when_it_is_newer(room, course, notebook, tmp_path):
+def test_collected_work_is_graded_and_graded_again_when_it_is_newer(room, course, notebook, tmp_path, warm_engine):
     (warmup,) = find_problem_sets(course, ["ps0-warmup"])
     solved = json.loads(notebook("solved"))
     for cell in solved["cells"]:

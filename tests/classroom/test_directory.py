@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
 import stat
+from pathlib import Path
 
 import pytest
+from nbgrader.dbutil import ALEMBIC_DIR
+from sqlalchemy import text
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import DATABASE, ClassDirectory, Submission
@@ -99,3 +103,20 @@ def test_a_report_on_a_class_diagnosed_before_an_item_was_renamed(tmp_path, warm
     text = write_report(directory, [warmup]).read_text(encoding="utf-8")
     places = [text.index(f"<td>{name}</td>") for name in ("nats_to_bits", "bits", "nats")]
     assert places == sorted(places)
+
+
+def test_a_new_gradebook_starts_no_process_and_has_the_version_of_its_tables(tmp_path, monkeypatch):
+    """nbgrader asked `alembic` for it, in a process of its own that took longer than all else."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError(f"{arguments} was started")
+
+    monkeypatch.setattr("subprocess.Popen.__init__", refuse)
+    with open_gradebook(ClassDirectory(tmp_path)) as gradebook:
+        (version,) = gradebook.db.execute(text("SELECT version_num FROM alembic_version")).scalars()
+    versions = Path(ALEMBIC_DIR, "versions")
+    follows = {
+        found for file in versions.glob("*.py") for found in re.findall(r"down_revision = '(\w+)'", file.read_text())
+    }
+    assert len(list(versions.glob(f"{version}*.py"))) == 1
+    assert version not in follows

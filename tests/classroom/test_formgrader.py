@@ -7,6 +7,7 @@ from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.gradebook import read_grades
 from autograder.common.text import number
 from autograder.problem_set.source import find_problem_sets
+from tests.support.graded import STUDENTS
 from tests.support.local_jupyter import TOKEN, jupyter
 
 
@@ -29,7 +30,7 @@ def test_the_formgrader_lists_the_assignments_with_their_submissions(formgrader,
     for name in ("ps0-warmup", "ps1-information"):
         row = page.locator("tr", has_text=name)
         row.wait_for()
-        assert "20" in row.inner_text()
+        assert str(STUDENTS) in row.inner_text()
 
 
 def test_the_formgrader_shows_every_student_the_grade_we_gave(formgrader, page, graded_class, course):
@@ -49,7 +50,7 @@ def test_a_submission_opens_in_the_formgrader_with_its_answers_and_scores(formgr
     submissions = page.request.get(
         f"{formgrader}/formgrader/api/submitted_notebooks/ps1-information/ps1-information"
     ).json()
-    assert len(submissions) == 20
+    assert len(submissions) == STUDENTS
     page.goto(f"{formgrader}/formgrader/submissions/{submissions[0]['id']}/")
     page.locator(".nbgrader_cell").first.wait_for()
     scores = page.locator("input.score")

@@ -14,6 +14,7 @@ from autograder.common.errors import AutograderError
 from autograder.problem_set.source import answered, is_solution
 from autograder.problem_set.versions import student_version
 from autograder.reports.export import FORMATS
+from tests.support.engines import use_for_commands
 
 SET = "ps0-warmup"
 FILE = f"{SET}.ipynb"
@@ -63,13 +64,18 @@ def hostile(tmp_path_factory, warmup):
 
 
 @pytest.fixture(scope="module")
-def graded(hostile):
+def graded(hostile, executor):
     """What grading the class printed, and its exit code."""
     import contextlib
     import io
 
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        use_for_commands(executor, patch)
         code = main(["grade", SET, "--class", str(hostile), "--jobs", "2"])
     return code, out.getvalue(), err.getvalue()
 
@@ -110,7 +116,7 @@ def test_no_name_acts_in_an_export_the_report_or_a_page(hostile, graded):
             assert not [cell for cell in cells if cell.strip()[:1] in ("=", "+", "-", "@")]
 
 
-def test_a_page_stays_small_whatever_a_submission_shows(tmp_path, warmup):
+def test_a_page_stays_small_whatever_a_submission_shows(tmp_path, warmup, warm_engine):
     answer = warmup.reference_answers["nats_to_bits"] + "\n#" + "<" * 100_000
     notebook = answered(student_version(warmup), {"nats_to_bits": answer})
     flood = "for _ in range(50): print('<' * 3900); display('<' * 3900)\nraise ValueError('<' * 3900)"

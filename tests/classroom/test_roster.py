@@ -12,7 +12,10 @@ from autograder.classroom.roster import name_key, read_roster
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.reports.export import canvas_table, class_grades, moodle_table
+from tests.support.engines import use_for_commands
 from tests.support.tables import rows
+
+pytestmark = pytest.mark.usefixtures("warm_engine")
 
 ROSTER = '''student_id,first_name,last_name,email,login,canvas_id,canvas_sis_id,canvas_login,moodle_username,hobby
 student-01,Ada,Lovelace,ada@x.org,al1,101,S101,al1@uni,ada.l,"chess, whist"
@@ -126,14 +129,16 @@ def test_wrong_due_dates_are_refused_with_their_line(tmp_path, text, reason):
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(tmp_path_factory, executor):
     """Graded once, with a roster and without due dates."""
     root = tmp_path_factory.mktemp("roster") / "class"
     assert main(["sample-class", "ps0-warmup", "--class", str(root), "--students", "2"]) == 0
     (root / "promised.csv").unlink()  # from here on a class of people
     roster = root.parent / "students.csv"
     roster.write_text(ROSTER, encoding="utf-8")
-    assert main(["grade", "ps0-warmup", "--class", str(root), "--roster", str(roster), "--jobs", "1"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        use_for_commands(executor, patch)
+        assert main(["grade", "ps0-warmup", "--class", str(root), "--roster", str(roster), "--jobs", "1"]) == 0
     return root
 
 

@@ -2,13 +2,10 @@
 
 import pytest
 
-from autograder.engine.execution import SandboxExecutor
-from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
+from tests.support.engines import limited
 
 
 @pytest.fixture(scope="session")
-def impatient():
+def impatient(executor):
     """The grading engine, with two seconds for a cell."""
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=2, total_seconds=60)) as engine:
-        yield engine
+    return limited(executor, cell_seconds=2, total_seconds=60)

@@ -24,6 +24,7 @@ from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
 from autograder.reports.feedback import ConcealHiddenTests
 from tests.engine.attacks import WRONG, Attack, judging, overrunning, showing, spying, wiring
+from tests.support.engines import limited
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
 CANARY = "AUTOGRADER_CANARY"
@@ -39,12 +40,16 @@ def released(warmup):
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
-    """The engine with the usual limits and, where an attack takes all the time there is, with short ones."""
+    """The engine with the usual limits, with short ones for greedy attacks, and with little patience for idle ones."""
     os.environ[CANARY] = CANARY
-    usual = Limits(cell_seconds=8, total_seconds=40)
-    short = Limits(cell_seconds=1, total_seconds=12, memory=512 << 20, patience=3)
-    with SandboxExecutor(require_sandbox(), usual) as patient, SandboxExecutor(require_sandbox(), short) as hasty:
-        yield {False: patient, True: hasty}
+    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=8, total_seconds=40)) as patient:
+        short = {"cell_seconds": 0.5, "total_seconds": 6, "memory": 256 << 20}
+        # A busy machine may take long over half a second of work.
+        yield {
+            "usual": patient,
+            "quick": limited(patient, **short, patience=30),
+            "idle": limited(patient, **short, patience=6),
+        }
     del os.environ[CANARY]
 
 
@@ -111,18 +116,15 @@ def honest_submission_is_graded(source, warmup, released, engine):
 
 @pytest.fixture(scope="module")
 def before(engines, source, warmup, released):
-    """The traces of each engine before any attack."""
-    counted = {}
-    for key, engine in engines.items():
-        assert honest_submission_is_graded(source, warmup, released, engine)
-        time.sleep(0.3)
-        counted[key] = traces(engine)
-    return counted
+    """The traces of the engine before any attack."""
+    assert honest_submission_is_graded(source, warmup, released, engines["usual"])
+    time.sleep(0.3)
+    return traces(engines["usual"])
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_attack(attack: Attack, engines, before, source, warmup, released):
-    engine = engines[attack.quick]
+    engine = engines["idle" if attack.idle else "quick" if attack.quick else "usual"]
     submission = answered(released, {"nats_to_bits": attack.cell})
     ends = attack.ends.split("|")
     try:
@@ -154,7 +156,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
         assert not [secret for secret in SECRETS if secret in shown]
         nbformat.writes(graded.notebook).encode()  # it can be written to a file
     assert honest_submission_is_graded(source, warmup, released, engine)
-    assert settle(engine, before[attack.quick]) == before[attack.quick]
+    assert settle(engine, before) == before
 
 
 # ---- attacks through the notebook's format
@@ -301,14 +303,14 @@ FORMATS = [
 def test_attack_on_the_format(change, engines, source, warmup, released):
     submission = answered(released, {"nats_to_bits": WRONG})
     change(submission)
-    graded = grade(source, read_submission(json.dumps(submission)), engines[False])
+    graded = grade(source, read_submission(json.dumps(submission)), engines["usual"])
     assert graded.scores == {"nats_to_bits-values": 0.0, HIDDEN: 0.0}
     text = nbformat.writes(graded.notebook).encode().decode()
     assert "12345.678" in text  # the hidden test is there again, for the instructor
     shown = shown_to_the_student(graded)
     assert not [secret for secret in SECRETS if secret in shown]
     assert len(nbformat.writes(graded.notebook)) < 30_000_000
-    assert honest_submission_is_graded(source, warmup, released, engines[False])
+    assert honest_submission_is_graded(source, warmup, released, engines["usual"])
 
 
 @pytest.mark.parametrize(
@@ -397,13 +399,13 @@ def test_attack_by_moving_cells(engines, moves):
         moved(notebook, name, place)
     forged = "def judge(value, right): return None\ndef twice(x): return 0"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(forged))
-    graded = grade(source, read_submission(json.dumps(notebook)), engines[False])
+    graded = grade(source, read_submission(json.dumps(notebook)), engines["usual"])
     assert graded.scores == {"twice-values": 0.0, "twice-hidden": 0.0}
     assert "changed places" in " ".join(graded.notices)
     honest = answered(small_set()[1], {"twice": "def twice(x): return x + x"})
     for name, place in moves:
         moved(honest, name, place)
-    assert grade(source, read_submission(json.dumps(honest)), engines[False]).score == 2.0
+    assert grade(source, read_submission(json.dumps(honest)), engines["usual"]).score == 2.0
 
 
 def test_a_students_test_learns_nothing_from_the_name_of_a_candidate(engines):
@@ -416,9 +418,9 @@ def test_a_students_test_learns_nothing_from_the_name_of_a_candidate(engines):
         "    told = [candidate.__name__, candidate.__qualname__, repr(candidate), str(getattr(candidate, '__dict__', ''))]\n"
         "    return not any('wrong' in text for text in told)"
     )
-    (found,) = outcomes(engines[False], by_name, [(test, {})])
+    (found,) = outcomes(engines["usual"], by_name, [(test, {})])
     assert found is not None
-    assert outcomes(engines[False], "def judge(candidate): return candidate(1) == 1", [(test, {})]) == [None]
+    assert outcomes(engines["usual"], "def judge(candidate): return candidate(1) == 1", [(test, {})]) == [None]
 
 
 HIJACK = wiring.HIJACK
@@ -441,14 +443,14 @@ APPLY = "assert apply(lambda x: x + 1, 3.0) == 11.0"
 )  # fmt: skip
 def test_attack_through_the_functions_of_a_test(engines, reply):
     serve = f"def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        {reply}\n"
-    (found,) = outcomes(engines[True], HIJACK + serve, [(APPLY, {})])
+    (found,) = outcomes(engines["idle"], HIJACK + serve, [(APPLY, {})])
     assert found is not None
 
 
 ASKS = ("f(1)\nf(2)\nf(3)\nf(4)\nf(5)\nf(6)", {})
 
 
-def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
+def test_answers_that_take_long_to_judge_leave_nothing_to_a_person(engines):
     """An examiner that is killed leaves its tests to a person: an answer must not be able to cause that."""
     slow = "def f(x): return {k * (2 ** 61 - 1) for k in range(3_000)}"
     student = wiring.HIJACK + textwrap.dedent("""
@@ -458,31 +460,31 @@ def test_answers_that_take_long_to_judge_leave_nothing_to_a_person():
             else:
                 value(connection, request, {"set": [k * (2 ** 61 - 1) for k in range(200_000)]})
         """)
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=2)) as engine:
-        found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
-        assert all(error is not None for error in found)
-        assert "all the time available" in found[-1][1]
-        assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
+    engine = limited(engines["usual"], cell_seconds=1, total_seconds=2)
+    found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
+    assert all(error is not None for error in found)
+    assert "all the time available" in found[-1][1]
+    assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
 
 
-def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner():
+def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner(engines):
     student = "import time\ndef f(x): time.sleep(0.8)"
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=0.5, total_seconds=4, patience=1)) as engine:
-        ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
-        assert kind == "TimeoutError"
+    engine = limited(engines["usual"], cell_seconds=0.5, total_seconds=4, patience=1)
+    ((kind, *_),) = outcomes(engine, student, [ASKS], awaiting=[])
+    assert kind == "TimeoutError"
 
 
 @pytest.mark.parametrize("where", ["cell", "test"])
-def test_who_sleeps_is_not_given_the_patience_that_a_busy_machine_needs(where):
+def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where):
     """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
     sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=20, patience=1000)) as engine:
-        if where == "cell":
-            with pytest.raises(SubmissionError, match="waited for more than 3 seconds without computing"):
-                outcomes(engine, sleep, [ASKS])
-        else:
-            found = outcomes(engine, sleep, [ASKS] * 3, awaiting=[])
-            assert [kind for kind, *_ in found] == ["TimeoutError", "RuntimeError", "RuntimeError"]
+    engine = limited(engines["usual"], cell_seconds=1, total_seconds=20, patience=1000)
+    if where == "cell":
+        with pytest.raises(SubmissionError, match="waited for more than 3 seconds without computing"):
+            outcomes(engine, sleep, [ASKS])
+    else:
+        found = outcomes(engine, sleep, [ASKS] * 3, awaiting=[])
+        assert [kind for kind, *_ in found] == ["TimeoutError", "RuntimeError", "RuntimeError"]
 
 
 LATE = """
@@ -519,13 +521,13 @@ RESULTS = [
 def test_work_postponed_until_its_result_is_fetched_is_measured(engines):
     test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert len(value) >= 10_000\nassert {}, seconds"
     found = [
-        outcomes(engines[False], LATE.replace("RESULT", result), [(test.format("seconds > 0.3"), {})])
+        outcomes(engines["usual"], LATE.replace("RESULT", result), [(test.format("seconds > 0.3"), {})])
         for result in RESULTS
     ]
     assert found == [[None]] * len(RESULTS)
     for honest in ("[0.5 + x] * 10_000", "(np.ones(200_000) * x / 3).tolist()", "list(np.ones(200_000) * x / 3)"):
         student = f"import numpy as np\ndef f(x): return {honest}"
-        assert outcomes(engines[False], student, [(test.format("seconds < 0.09"), {})]) == [None], honest
+        assert outcomes(engines["usual"], student, [(test.format("seconds < 0.09"), {})]) == [None], honest
 
 
 def test_a_warning_in_a_hidden_test_is_not_revealed(engines):
@@ -533,7 +535,7 @@ def test_a_warning_in_a_hidden_test_is_not_revealed(engines):
     answer = "import sys\ndef twice(x):\n    print('seen', file=sys.stderr) if x == {} else None\n    return 2 * x"
     told = {}
     for number in (2, 3):  # in the visible test, in the hidden one
-        graded = grade(source, answered(notebook, {"twice": answer.format(number)}), engines[False])
+        graded = grade(source, answered(notebook, {"twice": answer.format(number)}), engines["usual"])
         assert graded.score == 2
         told[number] = " ".join(graded.notices)
     assert "warning" in told[2]
@@ -545,14 +547,14 @@ def test_changed_arguments_never_move_the_memory_of_a_test(engines):
     serve = "def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        "
     for array, size in (('"shape": [400000]', 3_200_000), ('"shape": [0]', 0), ('"shape": [1, 1]', 8)):
         sent = f'value(connection, request, None, [bytes({size})], arguments={{"list": [{{"array": "<f8", {array}, "buffer": 0}}]}})'
-        (found,) = outcomes(engines[False], HIJACK + serve + sent, [(test, {"observe_arguments": True})])
+        (found,) = outcomes(engines["usual"], HIJACK + serve + sent, [(test, {"observe_arguments": True})])
         assert found[0] == "TypeError", found
 
 
 def test_changes_to_given_data_do_not_reach_the_next_test(engines):
     tests = [("spoil(table)", {"observe_arguments": True}), ("assert table == [1, 2]", {})]
     student = "def spoil(a): a[:] = [0, 0]"
-    assert outcomes(engines[False], student, tests, support="table = [1, 2]")[1] is None
+    assert outcomes(engines["usual"], student, tests, support="table = [1, 2]")[1] is None
 
 
 def test_hidden_arguments_do_not_escape_in_an_errors_name_or_text(engines):
@@ -565,7 +567,7 @@ def test_hidden_arguments_do_not_escape_in_an_errors_name_or_text(engines):
         "def f(x): return f(x) if x < 0 else {}[x]",
     ):
         cells = [nbformat.v4.new_code_cell(student), cell(hidden, "test-a-hidden")]
-        executed = engines[False](nbformat.v4.new_notebook(cells=cells)).notebook
+        executed = engines["usual"](nbformat.v4.new_notebook(cells=cells)).notebook
         concealed, _ = ConcealHiddenTests().preprocess_cell(executed.cells[-1], {}, 0)
         assert concealed.outputs[0].output_type == "error"
         assert "424242" not in json.dumps(concealed), student
@@ -639,13 +641,13 @@ def counted(engine, course, student):
 def test_a_loop_that_hides_its_steps_earns_no_point(engines, course, head, before, after):
     """The point is lost if the loop is counted, and awaits a person if not; it is never awarded."""
     student = LOOP.replace("HEAD", head).replace("BEFORE", before).replace("AFTER", after)
-    awaiting, errors = counted(engines[False], course, student)
+    awaiting, errors = counted(engines["usual"], course, student)
     assert len(errors) == 1
     assert awaiting or "lines and calls" in errors[0]
 
 
 def test_a_forged_count_and_a_forged_value_earn_no_point(engines, course):
-    _, errors = counted(engines[False], course, HIJACK + FORGED)
+    _, errors = counted(engines["usual"], course, HIJACK + FORGED)
     assert len(errors) == 1
 
 
@@ -659,7 +661,7 @@ def f(X, w):
     return np.einsum("ij,j->i", X, w)
 fig, ax = plt.subplots(); ax.plot([1]); plt.show()
 """
-    assert counted(engines[False], course, student) == (None, [])
+    assert counted(engines["usual"], course, student) == (None, [])
 
 
 def test_a_module_that_a_cell_writes_shadows_no_other(engines):
@@ -671,7 +673,7 @@ def test_a_module_that_a_cell_writes_shadows_no_other(engines):
         "with open('helper.py', 'w') as file: file.write('mine = 1')\nimport helper\nassert helper.mine == 1",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    assert [cell.outputs for cell in engines[False](notebook).notebook.cells] == [[], []]
+    assert [cell.outputs for cell in engines["usual"](notebook).notebook.cells] == [[], []]
 
 
 def test_the_submission_sees_neither_the_course_nor_other_peoples_files(engines, course, tmp_path):
@@ -689,7 +691,7 @@ for path in ({str(secret)!r},):
         continue
     raise SystemError("BREACH")
 """
-    executed = engines[False](nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(student)])).notebook
+    executed = engines["usual"](nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(student)])).notebook
     assert not [out for out in executed.cells[0].outputs if out.output_type == "error"]
     assert secret.read_text() == "0 points"
 
@@ -697,7 +699,7 @@ for path in ({str(secret)!r},):
 @pytest.mark.parametrize("which", ["student", "examiner"])
 def test_a_warm_process_that_is_killed_costs_nobody_a_point(engines, source, warmup, released, which):
     """Whatever kills it (a machine short of memory, say), between submissions or during one, it is restarted."""
-    engine = engines[False]
+    engine = engines["usual"]
     processes = [engine.examiner] if which == "examiner" else engine.students
     assert honest_submission_is_graded(source, warmup, released, engine)
     for warm in processes:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mpmath import mp
 
@@ -258,7 +259,6 @@ def hostile(draw):
 WORST = {"seconds": 0.0}
 
 
-@settings(max_examples=300)
 @given(nodes=hostile(), digits=st.sampled_from([50, 200, 400]))
 @example(nodes=[["symbol", "x"], *(["gamma", i] for i in range(50))], digits=400)
 @example(nodes=[["constant", "I"], *(["exp", i] for i in range(250))], digits=400)
@@ -344,7 +344,7 @@ assert "sympy" not in sys.modules
 # ---- notebook and grader judge alike
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(6 if os.environ.get("TEST_ALL") else 2))
 def test_an_unsimplified_derivative_is_judged_quickly(course, seed):
     program = """
 import time
@@ -453,7 +453,6 @@ def test_a_notebook_knows_the_functions_and_bounds_of_the_grader(checks):
         assert checks._CheckSymbolic(answer).too_long == crossed(answer).too_long == (count > expressions.MAX_NODES)
 
 
-@settings(max_examples=200)
 @given(st.data())
 def test_a_notebook_evaluates_as_the_grader_does(checks, data):
     try:

@@ -12,14 +12,14 @@ from autograder.engine.cgroup import Cgroup
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.shared.isolation import Limits
+from tests.support.engines import limited
 
 LIMIT = 256 << 20
 
 
 @pytest.fixture(scope="module")
-def engine():
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
-        yield executor
+def engine(executor):
+    return limited(executor, cell_seconds=6, total_seconds=20, memory=LIMIT)
 
 
 def run(engine, *cells):
@@ -194,7 +194,7 @@ while time.monotonic() < end:
 """
 
 
-def test_processor_time_of_processes_for_which_nobody_waits_is_counted():
+def test_processor_time_of_processes_that_nobody_waits_for_is_counted(executor):
     """They leave no record when they end: only a control group knows what they took."""
     group = Cgroup.make("probe")
     counted = group is not None and group.processor_seconds() is not None
@@ -203,15 +203,11 @@ def test_processor_time_of_processes_for_which_nobody_waits_is_counted():
     if not counted:
         pytest.skip("no control group counts processor time here")
     long, short = UNCOUNTED.replace("+ 30", "+ 150"), UNCOUNTED.replace("+ 30", "+ 0.6")
-    with (
-        SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=60, patience=200)) as engine,
-        pytest.raises(SubmissionError, match="ran for too long"),
-    ):
+    engine = limited(executor, cell_seconds=1, total_seconds=60, patience=200)
+    with pytest.raises(SubmissionError, match="ran for too long"):
         run(engine, long)
-    with (
-        SandboxExecutor(require_sandbox(), Limits(cell_seconds=10, total_seconds=3, patience=100)) as engine,
-        pytest.raises(SubmissionError, match="more than 3 seconds of processor time"),
-    ):
+    engine = limited(executor, cell_seconds=10, total_seconds=3, patience=100)
+    with pytest.raises(SubmissionError, match="more than 3 seconds of processor time"):
         run(engine, *[short] * 200)
 
 

@@ -498,7 +498,6 @@ def test_cells_in_any_order_are_graded_as_far_as_a_kernel_could():
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=150)
 def test_a_restored_notebook_has_each_cell_once_and_every_test_after_what_it_needs(data):
     cells = solved_small().cells
     cells += [new_code_cell("double = None", id="own"), new_markdown_cell("mine", id="text")]

@@ -154,9 +154,12 @@ def test_a_strange_cell_spoils_nothing(solved, change):
     notebook = read_submission(json.dumps(content))
     nbformat.validate(notebook)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert notebook.cells[1:] == read_submission(nbformat.writes(solved)).cells or "nats_to_bits" in str(
-        stray.get("id")
-    )
+    expected = read_submission(nbformat.writes(solved)).cells
+    for ours, theirs in zip(notebook.cells[1:], expected, strict=True):
+        if theirs.id == stray.get("id"):  # of two cells with one id, the later gets another
+            assert ours.id != theirs.id
+            theirs["id"] = ours.id
+    assert notebook.cells[1:] == expected
     assert [cell.source for cell in notebook.cells[1:]] == [cell.source for cell in solved.cells]
 
 
@@ -205,7 +208,6 @@ cells_of_any_kind = st.fixed_dictionaries(
 
 
 @hypothesis.given(st.lists(cells_of_any_kind, min_size=1, max_size=4), anything, st.integers(1, 4))
-@hypothesis.settings(max_examples=300)
 def test_every_notebook_that_is_read_is_valid(cells, metadata, version):
     content = {"nbformat": version, "metadata": metadata, "cells": cells}
     if version in (2, 3):

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -81,7 +81,6 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
 def test_values_cross_unchanged(value):
     assert same(value, crossed(value))
 
@@ -92,7 +91,6 @@ def test_half_a_surrogate_pair_crosses_as_a_question_mark(text):
 
 
 @given(hnp.arrays(dtype=hnp.scalar_dtypes(), shape=hnp.array_shapes(min_dims=0, min_side=0)))
-@settings(max_examples=200, deadline=None)
 def test_arrays_cross_with_their_type_and_shape(array):
     received = crossed(array)
     assert received.dtype == array.dtype
@@ -195,7 +193,6 @@ def test_nonsense_is_refused_and_never_raises_anything_else(node):
         st.none() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(st.text(), i), max_leaves=12
     )
 )
-@settings(max_examples=300, deadline=None)
 def test_any_json_decodes_or_is_refused(node):
     def unknown(node):
         raise WireError("unknown")

@@ -9,9 +9,8 @@ import pytest
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
 from autograder.reports.class_report import item_statistics
+from tests.support.graded import LAST, SETS, STUDENTS
 from tests.support.tables import rows
-
-SETS = ["ps0-warmup", "ps1-information"]
 
 
 def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_class, course):
@@ -21,7 +20,7 @@ def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_cla
     items = [f"{ps.name}:{item}" for ps in problem_sets for item in ps.items]
     assert list(table[0])[4:] == [*items, "outcome", "late_penalty"]
     assert [(row["student_id"], row["assignment"]) for row in table] == sorted(
-        (f"student-{i:02d}", name) for i in range(1, 21) for name in SETS
+        (f"student-{i:02d}", name) for i in range(1, STUDENTS + 1) for name in SETS
     )
     for row in table:
         own = [float(row[item]) for item in items if row[item]]
@@ -31,10 +30,10 @@ def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_cla
 def test_canvas_and_moodle_exports_have_a_row_a_student(graded_class):
     canvas = rows(graded_class / "grades-canvas.csv")
     assert canvas[0]["Student"].strip() == "Points Possible"
-    assert len(canvas) == 21
+    assert len(canvas) == STUDENTS + 1
     moodle = rows(graded_class / "grades-moodle.csv")
     assert list(moodle[0]) == ["username", *SETS]
-    assert len(moodle) == 20
+    assert len(moodle) == STUDENTS
     plain = {(row["student_id"], row["assignment"]): row["score"] for row in rows(graded_class / "grades.csv")}
     for row in moodle:
         assert all(row[name] == plain[row["username"], name] for name in SETS)
@@ -94,19 +93,21 @@ def test_feedback_shows_hints_and_hides_hidden_tests(graded_class, course):
         visible = "\n".join(cell.source for cell in student_version(problem_set).cells)
         secrets = {line for line in secrets if line not in visible}
         pages = sorted(graded_class.glob(f"feedback/*/{problem_set.name}/*.html"))
-        assert len(pages) == 20
+        assert len(pages) == STUDENTS
         for page in pages:
             text = re.sub(r"<[^>]+>", "", html.unescape(page.read_text(encoding="utf-8")))
             submitted = graded_class / "submitted" / page.parent.parent.name / problem_set.name
             own = (submitted / f"{problem_set.name}.ipynb").read_text(encoding="utf-8")
             shown = [line for line in secrets if line in text and json.dumps(line)[1:-1] not in own]
             assert not shown, f"{page} reveals {shown[0]!r}"
-    failed = (graded_class / "feedback" / "student-20" / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
+    failed = (graded_class / "feedback" / LAST / "ps0-warmup" / "ps0-warmup.html").read_text(encoding="utf-8")
     assert "not attempted" in failed
 
 
 def test_feedback_is_one_small_page_that_a_submission_cannot_mark_up(graded_class):
-    for page in graded_class.glob("feedback/*/*/*.html"):
+    pages = list(graded_class.glob("feedback/*/*/*.html"))
+    assert len(pages) == len(list(graded_class.glob("submitted/*/*/*.ipynb"))) > 10
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         assert len(re.sub(r"data:image/[^\"]+", "", text)) < 300_000
         assert "<script" not in text

@@ -1,9 +1,12 @@
 """A loop over samples is told by the steps of Python that it takes: no import, no clock and no word in the text decides."""
 
 import functools
+import importlib
 import math
 import operator
+import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import nbformat
@@ -134,6 +137,53 @@ def test_a_debugger_that_was_there_before_is_there_afterwards(check):
 # ---- as it is graded: the function is at the other end of a wire
 
 
+def without_trace():
+    counter = sys.gettrace()
+    sys.settrace(None)
+    sum(1 for _ in range(1000))
+    sys.settrace(counter)
+
+
+def without_trace_of_any_thread():
+    counter = sys.gettrace()
+    sys._settraceallthreads(None)
+    for _ in range(1000):
+        pass
+    sys._settraceallthreads(counter)
+
+
+def in_another_interpreter():
+    interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    other = interpreters.create()
+    interpreters.run_string(other, "for _ in range(1000): pass")
+    interpreters.destroy(other)
+
+
+def in_another_thread():
+    thread = threading.Thread(target=sum, args=([],))
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        without_trace,
+        pytest.param(
+            without_trace_of_any_thread,
+            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no such function"),
+        ),
+        in_another_interpreter,
+        in_another_thread,
+    ],
+)
+def test_work_where_nobody_counts_is_noticed(way):
+    from autograder.engine.student.service import _count_steps
+
+    assert not _count_steps(way, [])[2]
+    assert _count_steps(lambda: sum(range(1000)), [])[2]
+
+
 def remote(value=lambda x: 2 * x, steps=(5, 5), undisturbed=True, seconds=0.01, reference=0.01):
     """A function as the examiner sees it."""
     counts = iter(steps)
@@ -223,10 +273,17 @@ def ps5(course):
     return problem_set, source, answered(without_hidden_tests(source), problem_set.reference_answers)
 
 
-@pytest.mark.parametrize("name", SCRATCH)
-def test_an_honest_scratch_cell_costs_nothing(ps5, executor, name):
+#: Each of them alone would take a run of the whole set; `make test-all` takes it.
+TOGETHER = 1 if os.environ.get("TEST_ALL") else 7
+
+
+@pytest.mark.parametrize("first", range(0, len(SCRATCH), TOGETHER))
+def test_honest_scratch_cells_cost_nothing(ps5, executor, first):
     problem_set, source, solved = ps5
+    scratch = [nbformat.v4.new_code_cell(text) for text in list(SCRATCH.values())[first : first + TOGETHER]]
     notebook = nbformat.from_dict(solved)
     place = [grade_id(cell) for cell in notebook.cells].index("predict_proba") + 1
-    notebook.cells = [*notebook.cells[:place], nbformat.v4.new_code_cell(SCRATCH[name]), *notebook.cells[place:]]
-    assert grade(source, notebook, executor).lost(problem_set.tests) == set()
+    notebook.cells = [*notebook.cells[:place], *scratch, *notebook.cells[place:]]
+    graded = grade(source, notebook, executor)
+    assert graded.lost(problem_set.tests) == set()
+    assert not graded.awaiting

@@ -4,8 +4,10 @@ import base64
 import functools
 import json
 import os
+import random
 import re
 import subprocess
+import sys
 import venv
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -188,7 +190,20 @@ def test_the_small_environment_has_nothing_else(small_environment):
     assert run.stdout == "[]\n[]\n10.0\n", "the environment lacks a package, has another one, or knows the book's style"
 
 
+#: Chapters whose notebooks run in the small environment; `make test-all` runs all of them.
+RUN = chapters() if os.environ.get("TEST_ALL") else random.Random("downloads").sample(chapters(), 3)
+
+
 @pytest.mark.parametrize("page", chapters())
+def test_the_notebook_imports_nothing_else(site, page):
+    code = "\n".join(cell.source for cell in notebook_of(site, page).cells if cell.cell_type == "code")
+    imported = {name.partition(".")[0] for name in re.findall(r"^\s*(?:from|import)\s+([\w.]+)", code, re.MULTILINE)}
+    # mpmath and IPython come with SymPy and ipykernel.
+    assert imported, f"{page}: no import is found"
+    assert imported - set(sys.stdlib_module_names) <= {*PACKAGES, "mpmath", "IPython"}
+
+
+@pytest.mark.parametrize("page", RUN)
 def test_the_notebook_runs_from_top_to_bottom(site, page, small_environment, tmp_path):
     notebook = nbformat.read(file_of(site, page), as_version=4)
     manager = AsyncKernelManager(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import _posixsubprocess
 import _thread
 import builtins
+import contextlib
+import importlib
+import inspect
 import operator
 import os
 import signal
@@ -203,6 +206,12 @@ _UNCOUNTED = {
     _posixsubprocess.fork_exec,
 }
 _UNCOUNTED |= {getattr(_thread, name) for name in ("start_joinable_thread",) if hasattr(_thread, name)}
+# Python 3.12 and later.
+_UNCOUNTED |= {getattr(sys, name) for name in ("_settraceallthreads", "_setprofileallthreads") if hasattr(sys, name)}
+# Other interpreters in this process, whose module changed its name in Python 3.13.
+for _name in ("_interpreters", "_xxsubinterpreters"):
+    with contextlib.suppress(ImportError):
+        _UNCOUNTED |= {value for value in vars(importlib.import_module(_name)).values() if inspect.isbuiltin(value)}
 
 
 class _Held:

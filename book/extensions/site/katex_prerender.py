@@ -60,6 +60,12 @@ class PatientSocket(socket.socket):
                 time.sleep(0.01)
 
 
+# Whoever renders by this module, Sphinx or a test, does so with that Node.js, whatever PATH holds, and patiently.
+katex.NODEJS_BINARY = str(NODE)
+katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
+katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
+
+
 @functools.cache
 def _render_once(latex: str, options: str) -> str:
     """Render a formula, or say which one cannot be rendered."""
@@ -108,9 +114,6 @@ def render_latex(latex: str, options: dict | None = None) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Point sphinxcontrib.katex to the environment's own Node.js, whatever PATH holds."""
-    katex.NODEJS_BINARY = str(NODE)
-    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
+    """Have sphinxcontrib.katex render by this module."""
     katex.render_latex = render_latex
-    katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
     return {"parallel_read_safe": True, "parallel_write_safe": True}

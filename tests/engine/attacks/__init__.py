@@ -26,7 +26,9 @@ class Attack:
     answer : str
         The answer that precedes the code.
     quick : bool
-        Whether it is run with short limits, for time is what it takes.
+        Whether it runs with short limits, because it uses up time or memory.
+    idle : bool
+        Whether its time on the clock is short too, because it only waits.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Attack:
     ends: str = "graded"
     answer: str = WRONG
     quick: bool = False
+    idle: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"

@@ -44,7 +44,7 @@ ATTACKS = [
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
             while True: time.sleep(1)
         """,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -225,6 +225,7 @@ ATTACKS = [
             kept.append(bytearray(b"x" * (32 << 20)))
         """,
         ends="graded|memory",
+        quick=True,
     ),
     Attack(
         "overrunning",
@@ -238,7 +239,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends=MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -254,7 +255,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends=MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -268,7 +269,7 @@ ATTACKS = [
         time.sleep(60)
         """,
         ends="graded|" + MEMORY,
-        quick=True,
+        idle=True,
     ),
     Attack(
         "overrunning",
@@ -387,6 +388,7 @@ ATTACKS = [
         nats_to_bits(1)
         """,
         ends="graded|memory|" + GONE,
+        quick=True,
     ),
     Attack(
         "overrunning",

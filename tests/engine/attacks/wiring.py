@@ -215,7 +215,7 @@ ATTACKS = [
         + textwrap.dedent("""
         runner._snapshot = lambda number: None
         """),
-        quick=True,
+        idle=True,
     ),
     Attack(
         "wiring",
@@ -304,7 +304,7 @@ ATTACKS = [
         wire.Connection.send = lambda self, *a, **k: self.socket.sendall(b"junk")
         json.dumps = lambda *a, **k: "[]"
         """,
-        quick=True,
+        idle=True,
         ends="graded|invalid answer|died|did not",
     ),
 ]

@@ -1,0 +1,28 @@
+"""Engines that share the warm processes of one that is up: to start some takes seconds."""
+
+import contextlib
+import copy
+
+import pytest
+
+from autograder.engine import execution
+from autograder.engine.execution import SandboxExecutor, engine_name
+from autograder.engine.shared.isolation import Limits
+
+
+def limited(engine: SandboxExecutor, **limits) -> SandboxExecutor:
+    """Return an engine with other limits that uses the warm processes of this one."""
+    other = copy.copy(engine)
+    other.limits = Limits(**limits)
+    other.name = engine_name(engine.sandbox.name, other.limits, engine.seed)
+    return other
+
+
+def use_for_commands(engine: SandboxExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that run in the test's own process take this engine where they would start one of the same kind."""
+
+    def made(sandbox, limits=None, seed=0):
+        own = SandboxExecutor(sandbox, limits, seed)
+        return contextlib.nullcontext(engine) if own.name == engine.name else own
+
+    monkeypatch.setattr(execution, "SandboxExecutor", made)
