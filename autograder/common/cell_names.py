@@ -9,7 +9,7 @@ import symtable
 
 
 def module_name(grade_id: str) -> str:
-    """Return the name by which test cells import what a locked cell of definitions holds."""
+    """Return the module name under which test cells import a locked cell's definitions."""
     return f"{grade_id}_of_this_notebook"
 
 
@@ -20,7 +20,7 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
     Raises
     ------
     SyntaxError
-        It is not plain Python.
+        The cell is not plain Python.
     """
     table = symbols_of(ast.parse(source))
     symbols = table.get_symbols()
@@ -65,13 +65,13 @@ class _Generators(ast.NodeTransformer):
 
 
 def foreign_names(source: str) -> frozenset[str]:
-    """Return the names that a cell uses at any depth and binds nowhere at its top level, built-in names left out."""
+    """Return the names that a cell uses at any depth but never binds at its top level, except built-in names."""
     bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if not hasattr(builtins, name))
 
 
 def builtin_names(source: str) -> frozenset[str]:
-    """Return the built-in functions, types and errors that a cell uses and does not bind itself."""
+    """Return the built-in functions, types and errors that a cell uses without binding them itself."""
     bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if hasattr(builtins, name) and not name.startswith("__"))
 

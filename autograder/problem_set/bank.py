@@ -1,4 +1,4 @@
-"""Known answers of a problem set, the points that they must lose, and how they share notebooks."""
+"""A problem set's known answers, the points that they must lose, and how they share notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class BankEntry:
-    """A known answer to one solution cell: a misconception, or an alternative that is right.
+    """A known answer to one solution cell: a misconception, or a correct alternative.
 
     Attributes
     ----------
@@ -20,9 +20,9 @@ class BankEntry:
     code : str
         Text of the whole solution cell.
     loses : frozenset of str
-        grade_ids of exactly those test cells that it fails. A misconception of which that is not said yet has none.
+        grade_ids of exactly the test cells that it fails; empty for a misconception whose losses are not known yet.
     diagnosis, revisit : str
-        How such an answer behaves, and the idea its student should look at again.
+        How such an answer behaves, and the idea that its student should revisit.
     """
 
     name: str
@@ -35,7 +35,7 @@ class BankEntry:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is a misconception whose losses are not said yet: `release` measures them."""
+        """Whether it is a misconception whose losses are not known yet: `release` measures them."""
         return self.kind == "misconception" and not self.loses
 
     def __str__(self) -> str:
@@ -43,17 +43,17 @@ class BankEntry:
 
 
 def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
-    """Return the grade_ids of the test cells that these entries, together in one notebook, fail."""
+    """Return the grade_ids of the test cells that these entries fail, together in one notebook."""
     return set().union(*(entry.loses for entry in entries))
 
 
 def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
-    """Deal the entries of a bank out, one per cell, to as few notebooks as hold them all."""
+    """Deal out a bank's entries, one per cell, to the fewest notebooks that hold them all."""
     return deal_out(bank, lambda one, other: one.replaces != other.replaces)
 
 
 def deal_out(answers: Iterable[Answer], may_share: Callable[[Answer, Answer], bool]) -> list[list[Answer]]:
-    """Deal answers out to notebooks, each to the first in which it may be together with those that are there."""
+    """Deal out answers to notebooks, each to the first whose answers it may share a notebook with."""
     mixes: list[list[Answer]] = []
     for answer in answers:
         for mix in mixes:

@@ -1,4 +1,4 @@
-"""Executes a notebook's cells as a Jupyter kernel does, and collects what they show."""
+"""Executes a notebook's cells as a Jupyter kernel does, and collects their outputs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from autograder.engine.student.descriptors import Descriptors
 from autograder.engine.student.display import Collector
 from autograder.engine.student.kernel import Kernel, OutStream, text_of
 
-#: Turns of the event loop after a cell, for tasks that the cell left behind; a kernel has some milliseconds.
+#: Turns of the event loop after a cell, for tasks that it left behind; a kernel gives them a few milliseconds.
 TURNS = 50
 
 
 class Cells:
-    """Executes cells inside a running event loop, one after the other.
+    """Executes cells inside a running event loop, one after another.
 
     Parameters
     ----------
     kernel : Kernel
         From `kernel.new_kernel`; it may have been used before this process was forked.
     limit : int
-        Bytes that the outputs of one cell may have.
+        Maximum bytes of one cell's outputs.
     clock : callable, optional
-        Returns a context manager in which a cell is executed. It may raise an error in the cell, also more than once.
+        Returns a context manager in which a cell is executed. It may raise errors in the cell, even more than once.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class Cells:
     ):
         self.kernel, self.limit, self.clock = kernel, limit, clock
         self.compiled = compiled_cells()
-        # A loop of this process: two that part by a fork must not wait at one selector.
+        # This process's own loop: after a fork, two processes must not share a selector.
         self.loop = _Loop()
         asyncio.set_event_loop(self.loop)
-        # What cells keep in context variables (decimal does) stays from one to the next.
+        # What cells keep in context variables (as decimal does) persists from one to the next.
         self.context = contextvars.copy_context()
         self._descriptors = Descriptors(tempfile.gettempdir())
         self._streams = [OutStream("stdout"), OutStream("stderr")]
@@ -74,17 +74,17 @@ class Cells:
         source : str
             The cell.
         draw : bool
-            Whether figures are drawn; a figure that is not has its text, and ``NOT_DRAWN`` as metadata.
+            Whether figures are drawn; if not, a figure gets only its text, and ``NOT_DRAWN`` as metadata.
 
         Returns
         -------
         dict
-            ``outputs``, as the notebook format writes them, and ``cut``: whether there were more than the limit allows.
+            ``outputs`` in the notebook format, and ``cut``: whether they exceeded the limit.
         """
-        collector = Collector(self.limit, lambda: self._descriptors.hand_on(collector))
+        collector = Collector(self.limit, lambda: self._descriptors.pass_on(collector))
         task = None
         try:
-            with self._descriptors.caught():
+            with self._descriptors.captured():
                 try:
                     self._show_in(collector)
                     self.kernel.shell.display_formatter.draw = draw
@@ -93,7 +93,7 @@ class Cells:
                         reply = self.loop.run_until_complete(task)
                         self._turn()
                     self._complete(collector, reply)
-                except BaseException as error:  # the clock may ring anywhere, in IPython's own code too
+                except BaseException as error:  # the clock may interrupt anywhere, even in IPython's own code
                     collector.error(type(error).__name__, text_of(error), [f"{type(error).__name__}: {error}"])
                 self._descriptors.finish(collector)
         finally:
@@ -103,16 +103,16 @@ class Cells:
         return {"outputs": collector.written(), "cut": collector.cut}
 
     def inside(self, function: Callable[[], Any]) -> Any:
-        """Call a function where cells are executed: inside the event loop and with their context variables."""
+        """Call a function as cells are executed: inside the event loop and with their context variables."""
 
         async def call() -> Any:
             return function()
 
         return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
 
-    def part(self) -> None:
-        """Make a fork of this process independent: what needed threads or a shared pipe is made anew."""
-        self.loop.part()
+    def detach(self) -> None:
+        """Make a forked copy of this process independent: recreate whatever needs threads or a shared pipe."""
+        self.loop.detach()
         self.kernel._forward_input(False)
         magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
         if getattr(magics, "event_loop", None) is not None:
@@ -125,7 +125,7 @@ class Cells:
         return await self.kernel.do_execute(source, silent=False, store_history=True, allow_stdin=False)
 
     def _execute_compiled(self, source: str) -> dict:
-        """Do what IPython does with a cell that shows no result, but for compiling it."""
+        """Do what IPython does with a cell that shows no result, except compile it."""
         shell = self.kernel.shell
         shell.history_manager.store_inputs(shell.execution_count, source, source)
         shell.execution_count += 1
@@ -146,7 +146,7 @@ class Cells:
         self.context.run(self.kernel.set_parent, b"", {"header": header, "content": {}, "metadata": {}})
 
     def _turn(self) -> None:
-        """Let tasks that the cell has left behind begin."""
+        """Let tasks that the cell left behind start."""
         for _ in range(TURNS):
             if not asyncio.all_tasks(self.loop):
                 return
@@ -160,7 +160,7 @@ class Cells:
             collector.error(reply["ename"], reply["evalue"], reply["traceback"])
 
     def _end(self, task: asyncio.Task) -> None:
-        """Cancel what was interrupted while it waited."""
+        """Cancel a task that was interrupted while waiting."""
         with contextlib.suppress(BaseException), self.clock():
             task.cancel()
             self.loop.run_until_complete(task)
@@ -168,17 +168,17 @@ class Cells:
 
 @functools.cache
 def compiled_cells() -> dict[str, CodeType]:
-    """Return the cells that were compiled before this process was forked, by their text."""
+    """Return the cells compiled before this process was forked, by their text."""
     return {}
 
 
 def compile_cell(source: str) -> None:
-    """Compile a cell that many submissions share, so that they find it compiled; one that shows a result is left out.
+    """Compile in advance a cell that many submissions share, unless it shows a result.
 
     Parameters
     ----------
     source : str
-        A locked cell of a set; its author is trusted.
+        A set's locked cell; its author is trusted.
     """
     try:
         tree = ast.parse(source)
@@ -191,8 +191,8 @@ def compile_cell(source: str) -> None:
 class _Loop(asyncio.SelectorEventLoop):
     """An event loop that survives a fork."""
 
-    def part(self) -> None:
-        """Replace the pipe by which threads wake the loop: after a fork, two processes would read it."""
+    def detach(self) -> None:
+        """Replace the pipe with which threads wake the loop: after a fork, two processes would read from it."""
         shared, self._selector = self._selector, type(self._selector)()
         for key in shared.get_map().values():
             self._selector.register(key.fileobj, key.events, key.data)
@@ -202,7 +202,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def _revive_pools() -> None:
-    """Let thread pools start new threads: a fork has none of those that they had."""
+    """Let thread pools start new threads: a fork does not inherit the old ones."""
     module = sys.modules.get("concurrent.futures.thread")
     if module is None or not module._threads_queues:
         return
