@@ -6,11 +6,11 @@ course, are graded into nbgrader's gradebook; feedback, report and export read t
 
 import sys
 
-# `python -m` looks for modules in the current folder first. That may be a student's: a `json.py` there would run with the
-# rights of whoever grades, before anything is in a sandbox. While the interpreter looks for the module, argv[0] is "-m".
+# `python -m` looks for modules in the current folder first. That folder may be a student's: a `json.py` in it would run
+# with the grader's rights, before any sandbox exists. While the interpreter looks for the module, argv[0] is "-m".
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     del sys.path[:1]
 
-# jsonschema, which nbformat imports, compiles a grammar of internationalised addresses where that package is installed:
-# 0.8 seconds and 30 MB at the start of each process, for a check that no schema of notebooks asks for.
+# Where this package is installed, jsonschema (imported by nbformat) compiles a grammar of internationalised addresses:
+# 0.8 seconds and 30 MB at the start of each process, for a check that no notebook schema asks for.
 sys.modules.setdefault("rfc3987_syntax", None)

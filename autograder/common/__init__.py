@@ -1,1 +1,1 @@
-"""What every room uses: errors, files, texts, the names that cells bind."""
+"""What all folders share: errors, file access, text formatting, and the names that cells bind."""

@@ -1,7 +1,7 @@
-"""What a submission's functions answered in a test, written so that equal behaviour gives equal text.
+"""Records what a submission's functions returned in a test, so that equal behaviour gives equal text.
 
-The tests' own calls are the probes: an answer that fails like a known misconception gives the same values in the same
-order. Numbers count to nine digits, so that two ways of computing the same value agree.
+The tests' own calls are the probes: an answer that fails like a known misconception returns the same values in the same
+order. Numbers are rounded to nine digits, so that two ways of computing the same value agree.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-#: What is recorded; another text here, and what was kept of earlier releases no longer counts.
+#: What is recorded. Changing this text invalidates the records of earlier releases.
 RECORDED = (
     "values that calls gave, errors that they raised; of counted steps the value alone, dictionaries in any order"
 )
-#: Elements of an array that are compared one by one; a longer one is compared by its sums.
+#: Up to this many elements, arrays are compared one by one; longer ones by their sums.
 MAX_ELEMENTS = 2_000
-#: Characters of one answer.
+#: Maximum characters of one answer.
 MAX_TEXT = 50_000
 
 
 def canonical(value: Any) -> str:
-    """Write a value: numbers to nine digits, arrays with their shape, objects by the name of their type."""
+    """Write a value as text: numbers to nine digits, arrays with their shape, objects by the name of their type."""
     try:
         return _write(value)[:MAX_TEXT]
-    except Exception as error:  # a value that cannot be written has no equal
+    except Exception as error:  # a value that cannot be written equals no other
         return f"unwritable: {type(error).__name__}"
 
 
@@ -59,7 +59,7 @@ def _write(value: Any) -> str:
 
 
 def _expression(value: Any) -> str:
-    """Write a symbolic answer by its values at some points, so that two ways of writing it agree."""
+    """Write a symbolic answer as its values at a few points, so that two ways of writing it agree."""
     names = sorted(value.symbols)
     points = [{name: Fraction(1 + (7 * i + 5 * j) % 11, 13) for i, name in enumerate(names)} for j in range(3)]
     values = [value.value_at(point, 15) for point in points]
@@ -70,7 +70,7 @@ def _expression(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    # Below 1e-12, rounding decides; the tests' own tolerance does not see it either.
+    # Below 1e-12, rounding decides; the tests' own tolerance ignores it too.
     value = float(value)
     return "0" if abs(value) < 1e-12 else f"{value:.9g}"
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, so that an interrupted command leaves none half-written."""
+"""Writes files atomically, so that an interrupted command leaves none half-written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from autograder.common.errors import AutograderError
 
-#: What a system says where a disk, a quota or a limit on the size of files leaves no room.
+#: Errors that mean a full disk, an exhausted quota or a file size limit.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -22,20 +22,20 @@ class UnwritableError(AutograderError):
 
 
 class DiskFullError(UnwritableError):
-    """It cannot for want of room: no other could be written either, so the command stops.
+    """The disk is full: no other file could be written either, so the command stops.
 
     Parameters
     ----------
     what : str
-        What cannot be written, and the system's words for it.
+        What cannot be written, and the system's error message.
     """
 
     def __init__(self, what: str):
-        super().__init__(f"{what}; what was finished is kept: make room, and run the same command again.")
+        super().__init__(f"{what}; finished work is kept: free some space and run the same command again.")
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> bool:
-    """Write a notebook whole or not at all; leave a file that holds the same bytes alone.
+    """Write a notebook atomically; leave the file alone if it already holds the same bytes.
 
     Returns
     -------
@@ -46,17 +46,17 @@ def write_notebook(notebook: NotebookNode, path: Path) -> bool:
 
 
 def write_text(text: str, path: Path, private: bool = False) -> bool:
-    """Write a text file whole or not at all; leave a file that holds the same bytes alone.
+    """Write a text file atomically; leave the file alone if it already holds the same bytes.
 
     Parameters
     ----------
     text : str
-        What it is to hold.
+        The new content.
     path : Path
         The file.
     private : bool
-        Whether only its owner may read it, at every moment; otherwise everybody may read a new file, and an old one keeps
-        its permissions.
+        Whether only the owner may ever read it; otherwise everybody may read a new file, and an existing one keeps its
+        permissions.
 
     Returns
     -------
@@ -68,12 +68,12 @@ def write_text(text: str, path: Path, private: bool = False) -> bool:
     UnwritableError
         The file cannot be written.
     """
-    # A lone surrogate is a valid Python string, and nothing that a file can hold.
+    # A lone surrogate is valid in a Python string, but cannot be encoded.
     return write_bytes(text.encode("utf-8", "replace"), path, private)
 
 
 def write_bytes(data: bytes, path: Path, private: bool = False) -> bool:
-    """Write a file whole or not at all, as `write_text` does.
+    """Write a file atomically, as `write_text` does.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _replace(path: Path, data: bytes, private: bool) -> bool:
         if path.read_bytes() == data and not (private and kept != mode):
             return False
         if not private:
-            mode = kept  # a file that its owner keeps private stays so
+            mode = kept  # a file that its owner made private stays private
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import symtable
 
 
 def module_name(grade_id: str) -> str:
-    """Return the name by which test cells import what a locked cell of definitions holds."""
+    """Return the module name under which test cells import a locked cell's definitions."""
     return f"{grade_id}_of_this_notebook"
 
 
@@ -19,9 +20,9 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
     Raises
     ------
     SyntaxError
-        It is not plain Python.
+        The cell is not plain Python.
     """
-    table = symtable.symtable(source, "<cell>", "exec")
+    table = symbols_of(ast.parse(source))
     symbols = table.get_symbols()
     bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
     imported = {s.get_name() for s in symbols if s.is_imported()}
@@ -40,14 +41,37 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
     return frozenset(bound), frozenset(imported), frozenset(used)
 
 
+def symbols_of(tree: ast.AST) -> symtable.SymbolTable:
+    """Return the table of symbols of a module, in which every comprehension has a table of its own.
+
+    Python 3.12 and later put what a list, set or dict comprehension binds into the table around it, though it is no name
+    there; a generator expression keeps it to itself in every version.
+    """
+    return symtable.symtable(ast.unparse(_Generators().visit(tree)), "<cell>", "exec")
+
+
+class _Generators(ast.NodeTransformer):
+    """Writes comprehensions as generator expressions, which bind and use the same names."""
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802 (ast calls it so)
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def foreign_names(source: str) -> frozenset[str]:
-    """Return the names that a cell uses at any depth and binds nowhere at its top level, built-in names left out."""
+    """Return the names that a cell uses at any depth but never binds at its top level, except built-in names."""
     bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if not hasattr(builtins, name))
 
 
 def builtin_names(source: str) -> frozenset[str]:
-    """Return the built-in functions, types and errors that a cell uses and does not bind itself."""
+    """Return the built-in functions, types and errors that a cell uses without binding them itself."""
     bound, _, used = scopes(source)
     return frozenset(name for name in used - bound if hasattr(builtins, name) and not name.startswith("__"))
 

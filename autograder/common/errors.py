@@ -1,12 +1,12 @@
-"""The exceptions whose text is shown to the person at the command line."""
+"""Exceptions whose text is shown to the user of the command line."""
 
 
 class AutograderError(Exception):
-    """The command could not run (exit code 1). The text is one sentence: what is wrong, where, what to do."""
+    """The command could not run (exit code 1). The text is one sentence: what is wrong, where, and what to do."""
 
 
 class ProblemSetError(AutograderError):
-    """One problem set cannot be used, and others can. The text names the set, or its file."""
+    """One problem set cannot be used, but others can. The text names the set or its file."""
 
 
 class UsageError(AutograderError):
@@ -14,7 +14,7 @@ class UsageError(AutograderError):
 
 
 class MachineError(Exception):
-    """The machine, not the submission, failed. The text is a reason for the instructor; the next run tries again."""
+    """The machine failed, not the submission. The text tells the instructor why; the next run tries again."""
 
 
 class SubmissionError(Exception):
@@ -23,10 +23,10 @@ class SubmissionError(Exception):
     Parameters
     ----------
     text : str
-        A reason that its student can read and act on.
+        A reason that the student can understand and act on.
     doubtful : bool
-        Whether the machine may have had a part in it: then it is believed only if it happens again to a submission
-        that runs alone.
+        Whether the machine may be partly to blame: the failure then counts only if it recurs when the submission runs
+        alone.
     """
 
     def __init__(self, text: str, doubtful: bool = False):

@@ -1,7 +1,7 @@
-"""Reading what students hand in: no links are followed, no pipes are opened, nothing is read beyond a limit.
+"""Reads what students hand in: follows no links, opens no pipes, and reads nothing beyond a limit.
 
 A link may lead to the reference solution or to another student's work, which would then be graded, and shown, as this
-student's own; a pipe would never end.
+student's own; reading a pipe would never end.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from typing import Any
 from autograder.common.errors import SubmissionError
 from autograder.common.text import printable
 
-#: Values of a JSON text: strings, numbers, lists and objects. A notebook with two thousand cells and twenty thousand lines
-#: has some fifty thousand; a small file can hold millions, which take gigabytes and minutes to look at.
+#: Maximum values in a JSON text: strings, numbers, lists and objects. A notebook with two thousand cells and twenty
+#: thousand lines has some fifty thousand; a small file can hold millions, which take gigabytes and minutes to examine.
 MAX_VALUES = 300_000
-#: A string, or what remains of the text after an opening quote: so that no text takes more than one pass.
+#: A string, or the rest of the text after an unclosed quote, so that one pass is always enough.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-#: Half of a surrogate pair, written out: valid in JSON, and nothing that a file can hold. Whole pairs match too.
+#: An escaped half of a surrogate pair: valid in JSON, but impossible to encode. Whole pairs match too.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def holds_too_much(text: str) -> bool:
-    """Whether a JSON text has more values than a notebook needs. Counted before it is read, in one pass."""
-    if sum(map(text.count, ",[{")) <= MAX_VALUES:  # those in strings among them: so it is with nearly all notebooks
+    """Whether a JSON text has more values than a notebook needs, counted in one pass before parsing."""
+    if sum(map(text.count, ",[{")) <= MAX_VALUES:  # even counting those in strings: true of nearly all notebooks
         return False
     outside = _STRING.sub("", text)
     return sum(map(outside.count, ",[{")) > MAX_VALUES
 
 
 def read_json(content: bytes | str) -> Any:
-    """Read what a student's file holds, if it is JSON.
+    """Parse a student's JSON file.
 
     Parameters
     ----------
     content : bytes or str
-        The file. UTF-8, UTF-16 and UTF-32 are told apart, with a byte-order mark or without: editors of Windows write
-        them all.
+        The file. UTF-8, UTF-16 and UTF-32 are recognised, with or without a byte-order mark: Windows editors write them
+        all.
 
     Raises
     ------
     SubmissionError
-        It is no text, no JSON, or holds more values than a notebook needs.
+        The file is not text, not JSON, or holds more values than a notebook needs.
     """
     if isinstance(content, bytes):
         try:
@@ -84,19 +84,19 @@ def _writable(text: str) -> bool:
 
 
 def read_regular_file(path: Path, most: int) -> bytes:
-    """Read a file, if it is one.
+    """Read a regular file, and nothing else.
 
     Parameters
     ----------
     path : Path
         The file.
     most : int
-        Bytes after which reading stops; one more tells that there are more.
+        Bytes to read at most, plus one that shows that there are more.
 
     Raises
     ------
     OSError
-        It cannot be read, or is a link, a pipe or anything else that is no regular file.
+        The file cannot be read, or is a link, a pipe or anything else but a regular file.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -105,7 +105,7 @@ def read_regular_file(path: Path, most: int) -> bytes:
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Go through everything below a folder, links and pipes included, in the same order each time."""
+    """Yield everything below a folder, including links and pipes, always in the same order."""
     for path, names, files in os.walk(folder):
         names.sort()
         for name in sorted([*names, *files]):
@@ -114,15 +114,15 @@ def walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def reached_by_link(folder: Path) -> bool:
-    """Whether the folder ``submitted/<student>/<set>``, or the student's, is a link.
+    """Whether the folder ``submitted/<student>/<set>``, or its parent, is a link.
 
-    What lies above them, whoever grades may have linked.
+    Links further up are the grader's own.
     """
     return folder.is_symlink() or folder.parent.is_symlink()
 
 
 def require_no_links(folder: Path) -> None:
-    """Refuse a submission that is reached through a link, or holds one.
+    """Refuse a submission that is reached through a link or contains one.
 
     Parameters
     ----------

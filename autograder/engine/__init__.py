@@ -1,1 +1,1 @@
-"""Runs a submission in a sandbox and judges it from outside."""
+"""Runs submissions in a sandbox and judges them from outside."""

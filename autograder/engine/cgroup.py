@@ -1,8 +1,8 @@
-"""A control group around a student's process, where this system lets us make one: it counts all memory, buffers included.
+"""Puts a student's process into a control group, where the system allows it: the group counts all memory, with buffers.
 
-It counts all processor time too, that of processes included for which nobody waits. Without one, a submission's memory is
-looked at every quarter of a second, what the kernel keeps for its sockets and pipes is bounded by their number alone, and
-processes count that are there, or were waited for.
+It also counts all processor time, even that of processes that nobody waits for. Without a group, a submission's memory
+is checked every quarter of a second, what the kernel keeps for its sockets and pipes is bounded by their number alone,
+and only processes that still run or were waited for are counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def _parent(controller: str = "memory") -> Path | None:
-    """Return the folder of this process's own group of a controller; None where there is none."""
+    """Return the folder of this process's own group under a controller, or None."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
@@ -35,7 +35,7 @@ def _parent(controller: str = "memory") -> Path | None:
 
 
 class Cgroup:
-    """A group of the memory controller, of either version.
+    """A group of the memory controller, version 1 or 2.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ class Cgroup:
         self._limit = "memory.limit_in_bytes" if first else "memory.max"
         self._usage = "memory.usage_in_bytes" if first else "memory.current"
         self._events = "memory.oom_control" if first else "memory.events"
-        #: The same group where the first version counts processor time; the second does so in every group.
+        #: In version 1, the same group under the controller that counts processor time; version 2 always counts it.
         self.counting: Path | None = None
         self._first = first
 
     @classmethod
     def make(cls, name: str) -> Cgroup | None:
-        """Make a group beside this process's own, or return None where that is not allowed."""
+        """Make a group next to this process's own, or return None if that is not allowed."""
         parent = _parent()
         if parent is None:
             return None
         path = parent / f"autograder-{os.getpid()}-{name}"
-        for other in parent.glob("autograder-*-*"):  # of a grader that was killed
+        for other in parent.glob("autograder-*-*"):  # left by a grader that was killed
             if not Path("/proc", other.name.split("-")[1]).exists():
                 with contextlib.suppress(OSError):
                     other.rmdir()
@@ -68,7 +68,7 @@ class Cgroup:
             path.mkdir(exist_ok=True)
             group = cls(path)
             group._write(group._limit, group._read(group._limit))
-            group._write("cgroup.procs", "")  # an empty line names nobody: only the right to write is asked
+            group._write("cgroup.procs", "")  # an empty line moves no process: this only tests whether we may write
         except (OSError, ValueError):
             with contextlib.suppress(OSError):
                 path.rmdir()
@@ -92,11 +92,11 @@ class Cgroup:
 
     @property
     def members(self) -> list[Path]:
-        """The files to which a process writes its number to join."""
+        """The files to which a process writes its id to join."""
         return [path / "cgroup.procs" for path in (self.path, self.counting) if path]
 
     def processor_seconds(self) -> float | None:
-        """Return the processor time of all its processes, those that have ended included; None where nobody counts it."""
+        """Return the processor time of all its processes, even of those that have ended; None if it is not counted."""
         with contextlib.suppress(OSError, ValueError, KeyError):
             if self.counting:
                 return int((self.counting / "cpuacct.usage").read_text(encoding="ascii")) / 1e9
@@ -105,18 +105,18 @@ class Cgroup:
         return None
 
     def allow(self, further: int) -> None:
-        """Allow this many bytes beyond what the group holds now."""
+        """Allow this many bytes more than the group holds now."""
         with contextlib.suppress(OSError, ValueError):
             self._write(self._limit, str(int(self._read(self._usage)) + further))
 
     def killed(self) -> int:
-        """Return how many processes have been killed for want of memory."""
+        """Return how many processes have been killed for lack of memory."""
         with contextlib.suppress(OSError, ValueError, KeyError):
             return int(dict(line.split() for line in self._read(self._events).splitlines())["oom_kill"])
         return 0
 
     def remove(self) -> None:
-        """Remove the group; its processes have ended, or end now."""
+        """Remove the group; its processes have ended or are about to."""
         for path in filter(None, (self.counting, self.path)):
             for _ in range(50):
                 try:

@@ -1,7 +1,7 @@
-"""Grading on a Dask cluster: a task carries its notebook, and its result comes back as JSON bytes.
+"""Grades on a Dask cluster: a task carries its notebook, and its result comes back as JSON bytes.
 
-The workers need this package and a sandbox, and no files of the course or the class. A task holds hidden tests, so the
-cluster belongs to those who may see them: on one machine, or over TLS.
+Workers need this package and a sandbox, but no files of the course or the class. Tasks contain hidden tests, so the
+cluster must belong to people who may see them: on one machine, or over TLS.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def _executor_here(limits: Limits, seed: int) -> SandboxExecutor:
 
 
 def run_here(request: bytes) -> bytes:
-    """Run one notebook on the worker that this is called on.
+    """Run one notebook on the worker that calls this.
 
     Parameters
     ----------
     request : bytes
-        JSON: ``notebook``, ``reference``, ``undrawn``, ``limits``, ``seed``, and ``engine``, the hash of the engine that asks.
+        JSON: ``notebook``, ``reference``, ``undrawn``, ``limits``, ``seed``, and ``engine``, the caller's hash.
 
     Returns
     -------
     bytes
-        JSON: what `execution.executed_from` reads.
+        JSON that `execution.executed_from` reads.
     """
     task = json.loads(request)
     return json.dumps(_answer(task)).encode()
@@ -52,7 +52,7 @@ def run_here(request: bytes) -> bytes:
 
 def _answer(task: dict[str, Any]) -> dict[str, Any]:
     if task["engine"] != ENGINE:
-        return {"broken": "A worker of the cluster has another version of the autograder, or of its packages."}
+        return {"broken": "A cluster worker has a different version of the autograder or of its packages."}
     try:
         execute = _executor_here(Limits(**task["limits"]), task["seed"])
         return as_answer(execute(nbformat.from_dict(task["notebook"]), task["reference"], task["undrawn"]))
@@ -65,7 +65,7 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
 
 
 class ClusterExecutor:
-    """Run each submission on a Dask cluster, in a sandbox of the worker that takes it.
+    """Run each submission on a Dask cluster, in a sandbox on the worker that takes it.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ class ClusterExecutor:
 
     def __init__(self, address: str, limits: Limits | None = None, seed: int = 0):
         self.limits, self.seed = limits or Limits(), seed
-        # The same record as in a sandbox on this machine: where a submission ran does not change its grade.
+        # The same record as for a sandbox on this machine: where a submission runs does not change its grade.
         self.name = engine_name("bubblewrap", self.limits, seed)
         if not is_private(address):
             print(
-                f"autograder: warning: tasks to {address} are not encrypted, and they hold hidden tests; use tls://.",
+                f"autograder: warning: tasks to {address} contain hidden tests and are not encrypted; use tls://.",
                 file=sys.stderr,
             )
         try:
@@ -103,7 +103,7 @@ class ClusterExecutor:
             raise AutograderError(f"The Dask scheduler at {address} has no workers; start some: dask worker {address}")
 
     def start(self, jobs: int) -> None:
-        """Do nothing: the cluster's workers run already."""
+        """Do nothing: the cluster's workers are already running."""
 
     def __call__(
         self,
@@ -111,7 +111,7 @@ class ClusterExecutor:
         reference: dict[str, dict[str, float]] | None = None,
         undrawn: Collection[str] = (),
     ) -> Executed:
-        """Run the notebook on some worker; if that one dies, on another."""
+        """Run the notebook on a worker; if that worker dies, on another."""
         task = {
             "notebook": notebook,
             "reference": reference,
@@ -123,7 +123,7 @@ class ClusterExecutor:
         try:
             answer = json.loads(future.result())
         except KilledWorker:
-            raise MachineError("every worker of the cluster that took this submission died") from None
+            raise MachineError("every cluster worker that took this submission died") from None
         return executed_from(answer)
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ class ClusterExecutor:
 
 
 def is_private(address: str) -> bool:
-    """Whether what is sent there is encrypted, or stays on this machine."""
+    """Whether traffic to this address is encrypted or stays on this machine."""
     parts = urlsplit(address)
     if parts.scheme == "tls":
         return True

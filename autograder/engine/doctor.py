@@ -1,4 +1,4 @@
-"""What this machine offers for grading, what stands in the way, and the command that removes it."""
+"""Reports what this machine offers for grading, what is in the way, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     good : bool
-        Whether grading can go on with it.
+        Whether grading can work with it.
     text : str
         What was found.
     remedy : str
@@ -42,7 +42,7 @@ class Finding:
 
 
 def examine_machine() -> list[Finding]:
-    """Look at Python, the sandboxes and the memory of this machine."""
+    """Check this machine's Python, sandboxes and memory."""
     return [_python(), *_sandbox(), _memory(), _counting()]
 
 
@@ -59,7 +59,7 @@ def _sandbox() -> list[Finding]:
         return [Finding(False, "bubblewrap is missing", "As root: apt-get install bubblewrap")]
     problem = try_bubblewrap(program)
     if not problem:
-        who = "as root, each submission with a user id of its own" if os.geteuid() == 0 else "in a user namespace"
+        who = "as root, each submission with its own user id" if os.geteuid() == 0 else "in a user namespace"
         found = Finding(True, f"sandbox: {program}, {who}")
         sandbox = Sandbox(program)
         return [
@@ -71,29 +71,29 @@ def _sandbox() -> list[Finding]:
 
 
 def _started(what: str, process: WarmProcess) -> Finding:
-    """Start a process of the engine in its sandbox, and end it."""
+    """Start one of the engine's processes in its sandbox, then stop it."""
     try:
         process.wait()
     except MachineError as error:
         return Finding(False, f"{what} does not start in its sandbox: {error}", _remedy())
     finally:
         process.stop()
-    return Finding(True, f"{what} starts in a sandbox of its own")
+    return Finding(True, f"{what} starts in its own sandbox")
 
 
 def _remedy() -> str:
-    """Name the most likely obstacle and how to remove it."""
+    """Name the most likely obstacle, and how to remove it."""
     settings = {
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
             "1",
-            "AppArmor keeps ordinary users from user namespaces. As root, until the next start:\n"
+            "AppArmor denies user namespaces to ordinary users. As root, until the next reboot:\n"
             "         sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n"
-            "         for good: echo kernel.apparmor_restrict_unprivileged_userns=0 > /etc/sysctl.d/60-userns.conf\n"
+            "         permanently: echo kernel.apparmor_restrict_unprivileged_userns=0 > /etc/sysctl.d/60-userns.conf\n"
             "         or grade as root.",
         ),
         "/proc/sys/kernel/unprivileged_userns_clone": (
             "0",
-            "Ordinary users may not make user namespaces. As root: sysctl -w kernel.unprivileged_userns_clone=1",
+            "Ordinary users may not create user namespaces. As root: sysctl -w kernel.unprivileged_userns_clone=1",
         ),
         "/proc/sys/user/max_user_namespaces": (
             "0",
@@ -106,10 +106,10 @@ def _remedy() -> str:
             return remedy
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return (
-            "In a container, namespaces need more rights: start it with --privileged, or with --cap-add SYS_ADMIN "
+            "In a container, namespaces need more privileges: start it with --privileged, or with --cap-add SYS_ADMIN "
             "--security-opt seccomp=unconfined --security-opt apparmor=unconfined."
         )
-    return "Namespaces are refused here; try as root, or on another machine."
+    return "This machine refuses namespaces; try as root, or on another machine."
 
 
 def _memory() -> Finding:
@@ -123,14 +123,14 @@ def _memory() -> Finding:
 
 
 def _counting() -> Finding:
-    """Say who counts the memory of a submission; it is bounded either way."""
+    """Say how a submission's memory is counted; it is limited either way."""
     group = Cgroup.make("doctor")
     if group is None:
         return Finding(
             True,
-            "memory of a submission: looked at every quarter of a second; what the kernel keeps for its sockets and pipes "
-            "is bounded by their number alone",
-            "No control group can be made here: grade as root, or in a group that is delegated to you, to have it counted.",
+            "memory of a submission: checked every quarter of a second; what the kernel keeps for its sockets and "
+            "pipes is limited only by their number",
+            "No control group can be created here: to count all memory, grade as root or in a group delegated to you.",
         )
     group.remove()
-    return Finding(True, "memory of a submission: counted by a control group, buffers of the kernel included")
+    return Finding(True, "memory of a submission: counted by a control group, including the kernel's buffers")

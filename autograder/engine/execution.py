@@ -1,13 +1,14 @@
-"""The seam behind which a notebook is executed.
+"""The interface through which all notebooks are executed.
 
-Everything else in this package asks for a notebook to be run through an `Executor` and reads the outputs. Grading uses the
-`SandboxExecutor`, on this machine or on a cluster's.
+The rest of this package runs notebooks only through an `Executor`, and reads the outputs. Grading uses the
+`SandboxExecutor`, on this machine or on those of a cluster.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import queue
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Protocol
 
 import nbformat
@@ -26,40 +28,59 @@ from autograder.engine.shared.isolation import Limits
 from autograder.engine.submission_run import ExaminerEndedError, run_submission
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 
-#: The rooms whose code decides how a submission is executed and judged, and the packages that students and tests use.
+#: The rooms whose code decides how a submission is executed and judged.
 _ROOMS = ("common", "problem_set", "engine")
-_PACKAGES = ("numpy", "sympy", "mpmath", "scipy", "matplotlib", "ipython", "nbgrader")
+#: The packages that students and tests use, and those that read a set and make its versions.
+_PACKAGES = (
+    "ipython",
+    "jupytext",
+    "matplotlib",
+    "mpmath",
+    "nbconvert",
+    "nbformat",
+    "nbgrader",
+    "numpy",
+    "scipy",
+    "sympy",
+)
 
 
-def _engine() -> str:
-    """Return a hash of the engine: a changed one means grading anew."""
+def engine_source(*folders: Path) -> str:
+    """Return a hash of the engine's source, and of the modules in further folders of the package."""
     hashed = hashlib.sha256()
-    for path in sorted(path for room in _ROOMS for path in (PACKAGE / room).rglob("*.py")):
-        hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
-    for package in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            hashed.update(f"{package} {version(package)}\0".encode())
-    hashed.update(sys.version.encode())
+    for folder in (*(PACKAGE / room for room in _ROOMS), *folders):
+        for path in sorted(folder.rglob("*.py")):
+            hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
     return hashed.hexdigest()[:16]
 
 
-ENGINE = _engine()
+def package_versions() -> dict[str, str]:
+    """Return the version of each package that decides a result, as far as it is installed."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+#: A hash of all that decides how a submission is graded here; a changed one means grading anew.
+ENGINE = hashlib.sha256(json.dumps([engine_source(), package_versions(), sys.version]).encode()).hexdigest()[:16]
 
 
 @dataclass
 class Executed:
-    """A notebook that was run.
+    """The result of running a notebook.
 
     Attributes
     ----------
     notebook : NotebookNode
-        With the outputs of its cells.
+        The notebook, with the outputs of its cells.
     notices : list of str
         What the student should know about the run.
     behaviour : dict of str to str
-        For each test cell, a digest of what the student's functions answered; empty where that is not known.
+        For each test cell, a digest of what the student's functions answered; empty if unknown.
     awaiting : dict of str to str
-        Test cells that could not be judged, each with the reason; a person has to.
+        Test cells that could not be judged and await a person, each with the reason.
     measured : dict of str to dict of str to float
         For each test cell that measures, the processor time of its calls in seconds.
     """
@@ -72,13 +93,13 @@ class Executed:
 
 
 def executed_from(answer: dict[str, Any]) -> Executed:
-    """Turn what another machine answered into what an executor returns.
+    """Turn another machine's answer into what an executor returns.
 
     Parameters
     ----------
     answer : dict
-        The fields of `Executed`; or ``failed``, a reason for the student; ``machine``, one for the instructor, where the
-        machine failed; or ``broken``, where it cannot grade at all.
+        The fields of `Executed`; or ``failed``, with a reason for the student; or ``machine``, with a reason for the
+        instructor, if the machine failed; or ``broken``, if it cannot grade at all.
 
     Raises
     ------
@@ -92,18 +113,18 @@ def executed_from(answer: dict[str, Any]) -> Executed:
 
 
 def engine_name(sandbox: str, limits: Limits, seed: int) -> str:
-    """Write how submissions are executed, for the record of each that is graded."""
+    """Describe how submissions are executed, for the record of each graded one."""
     return f"engine {ENGINE}, {sandbox}, {limits}, seed {seed}"
 
 
 class Executor(Protocol):
     """Runs a notebook from top to bottom."""
 
-    #: Goes into the record of each graded submission, so that another way of executing means grading anew.
+    #: Goes into the record of each graded submission, so that a different way of executing means grading again.
     name: str
 
     def start(self, jobs: int) -> None:
-        """Prepare to run this many notebooks at once, without waiting; calling it is not necessary."""
+        """Prepare to run this many notebooks at once, without waiting; optional."""
 
     def __call__(
         self,
@@ -113,7 +134,7 @@ class Executor(Protocol):
     ) -> Executed:
         """Return a copy of the notebook with the outputs of its cells, and notices for the student.
 
-        A cell that fails holds an ``error`` output and the next cell still runs.
+        A failing cell gets an ``error`` output, and the next cell still runs.
 
         Parameters
         ----------
@@ -122,24 +143,24 @@ class Executor(Protocol):
         reference : dict, optional
             `Executed.measured` of the reference solution, run in the same way.
         undrawn : collection of str
-            Ids of cells whose figures need not be drawn; `outputs.NOT_DRAWN` marks what they would have shown.
+            Ids of cells whose figures need not be drawn; `outputs.NOT_DRAWN` marks the outputs that lack them.
 
         Raises
         ------
         SubmissionError
             The notebook could not be run to its end.
         MachineError
-            The machine failed; another try may succeed.
+            The machine failed; another attempt may succeed.
         """
 
 
 class SandboxExecutor:
-    """Run each submission in a sandbox, and its test cells in an examiner in another.
+    """Run each submission in a sandbox, and its test cells in an examiner in a second one.
 
     Parameters
     ----------
     sandbox : Sandbox
-        From `sandbox.require_sandbox`; without a program, submissions run as whoever grades.
+        From `sandbox.require_sandbox`; without a program, submissions run as the grader's own user.
     limits : Limits
         What a submission may use.
     seed : int
@@ -153,10 +174,10 @@ class SandboxExecutor:
         self.students: list[StudentProcess] = []
         self._idle: queue.LifoQueue[StudentProcess] = queue.LifoQueue()
         self._lock = threading.Lock()
-        self._company = _Company()
+        self._concurrency = _Concurrency()
 
     def start(self, jobs: int) -> None:
-        """Start this many warm processes, and do not wait for them: one takes some seconds to come up.
+        """Start this many warm processes without waiting for them: each takes a few seconds to be ready.
 
         Parameters
         ----------
@@ -180,19 +201,19 @@ class SandboxExecutor:
         reference: dict[str, dict[str, float]] | None = None,
         undrawn: Collection[str] = (),
     ) -> Executed:
-        """Run the notebook in a warm process that is idle, or in a new one.
+        """Run the notebook in an idle warm process, or in a new one.
 
-        What the machine may have had a part in is believed only of a submission that ran alone.
+        A failure that may be the machine's fault counts only if the submission ran alone.
         """
         try:
-            with self._company.joined():
+            with self._concurrency.shared():
                 return self._run(notebook, reference, undrawn, last=False)
         except SubmissionError as error:
             if not error.doubtful:
                 raise
         except (MachineError, ExaminerEndedError):
             pass
-        with self._company.alone():
+        with self._concurrency.alone():
             return self._run(notebook, reference, undrawn, last=True)
 
     def _run(self, notebook: NotebookNode, reference: dict | None, undrawn: Collection[str], last: bool) -> Executed:
@@ -228,8 +249,8 @@ class SandboxExecutor:
         self.close()
 
 
-class _Company:
-    """Lets submissions run beside each other, or one alone."""
+class _Concurrency:
+    """Lets submissions run concurrently, or one of them alone."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -237,7 +258,7 @@ class _Company:
         self._waiting = 0
 
     @contextlib.contextmanager
-    def joined(self) -> Iterator[None]:
+    def shared(self) -> Iterator[None]:
         with self._condition:
             self._condition.wait_for(lambda: not self._waiting)
             self._running += 1
@@ -268,5 +289,5 @@ class _Company:
 
 
 def as_answer(executed: Executed) -> dict[str, Any]:
-    """Write what an executor returned, so that `executed_from` reads it on another machine."""
+    """Serialise an executor's result for `executed_from` on another machine."""
     return {**asdict(executed), "notebook": executed.notebook}

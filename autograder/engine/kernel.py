@@ -1,4 +1,4 @@
-"""nbgrader's own way to execute a notebook: a Jupyter kernel, without a sandbox. There to compare with."""
+"""Executes a notebook as nbgrader does, in a Jupyter kernel without a sandbox, for comparison."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from autograder.common.errors import AutograderError, SubmissionError
 from autograder.engine.execution import Executed
 from autograder.problem_set.source import grade_id
 
-#: Seconds one cell may take. No cell of a problem set needs more than a few; a loop without an end must stop.
+#: Seconds that a cell may take. No cell of a problem set needs more than a few; an infinite loop must stop.
 CELL_TIMEOUT = 30
 
-#: How often a kernel is started before it is given up: kernels that start at the same time may choose the same free port.
+#: Attempts to start a kernel before giving up: kernels that start at the same time may choose the same free port.
 STARTS = 3
 
-#: No history on disk; and none of the kernel's start-up warnings, which say that loopback traffic is not encrypted.
+#: No history on disk, and no start-up warnings that loopback traffic is not encrypted.
 KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 
 
@@ -35,7 +35,7 @@ class KernelExecutor:
     Parameters
     ----------
     cell_timeout : int
-        Seconds before a cell is interrupted; its kernel is then asked to go on with the next cell.
+        Seconds before a cell is interrupted; its kernel then continues with the next cell.
     """
 
     def __init__(self, cell_timeout: int = CELL_TIMEOUT):
@@ -43,7 +43,7 @@ class KernelExecutor:
         self.name = f"kernel, {cell_timeout} s a cell"
 
     def start(self, jobs: int) -> None:
-        """Do nothing: each notebook has a kernel of its own."""
+        """Do nothing: each notebook gets its own kernel."""
 
     def __call__(
         self,
@@ -51,13 +51,13 @@ class KernelExecutor:
         reference: dict[str, dict[str, float]] | None = None,
         undrawn: Collection[str] = (),
     ) -> Executed:
-        """Run the notebook in an empty directory of its own."""
+        """Run the notebook in its own empty directory."""
         for _ in range(STARTS):
             try:
                 return Executed(self._run(copy.deepcopy(notebook)))
             except RuntimeError as error:
                 reason = error
-        raise AutograderError(f"No Jupyter kernel starts here: {reason}.")
+        raise AutograderError(f"No Jupyter kernel could be started here: {reason}.")
 
     def _run(self, executed: NotebookNode) -> NotebookNode:
         with tempfile.TemporaryDirectory(prefix="submission-") as directory:
@@ -73,10 +73,10 @@ class KernelExecutor:
             except CellTimeoutError:
                 raise SubmissionError(
                     f"The notebook did not finish: a cell ran for more than {self.cell_timeout} seconds and could "
-                    "not be interrupted; look for a loop without an end."
+                    "not be interrupted; look for an infinite loop."
                 ) from None
             except NoSuchKernel as error:
-                raise AutograderError(f"No Jupyter kernel {error.name!r} here; install ipykernel.") from None
+                raise AutograderError(f"There is no Jupyter kernel {error.name!r} here; install ipykernel.") from None
 
 
 def _last_started(notebook: NotebookNode) -> str:
@@ -88,9 +88,9 @@ def _last_started(notebook: NotebookNode) -> str:
 
 
 def prepare_environment() -> None:
-    """Set what every kernel of this process inherits. Called once, before any thread starts.
+    """Set the environment that this process's kernels inherit. Called once, before any thread starts.
 
-    nbgrader tells notebooks by NBGRADER_EXECUTION that they are being graded. A person's own IPython start-up files
+    nbgrader sets NBGRADER_EXECUTION to tell notebooks that they are being graded. The user's own IPython start-up files
     and history stay out of grading.
     """
     os.environ["NBGRADER_EXECUTION"] = "autograde"

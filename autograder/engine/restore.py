@@ -1,8 +1,8 @@
-"""Repair by content: what the set locks is put back as it was released, and what the student wrote is found again.
+"""Repairs a submission by content: restores the set's locked cells as released, and finds what the student wrote.
 
-Cells are copied, split, moved, deleted and turned into text, by students and by the programs they use. What a student wrote
-runs as it did in her kernel, where that can be told: everything she wrote runs, the part she ran last comes last, and nothing
-she did not have runs at all. So no answer has to be guessed from the look of its text.
+Cells are copied, split, moved, deleted and turned into text, by students and by the programs they use. A student's code
+runs as it did in her kernel, as far as the notebook shows: everything she wrote runs, the part she ran last comes last,
+and nothing else runs. So no answer has to be guessed from the look of its text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autograder.engine.submitted_notebook import MAX_CODE, free_id, make_cell, o
 from autograder.problem_set.source import grade_id, is_solution, is_test
 from autograder.problem_set.versions import released_texts
 
-#: Tag of a cell that is not run. Jupyter's own executor, nbclient, knows it too.
+#: Tag of a cell that is not run. Jupyter's own executor, nbclient, honours it too.
 NOT_RUN = "skip-execution"
 #: The beginning of a cell whose first line is indented.
 _INDENTED = re.compile(r"(?:[ \t]*\n)*[ \t]+\S")
@@ -30,25 +30,25 @@ def is_run(cell: NotebookNode) -> bool:
 
 
 def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode, list[str]]:
-    """Return the submission with every cell the set locks as it was released, hidden tests included.
+    """Return the submission with all the set's locked cells as released, including hidden tests.
 
-    A cell that is missing is put back; an answer that is missing is put back but not run, for its empty stub would
-    take the place of what the student may have defined elsewhere. Of the copies and parts of an answer cell all that
-    were worked on run where they stand, the one that the kernel ran last comes last, and carries the cell's name. Tests
-    wait for the answers before them in the set, and the other locked cells stand before what follows them in it.
-    Cells that the set does not know lose their metadata.
+    Missing cells are put back. A missing answer is put back but not run, since its empty stub would override what the
+    student may have defined elsewhere. All copies and parts of an answer cell that the student worked on run where they
+    are; the one that the kernel ran last comes last and carries the cell's name. Tests wait for the answers before them
+    in the set, and other locked cells come before whatever follows them in it. Cells that are not the set's lose their
+    metadata.
 
     Parameters
     ----------
     source : NotebookNode
         The instructor's version of the set.
     submitted : NotebookNode
-        What a student handed in; not changed.
+        What a student handed in; left unchanged.
 
     Returns
     -------
     tuple of (NotebookNode, list of str)
-        The notebook to execute, and notices of what was repaired.
+        The notebook to execute, and notices about repairs.
 
     Raises
     ------
@@ -72,17 +72,17 @@ def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode
     ordered = _in_order(_completed(cells, known, repair.taken), known)
     if [cell.id for cell in ordered if grade_id(cell) not in missing] != [cell.id for cell in cells]:
         notices.append(
-            "Cells of the problem set had changed places; its locked cells were put back where the set has them, its "
-            "tests behind the answers."
+            "Cells of the problem set had changed places; its locked cells were put back where they belong, and its "
+            "tests after the answers."
         )
     metadata = NotebookNode({**submitted.metadata, "kernelspec": nbformat.from_dict(source.metadata["kernelspec"])})
     return NotebookNode(nbformat=4, nbformat_minor=5, metadata=metadata, cells=ordered), notices
 
 
 def handed_in_pictures(source: NotebookNode, submitted: NotebookNode) -> dict[str, str]:
-    """Return the pictures that the student's notebook shows in the set's own figure cells, where their code is unchanged.
+    """Return the pictures in those of the set's figure cells whose code the student left unchanged.
 
-    They show what her notebook drew when it was handed in, and nobody has checked them.
+    They show what her notebook contained when she handed it in; nobody has checked them.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def handed_in_pictures(source: NotebookNode, submitted: NotebookNode) -> dict[st
     Returns
     -------
     dict of str to str
-        Id of each cell, and its PNG image in base64. A cell with more than one picture is left out.
+        By cell id, PNG images in base64. Cells with more than one picture are left out.
     """
     drawn = {_plain(cell.source) for cell in source.cells if cell.cell_type == "code" and grade_id(cell) is None}
     known = {grade_id(cell) for cell in source.cells} - {None}
@@ -108,21 +108,21 @@ def handed_in_pictures(source: NotebookNode, submitted: NotebookNode) -> dict[st
 
 
 class _Repair:
-    """Finds the cells of a set among those of a submission, and puts each right.
+    """Finds a set's cells in a submission and repairs each.
 
     Parameters
     ----------
     known : dict of str to NotebookNode
         The set's cells by their grade_ids.
     submitted : NotebookNode
-        The submission; not changed.
+        The submission; left unchanged.
 
     Attributes
     ----------
     places : dict of str to list of int
         Where the submission has each cell of the set.
     slots : list of list of NotebookNode
-        What comes to stand in the place of each cell of the submission.
+        The cells that replace each cell of the submission.
     notices : list of str
         What was done, in sentences for the student.
     """
@@ -145,7 +145,7 @@ class _Repair:
             self.slots.append([cell])
 
     def cell(self, name: str) -> None:
-        """Put one of the set's cells right."""
+        """Repair one of the set's cells."""
         original = self.known[name]
         if not is_solution(original):
             self._locked(name, self.places[name])
@@ -157,7 +157,7 @@ class _Repair:
     # ---- cells that the set locks
 
     def _locked(self, name: str, places: list[int]) -> None:
-        """Restore a locked cell. A copy that the student has written into is a cell of her own, and runs as such."""
+        """Restore a locked cell. A copy that the student has edited is her own cell, and runs as such."""
         original, released = self.known[name], _released(self.known[name])
         same = [place for place in places if _plain(self.cells[place].source) == released]
         real = (same or places)[0]
@@ -165,10 +165,10 @@ class _Repair:
         if not same or cell.cell_type != original.cell_type:
             self.notices.append(f"The cell {name!r} had been changed; it was restored.")
         if len(places) > 1:
-            self.notices.append(f"The cell {name!r} occurs more than once; one counts, as it was released.")
+            self.notices.append(f"The cell {name!r} occurs more than once; only one counts, as released.")
         for place in places:
             if place in same:
-                self._put_aside(place)
+                self._set_aside(place)
             else:
                 copied = self.cells[place]
                 self.slots[place] = [make_cell(copied.cell_type, copied.id, copied.source)]
@@ -178,9 +178,9 @@ class _Repair:
     # ---- answers
 
     def _written(self, name: str) -> list[int]:
-        """Return where the student wrote an answer: the cells that are neither empty nor as they were released.
+        """Return where the student wrote an answer: the cells that are neither empty nor as released.
 
-        One of another type beside one that still has its own was put aside by the student.
+        If some still have the right type, those of another type are left out: the student set them aside.
         """
         original, places = self.known[name], self.places[name]
         released = _released(original)
@@ -190,31 +190,31 @@ class _Repair:
         return [place for place in written if self.cells[place].cell_type == original.cell_type] or written
 
     def _untouched(self, name: str, places: list[int]) -> None:
-        """Leave an answer cell as it was released, once; or empty, since its stub could replace what stands elsewhere."""
+        """Leave one answer cell as released; or empty, if she emptied it: its stub could override code elsewhere."""
         if len(places) > 1:
             self.notices.append(f"The cell {name!r} occurs more than once; the first counts, the others were left out.")
-        self._tell_of_types(name, places)
+        self._note_type(name, places)
         for place in places[1:]:
-            self._put_aside(place)
+            self._set_aside(place)
         empty = not any(self.cells[place].source.strip() for place in places)
         self.slots[places[0]] = [self._named(name, self.cells[places[0]].id, "" if empty else self.known[name].source)]
 
     def _prose(self, name: str, places: list[int]) -> None:
-        """Join what the student wrote in words, for a person to read."""
+        """Join the parts of an answer in prose for a person to read."""
         written = self._written(name)
         if not written:
             return self._untouched(name, places)
-        self._tell_of_types(name, written)
+        self._note_type(name, written)
         for place in places:
             if place in written:
                 self.slots[place] = []
             else:
-                self._put_aside(place)
+                self._set_aside(place)
         cells = [self.cells[place] for place in written]
         if len(cells) > 1:
-            self.notices.append(f"Your answer {name!r} stood in {len(cells)} cells; they were joined.")
+            self.notices.append(f"Your answer {name!r} was spread over {len(cells)} cells; they were joined.")
         elif len(places) > 1:
-            self._tell_of_untouched(name)
+            self._note_untouched(name)
         source = "\n\n".join(cell.source for cell in cells)
         answer = self._named(name, cells[0].id, source)
         attached = {key: image for cell in reversed(cells) for key, image in cell.get("attachments", {}).items()}
@@ -224,41 +224,41 @@ class _Repair:
         return None
 
     def _answer(self, name: str, places: list[int]) -> None:
-        """Let everything run that the student wrote as one answer in code, with what her kernel ran last at the end."""
+        """Run everything that the student wrote as one answer in code, ending with what her kernel ran last."""
         written = self._written(name)
         if not written:
             return self._untouched(name, places)
-        self._tell_of_types(name, written)
+        self._note_type(name, written)
         pieces = self._pieces(written)
         texts = ["\n".join(self.cells[place].source for place in piece) for piece in pieces]
         self._require_short(name, texts)
-        # What has no count never ran under this number. A pasted copy has that of its original: the later one counts.
+        # A cell without a count never ran. A pasted copy has the count of its original: the later one wins.
         counts = [max(self._count(place) for place in piece) for piece in pieces]
         last = max(range(len(pieces)), key=lambda number: (counts[number], number))
         for place in places:
             if place not in written:
-                self._put_aside(place)
+                self._set_aside(place)
         first = places[0]
         if first < written[0] and self.cells[first].cell_type == "code" and self._used_between(first, written[0]):
-            # Cells between the two may use the answer when they run, as they could in her kernel.
+            # Cells between the two may use the answer, as they could in her kernel.
             self.slots[first] = [self._own(self.cells[first].id, texts[last])]
         for piece, text in zip(pieces, texts, strict=True):
             for place in piece:
                 self.slots[place] = [self._own(self.cells[place].id, self.cells[place].source)]
             if len(piece) > 1:
-                self._add(piece[-1], text)
+                self._run_again(piece[-1], text)
         end = pieces[-1][-1]
         if last != len(pieces) - 1:
-            self._add(end, texts[last])
+            self._run_again(end, texts[last])
         answer = self.slots[end][-1]
         self.slots[end][-1] = self._named(name, answer.id, answer.source)
-        self._tell_of_pieces(name, written, pieces)
+        self._note_pieces(name, written, pieces)
         return None
 
     def _pieces(self, written: list[int]) -> list[list[int]]:
-        """Group the cells of an answer: one that begins in the middle of a block goes on where the one before it ends.
+        """Group an answer's cells: one that begins in the middle of a block continues the one before it.
 
-        Where a cell was split, one part may have no metadata; it then stands right beside the other.
+        When a cell was split, one part may lack metadata; it is then directly next to the other.
         """
         found = set(written)
         first = written[0]
@@ -281,13 +281,13 @@ class _Repair:
         return _INDENTED.match(self.cells[place].source) is not None
 
     def _is_own_code(self, place: int) -> bool:
-        """Whether the student added the cell in this place, as code."""
+        """Whether the cell at this place is code that the student added."""
         if not 0 <= place < len(self.cells):
             return False
         return self.cells[place].cell_type == "code" and grade_id(self.cells[place]) not in self.known
 
     def _used_between(self, one: int, other: int) -> bool:
-        """Whether code of the student, or that she may change, stands between two cells."""
+        """Whether there is code between two cells that the student wrote or may change."""
         between = self.cells[one + 1 : other]
         names = [grade_id(cell) for cell in between if cell.cell_type == "code"]
         return any(name not in self.known or is_solution(self.known[name]) for name in names)
@@ -296,7 +296,7 @@ class _Repair:
         count = self.cells[place].get("execution_count")
         return -1 if count is None else count
 
-    # ---- what comes to stand in a place
+    # ---- the cells that replace others
 
     def _named(self, name: str, own_id: str, source: str) -> NotebookNode:
         original = self.known[name]
@@ -306,68 +306,66 @@ class _Repair:
     def _own(self, own_id: str, source: str) -> NotebookNode:
         return make_cell("code", own_id, source)
 
-    def _add(self, place: int, source: str) -> None:
-        """Let a text run once more, after the cell in a place."""
+    def _run_again(self, place: int, source: str) -> None:
+        """Run code once more, after the cell at this place."""
         own_id = free_id(f"{self.cells[place].id}-again", self.taken)
         self.taken.add(own_id)
         self.slots[place].append(self._own(own_id, source))
 
-    def _put_aside(self, place: int) -> None:
-        """Keep a cell's text, but let it neither run nor count."""
+    def _set_aside(self, place: int) -> None:
+        """Keep a cell's text, but neither run nor count it."""
         self.slots[place] = [make_cell("raw", self.cells[place].id, self.cells[place].source)]
 
     def _require_short(self, name: str, texts: list[str]) -> None:
-        """Refuse code that was too long to be read as such, but was a text, or stood in several cells."""
+        """Refuse code that is too long, and escaped the check on reading as text or in several cells."""
         if max(map(len, texts)) > MAX_CODE:
-            raise SubmissionError(
-                f"The cell {name!r} has more than {MAX_CODE} characters; what it holds belongs into a file."
-            )
+            raise SubmissionError(f"The cell {name!r} has more than {MAX_CODE} characters; move its data to a file.")
 
     # ---- what the student is told
 
-    def _tell_of_types(self, name: str, written: list[int]) -> None:
+    def _note_type(self, name: str, written: list[int]) -> None:
         kind = self.cells[written[0]].cell_type
         if kind != self.known[name].cell_type:
             now = "it was run as code" if self.known[name].cell_type == "code" else "it was read as text"
-            self.notices.append(f"Your answer {name!r} stood in a {kind.replace('mark', 'Mark')} cell; {now}.")
+            self.notices.append(f"Your answer {name!r} was in a {kind.replace('mark', 'Mark')} cell; {now}.")
 
-    def _tell_of_untouched(self, name: str) -> None:
+    def _note_untouched(self, name: str) -> None:
         self.notices.append(
             f"The cell {name!r} occurs more than once; the one with your answer counts, the others were left out."
         )
 
-    def _tell_of_pieces(self, name: str, written: list[int], pieces: list[list[int]]) -> None:
+    def _note_pieces(self, name: str, written: list[int], pieces: list[list[int]]) -> None:
         if len(written) > 1:
             counted = any(self._count(place) >= 0 for place in written)
-            how = "what you ran last came last" if counted else "in the order of the notebook"
+            how = "the one you ran last at the end" if counted else "in notebook order"
             self.notices.append(
                 f"The cell {name!r} was copied or split into {len(written)} cells; all of them were run, {how}."
             )
         elif len(self.places[name]) > 1:
-            self._tell_of_untouched(name)
+            self._note_untouched(name)
         if any(len(piece) > 1 for piece in pieces):
             self.notices.append(
-                f"A part of the cell {name!r} begins in the middle of a block; it was run as one with the part before it."
+                f"A part of the cell {name!r} begins in the middle of a block; it was run with the part before it."
             )
 
 
 def _copied(cell: NotebookNode, own_id: str) -> NotebookNode:
-    """Return a cell with an id of its own, and without tags: what it says there must not decide whether it runs."""
+    """Return a copy of a cell with this id and without tags, which must not decide whether it runs."""
     metadata = NotebookNode({key: value for key, value in cell.metadata.items() if key != "tags"})
     return NotebookNode({**cell, "id": own_id, "metadata": metadata})
 
 
 def _plain(source: str) -> str:
-    """Return a text without what nobody sees: spaces at the ends of lines, and blank lines around it."""
+    """Return text without invisible differences: trailing spaces, and blank lines around it."""
     return "\n".join(line.rstrip() for line in source.strip().splitlines())
 
 
 def _released(cell: NotebookNode) -> str:
-    """Return the text of one of the set's cells as students receive it, to compare with."""
+    """Return the text of one of the set's cells as students receive it, for comparison."""
     return _released_text(cell.source)
 
 
-@functools.lru_cache(maxsize=2_000)  # the same few cells for each submission of a class
+@functools.lru_cache(maxsize=2_000)  # the same few cells recur in every submission of a class
 def _released_text(source: str) -> str:
     metadata = NotebookNode(nbgrader={"grade_id": "cell", "grade": True, "locked": True, "schema_version": 3})
     shown = released_texts(NotebookNode(cells=[make_cell("code", "cell", source, metadata)], metadata=NotebookNode()))
@@ -376,16 +374,16 @@ def _released_text(source: str) -> str:
 
 def _missing_notice(name: str, original: NotebookNode) -> str:
     if not is_solution(original):
-        return f"The cell {name!r} was missing; it was put back as it was released."
+        return f"The cell {name!r} was missing; it was put back as released."
     if original.cell_type == "code":
-        return f"The cell for your answer {name!r} was missing; it was put back as it was released, and not run."
-    return f"The cell for your answer {name!r} was missing; it was put back as it was released."
+        return f"The cell for your answer {name!r} was missing; it was put back as released, but not run."
+    return f"The cell for your answer {name!r} was missing; it was put back as released."
 
 
 def _completed(cells: list[NotebookNode], known: dict[str, NotebookNode], taken: set[str]) -> list[NotebookNode]:
-    """Return the cells with those that are missing: each before the next one of the set that is there.
+    """Return the cells with the missing ones added, each before the next of the set's cells that is present.
 
-    A test so finds everything that the student added after its answer.
+    So a test finds everything that the student added after its answer.
     """
     positions = {grade_id(cell): position for position, cell in enumerate(cells)}
     before: dict[int, list[str]] = {}
@@ -402,7 +400,7 @@ def _completed(cells: list[NotebookNode], known: dict[str, NotebookNode], taken:
             cell["id"] = free_id(cell.id, taken)
             taken.add(cell.id)
             if is_solution(cell) and cell.cell_type == "code":
-                # Its stub would take the place of what the student may have defined in a cell of her own.
+                # Its stub would override what the student may have defined in a cell of her own.
                 cell.metadata["tags"] = [NOT_RUN]
             completed.append(cell)
         completed += cells[position : position + 1]
@@ -410,12 +408,12 @@ def _completed(cells: list[NotebookNode], known: dict[str, NotebookNode], taken:
 
 
 def _in_order(cells: list[NotebookNode], known: dict[str, NotebookNode]) -> list[NotebookNode]:
-    """Return the cells such that what a test needs stands before it.
+    """Return the cells in an order that puts whatever a test needs before it.
 
-    A test uses what the locked cells before it define, and asks the student's process for everything else: a locked
-    cell that a student has moved behind a test would leave its names, the checks themselves, for the student to define.
-    So a locked cell that is no test comes before what follows it in the set. A test waits for the answers and tests
-    before it in the set. The student's own cells and her answers keep their order: it is what her kernel knows.
+    A test uses what the locked cells before it define, and asks the student's process for everything else. If a student
+    moved a locked cell after a test, she could define its names herself, even the checks. So a locked cell other than a
+    test comes before whatever follows it in the set. A test waits for the answers and tests before it in the set. The
+    student's own cells and answers keep their order, which is the one that her kernel knew.
     """
     by_name = {grade_id(cell): cell for cell in cells if grade_id(cell)}
     order = {name: number for number, name in enumerate(known)}

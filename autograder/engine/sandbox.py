@@ -1,4 +1,4 @@
-"""The sandbox around the process that runs students' code: bubblewrap, and how it is called here."""
+"""The sandbox around the processes that run students' code and judge it: how bubblewrap is found and called."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from autograder.common.errors import AutograderError
 
-#: Where this package lies.
+#: The folder of this package.
 PACKAGE = Path(__file__).resolve().parents[1]
-#: Rooms of this package that a process in a sandbox imports, by its role; nothing else of the course is visible there.
-ROOMS = {
+#: By role, the folders of this package that a sandboxed process imports; it sees nothing else of the course.
+FOLDERS = {
     "student": ("common", "engine/shared", "engine/student"),
     "examiner": ("common", "engine/shared", "engine/examiner"),
 }
-#: User ids where the grader is root: no account of a Debian or Ubuntu system has one of them.
+#: User ids for when the grader is root: no Debian or Ubuntu system gives them to an account.
 USER_IDS = {"student": range(61_000, 61_090), "examiner": range(61_090, 61_180)}
 
-#: One thread each: grading runs submissions side by side, and threads count as processes.
+#: Numeric libraries get one thread: grading runs submissions in parallel, and threads count as processes.
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
@@ -36,7 +36,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONPATH": "/grader",
-    "PYTHONSAFEPATH": "1",  # no module comes from the folder in which a process starts
+    "PYTHONSAFEPATH": "1",  # never import modules from the folder in which a process starts
     "PYTHONUTF8": "1",
     "TZ": "UTC",
 }
@@ -44,7 +44,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How students' processes are kept apart from this machine.
+    """How students' processes are isolated from this machine.
 
     Attributes
     ----------
@@ -56,24 +56,24 @@ class Sandbox:
 
     @property
     def name(self) -> str:
-        """What a graded submission's record says about it."""
+        """Its name in the record of a graded submission."""
         return "bubblewrap" if self.program else "no sandbox"
 
     @property
     def scratch(self) -> str:
-        """The one folder in the sandbox that a submission may write to."""
+        """The only folder in the sandbox that a submission may write to."""
         inside = any(folder.startswith("/tmp/") for folder in _python_folders())
         return "/scratch" if inside else "/tmp"
 
     def command(self, role: str, descriptor: int) -> tuple[list[str], dict[str, str]]:
-        """Return the command and the environment of a warm process.
+        """Return the command and environment of a warm process.
 
         Parameters
         ----------
         role : {"student", "examiner"}
             Which of the two it is.
         descriptor : int
-            The inherited socket on which it takes requests.
+            The inherited socket on which it accepts requests.
         """
         run = [sys.executable, "-P", "-m", f"autograder.engine.{role}.process", str(descriptor)]
         if self.program is None:
@@ -83,8 +83,8 @@ class Sandbox:
         return [*self._bubblewrap(role), *run, "isolated"], {"PATH": "/usr/bin:/bin"}
 
     def _bubblewrap(self, role: str) -> list[str]:
-        # Root needs no user namespace, and without one the submission's user id is a real one. Anybody else needs it
-        # to have the rights that the warm process uses to shut each submission in; each gives them up before it runs.
+        # Root needs no user namespace, and without one a submission's user id is real. Anybody else needs one for the
+        # capabilities with which the warm process isolates each submission, which gives them up before it runs.
         options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
         options += ["--hostname", "submission"]
         if os.geteuid() != 0:
@@ -99,7 +99,7 @@ class Sandbox:
         for path in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"):
             options += ["--ro-bind-try", path, path]
         folders = _python_folders()
-        # bubblewrap makes missing parents for its own user alone; the submission's user has to pass through them.
+        # bubblewrap makes missing parents accessible to its own user only, but the submission's user needs access too.
         parents = {parent for folder in [*folders, "/grader/autograder/engine/x"] for parent in Path(folder).parents}
         for parent in sorted(parents - {Path("/")} - {Path(folder) for folder in folders}):
             if not parent.is_relative_to("/usr"):
@@ -107,19 +107,19 @@ class Sandbox:
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", self.scratch]
         for folder in folders:
             options += ["--ro-bind", folder, folder]
-        for name in ("__init__.py", "engine/__init__.py", *ROOMS[role]):
+        for name in ("__init__.py", "engine/__init__.py", *FOLDERS[role]):
             options += ["--ro-bind", str(PACKAGE / name), f"/grader/autograder/{name}"]
         folders = {"HOME": self.scratch, "TMPDIR": self.scratch, "MPLCONFIGDIR": f"{self.scratch}/.matplotlib"}
         for key, value in (_ENVIRONMENT | folders).items():
             options += ["--setenv", key, value]
-        if role == "examiner":  # what one examiner could write, the next could read
+        if role == "examiner":  # the next examiner could read whatever this one wrote
             for folder in ("/dev", self.scratch):
                 options += ["--remount-ro", folder]
         return [self.program, *options, "--remount-ro", "/", "--chdir", self.scratch, "--"]
 
 
 def _python_folders() -> list[str]:
-    """Return the folders outside the system's that hold this Python and its packages."""
+    """Return the folders of this Python and its packages that are outside the system's."""
     folders = {sys.prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable))}
     folders |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     if site.ENABLE_USER_SITE and os.path.isdir(site.getusersitepackages()):
@@ -130,7 +130,7 @@ def _python_folders() -> list[str]:
 
 
 def find_bubblewrap() -> str | None:
-    """Return the path of bubblewrap: the system's, or the one in the Python package that bundles it."""
+    """Return the path of bubblewrap: the system's, or that of a Python package that bundles it."""
     found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
     if found:
         return found
@@ -142,12 +142,12 @@ def find_bubblewrap() -> str | None:
     return None
 
 
-#: Students' code with the rights of whoever grades.
+#: Runs students' code with the grader's rights.
 NO_SANDBOX = Sandbox(None)
 
 
 def working_sandbox() -> Sandbox:
-    """Return a sandbox that works on this machine, or `NO_SANDBOX`: for code that the course itself made."""
+    """Return a sandbox that works on this machine, or else `NO_SANDBOX`: only for code that the course itself made."""
     program = find_bubblewrap()
     return Sandbox(program) if program and not try_bubblewrap(program) else NO_SANDBOX
 
@@ -158,25 +158,25 @@ def require_sandbox() -> Sandbox:
     Raises
     ------
     AutograderError
-        None does; the text says what stands in the way and what to do.
+        There is none; the text says why and what to do.
     """
     program = find_bubblewrap()
     if program is None:
         raise AutograderError(
             "There is no sandbox here: bubblewrap is missing. Install it (apt-get install bubblewrap), or grade "
-            "without one by --no-sandbox, if you trust every submission."
+            "without one with --no-sandbox, if you trust every submission."
         )
     problem = try_bubblewrap(program)
     if problem:
         raise AutograderError(
-            f"The sandbox does not work here: {problem}. Run autograder doctor for what to do, or grade without a "
-            "sandbox by --no-sandbox, if you trust every submission."
+            f"The sandbox does not work here: {problem}. Run autograder doctor to learn what to do, or grade without "
+            "a sandbox with --no-sandbox, if you trust every submission."
         )
     return Sandbox(program)
 
 
 def try_bubblewrap(program: str) -> str:
-    """Start bubblewrap once; return what is wrong, or an empty text."""
+    """Start bubblewrap once; return what is wrong, or an empty string."""
     sandbox = Sandbox(program)
     check = f"from autograder.engine.shared import isolation; isolation.try_namespaces({sandbox.scratch!r})"
     command = [*sandbox._bubblewrap("student"), sys.executable, "-P", "-c", check]

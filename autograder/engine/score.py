@@ -1,4 +1,4 @@
-"""Grading as a pure function: the set's source and a submission go in, a graded notebook and its scores come out."""
+"""Grades as a pure function: from a set's source and a submission to a graded notebook and its scores."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from autograder.problem_set.source import grade_id, is_graded, is_prose, is_solu
 
 @dataclass
 class Graded:
-    """What came of one submission.
+    """The result of grading one submission.
 
     Attributes
     ----------
     notebook : NotebookNode
-        The submission with its locked cells restored and with the outputs of the run.
+        The submission with its locked cells restored and the outputs of the run.
     scores : dict of str to (float or None)
-        Points of each graded cell; None where a person has to give them.
+        Points of each graded cell; None if a person has to award them.
     not_attempted : list of str
-        grade_ids of the cells that the student left as they were released.
+        grade_ids of the cells that the student left as released.
     notices : list of str
-        What was repaired or looked unusual, in sentences for the student.
+        Repairs and oddities, in sentences for the student.
     behaviour : dict of str to str
         For each test cell, a digest of what the submission's functions answered.
     awaiting : dict of str to str
-        grade_id of each test cell that the engine could not judge, and why, in a sentence; it has no score.
+        For each test cell that the engine could not judge, a sentence saying why; it has no score.
     pictures : dict of str to str
-        Ids of the set's figure cells that the student left as they are, and what they showed when she handed the notebook
-        in: PNG in base64, which nobody has checked.
+        For each of the set's figure cells that the student left unchanged, by id, the picture that it showed when she
+        handed it in: PNG in base64, which nobody has checked.
     measured : dict of str to dict of str to float
         For each test cell that measures, the processor time of its calls in seconds.
     """
@@ -51,21 +51,21 @@ class Graded:
 
     @property
     def score(self) -> float:
-        """Sum of the points given so far."""
+        """Sum of the points awarded so far."""
         return sum(score for score in self.scores.values() if score is not None)
 
     def lost(self, tests: dict[str, float]) -> set[str]:
-        """Return the grade_ids of those test cells, given with their points, that did not earn all of them."""
+        """Return the grade_ids of the test cells, given with their points, that did not earn full points."""
         return {name for name, full in tests.items() if self.scores.get(name) != full}
 
     @property
     def needs_manual_grading(self) -> bool:
-        """Whether a person has to grade a part."""
+        """Whether a person has to grade part of it."""
         return None in self.scores.values()
 
 
 def clear_outputs(notebook: NotebookNode) -> None:
-    """Remove what a notebook's cells showed when the student ran them."""
+    """Remove the outputs from when the student ran the notebook."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -91,14 +91,14 @@ def grade(
     reference : dict, optional
         `Graded.measured` of the reference solution, graded in the same run.
     draw : bool
-        Whether figures are drawn. In the set's own figure cells, which the student has left as they are, the picture that
-        she handed in stands in any case, where there is one, and is marked as such.
+        Whether figures are drawn. The set's own figure cells, if the student left them unchanged, always show the
+        picture that she handed in, if there is one, and it is marked as such.
 
     Returns
     -------
     Graded
-        Scores follow nbgrader's rules, but for one: what a test cell writes to stderr (a warning) is reported and
-        costs nothing.
+        Scores follow nbgrader's rules with one exception: what a test cell writes to stderr (a warning) is reported
+        but costs nothing.
 
     Raises
     ------
@@ -121,13 +121,13 @@ def grade(
             untouched.add(name)
         if is_graded(cell):
             found[name] = None if name in awaiting else cell_score(cell)
-            # Whether a hidden test made the code warn is nothing that a student learns: she could make it hang on its arguments.
+            # Students do not learn of warnings in hidden tests: a warning could depend on the hidden arguments.
             if (
                 not is_prose(cell)
                 and HIDDEN_TESTS.search(cell.source) is None
                 and any(_is_stderr(output) for output in cell.get("outputs", ()))
             ):
-                notices.append(f"Your code warned in the cell {name!r}; this costs no points, but have a look.")
+                notices.append(f"Your code gave a warning in the cell {name!r}; this costs no points, but have a look.")
     scores = {grade_id(cell): found[grade_id(cell)] for cell in source.cells if is_graded(cell)}
     not_attempted = [name for name in _without_points(source, scores) if name in untouched]
     return Graded(
@@ -136,7 +136,7 @@ def grade(
 
 
 def _without_points(source: NotebookNode, scores: dict[str, float | None]) -> list[str]:
-    """Return the names of the answers that earned nothing: where one did, the student has it in a cell of her own."""
+    """Return the names of answers that earned nothing: one with points was attempted, even if in another cell."""
     earned: dict[str, bool] = {}
     item = None
     for cell in source.cells:
@@ -149,7 +149,7 @@ def _without_points(source: NotebookNode, scores: dict[str, float | None]) -> li
 
 
 def _put_in(pictures: dict[str, str], notebook: NotebookNode) -> None:
-    """Put the pictures that were handed in where figures were not drawn."""
+    """Insert the pictures handed in where figures were not drawn."""
     for cell in notebook.cells:
         picture = pictures.get(cell.get("id"))
         for output in cell.get("outputs", ()) if picture else ():
@@ -164,11 +164,11 @@ def _is_stderr(output: NotebookNode) -> bool:
 
 
 def cell_score(cell: NotebookNode) -> float | None:
-    """Return the points of a graded cell that was run; None where a person gives them."""
+    """Return the points of a graded cell that was run; None if a person awards them."""
     if cell.cell_type == "code":
         outputs = [output for output in cell.outputs if not _is_stderr(output)]
         cell = NotebookNode({**cell, "outputs": outputs})
     try:
         return determine_grade(cell)[0]
-    except (ValueError, KeyError):  # more points than the cell has, or a result that is no text
+    except (ValueError, KeyError):  # more points than the cell has, or a result that is not text
         return 0.0

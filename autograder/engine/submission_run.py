@@ -1,8 +1,8 @@
-"""One submission, from its first cell to its last test.
+"""Runs one submission, from its first cell to its last test.
 
-First its own cells run, in their order, in the student's process; it leaves a snapshot of itself for each group of test
-cells. Then an examiner judges: the visible tests, and after them the hidden ones, so that nothing which a hidden test shows
-to the student's functions can reach an output. What both say is data, and is believed only in the form that is asked for.
+First its own cells run, in order, in the student's process, which leaves a snapshot of itself for each group of test
+cells. Then an examiner runs the visible tests, followed by the hidden ones, so that nothing that a hidden test shows to
+the student's functions can reach an output. Whatever both processes say is data, accepted only in the expected form.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from autograder.engine.shared.wire import Connection, ConnectionEndedError, Dead
 from autograder.engine.warm_processes import START, Control, ExaminerProcess, StudentProcess
 from autograder.problem_set.source import grade_id, is_support, is_test
 
-#: Seconds of processor time beyond its limit that a process has to stop by itself, before it is given up.
+#: Seconds of processor time beyond its limit in which a process may stop by itself before it is abandoned.
 GRACE = 2.0
-#: How many times as long as a cell may compute, a submission may sleep: a machine that is busy makes nobody sleep.
+#: How long a submission may sleep, as a multiple of a cell's time limit: a busy machine makes nobody sleep.
 SLEEP = 3.0
-#: Seconds between looks at a cell that takes long.
+#: Seconds between checks on a long-running cell.
 LOOK = 1.0
-#: Characters of all outputs of a submission.
+#: Maximum characters of all outputs of a submission.
 MAX_OUTPUT = 12_000_000
-#: Seconds in which an examiner answers beyond what the submission may take.
+#: Seconds that an examiner may take beyond the submission's own limit.
 MARGIN = 30.0
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
@@ -43,12 +43,12 @@ _VERDICTS = frozenset(["passed", "failed", "undecided"])
 
 
 class ExaminerEndedError(Exception):
-    """The examiner stopped, or said what no examiner says."""
+    """The examiner stopped, or sent an invalid answer."""
 
 
 @dataclass(frozen=True)
 class _Test:
-    """A test cell, its place among the tests, and the group whose snapshot it judges."""
+    """A test cell, its index among the tests, and the group whose snapshot it judges."""
 
     cell: NotebookNode
     index: int
@@ -73,15 +73,15 @@ def run_submission(
     student, examiner : StudentProcess, ExaminerProcess
         The warm processes.
     notebook : NotebookNode
-        What `restore` returned; changed in place.
+        The result of `restore`; changed in place.
     limits, seed, directory : Limits, int, str
-        As `StudentProcess.submission` takes them.
+        As for `StudentProcess.submission`.
     reference : dict
-        What the tests measured of the reference solution.
+        What the tests measured for the reference solution.
     undrawn : collection of str
         Ids of cells whose figures are not drawn.
     last : bool
-        Whether this is the last try: then tests that an examiner did not finish are left for a person.
+        Whether this is the last attempt: tests that an examiner did not finish are then left for a person.
 
     Returns
     -------
@@ -103,26 +103,26 @@ def run_submission(
         run.own_cells(control, runner, undrawn)
         if run.plan and not _is_up(judge):
             examiner.renew(run.key)
-            raise MachineError("the examiner did not start")
+            raise MachineError("the examiner failed to start")
         run.tests(control, judge, reference, last)
     except _RunnerEndedError as error:
         control.ask(gone=True)
         report = control.end()
-        raise _what_ended(error.where, report, limits, student.sandbox.program is not None) from None
+        raise _reason_for_end(error.where, report, limits, student.sandbox.program is not None) from None
     finally:
         for connection in (runner, judge, *snapshots):
             if connection is not None:
                 connection.close()
         report = report or control.end()
     if report.get("reason") == "isolation":
-        raise MachineError(f"a submission could not be shut in: {report.get('text')}")
+        raise MachineError(f"a submission could not be isolated: {report.get('text')}")
     if report.get("reason") == "processor":
         raise SubmissionError(f"The notebook used more than {limits.total_seconds:g} seconds of processor time.")
     return notebook, run.notices, run.behaviour, run.awaiting, run.measured
 
 
 def _is_up(judge: Connection) -> bool:
-    """Wait for the first word of an examiner: it comes before anything that the submission could have a part in."""
+    """Wait for an examiner's first message, which comes before the submission can influence anything."""
     try:
         return judge.receive(time.monotonic() + START)[0] == {"ready": True}
     except WireError:
@@ -137,7 +137,7 @@ class _RunnerEndedError(Exception):
         self.where = where
 
 
-def _what_ended(where: str, report: dict, limits: Limits, isolated: bool) -> Exception:
+def _reason_for_end(where: str, report: dict, limits: Limits, isolated: bool) -> Exception:
     """Say why the student's process ended."""
     match report.get("reason"):
         case "memory":
@@ -147,26 +147,24 @@ def _what_ended(where: str, report: dict, limits: Limits, isolated: bool) -> Exc
                 f"The notebook used more than {limits.total_seconds:g} seconds of processor time, in {where}."
             )
         case "files":
-            return SubmissionError(
-                "The notebook wrote more files than can be kept, or folders too deep in one another."
-            )
+            return SubmissionError("The notebook wrote more files than can be kept, or nested folders too deeply.")
         case "isolation":
-            return MachineError(f"a submission could not be shut in: {report.get('text')}")
+            return MachineError(f"a submission could not be isolated: {report.get('text')}")
         case None:
             return MachineError("the supervisor of a submission has ended")
     if isolated and report.get("ended") is not True:
-        # It was ended here, when it had been silent for a while: the machine may have had a part in that, once.
+        # We ended it after a long silence, for which the machine may be to blame, once.
         return SubmissionError(f"The Python process stopped answering while running {where}.", doubtful=True)
-    lowered = report.get("lowered") is True  # a limit of its own is the only way to be killed from inside as process 1
+    lowered = report.get("lowered") is True  # only by lowering its own limit can process 1 get itself killed
     if isolated and report.get("code") == -9 and not lowered and report.get("processor", 0.0) < limits.total_seconds:
-        return MachineError(f"the process of a submission was killed from outside, while running {where}")
+        return MachineError(f"a submission's process was killed from outside while running {where}")
     text = f"The Python process died while running {where}; it may have called exit, used all memory or crashed."
-    # Without a sandbox: its own doing, or that of a machine short of memory.
+    # Without a sandbox, the submission may have done it, or a machine short of memory.
     return SubmissionError(text, doubtful=report.get("code") in (-9, -15))
 
 
 class _Run:
-    """What is known of one run."""
+    """The state of one run."""
 
     def __init__(self, notebook: NotebookNode, limits: Limits):
         self.notebook, self.limits = notebook, limits
@@ -183,13 +181,13 @@ class _Run:
         # How long the submission has slept while a test waited for it.
         self.asleep = 0.0
         self.slept = 0.0
-        # When the whole submission is given up, on the clock: each of many cells may wait nearly as long as one may.
+        # Deadline on the clock for the whole submission: each of many cells may wait nearly as long as one may.
         self.end = math.inf
         self._arrange()
         self.key = hashlib.sha256(json.dumps(self.cells).encode()).hexdigest()
 
     def _arrange(self) -> None:
-        """Sort out which cells run where, and which test cells follow one another without another code cell between."""
+        """Decide which cells run where, and group the test cells that no other code cell separates."""
         count, before = 0, False
         for cell in self.notebook.cells:
             if not is_run(cell):
@@ -216,20 +214,20 @@ class _Run:
 
     @property
     def locked(self) -> list[str]:
-        """The texts of the set's locked cells that are no tests."""
+        """The texts of the set's locked cells, except the tests."""
         return [cell["source"] for cell in self.cells if cell["kind"] == "support"]
 
     def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
-        """Run them, and have the snapshots left."""
+        """Run the submission's own cells and have the snapshots made."""
         try:
             first = self._answer(control, runner, "its first cell", START, math.inf)
         except SubmissionError:  # nothing of the submission has run yet
             raise MachineError("the process of a submission did not start") from None
         if first != ({"ready": True}, []):
-            raise MachineError(f"a submission could not be shut in: {str(first[0])[:300]}")
+            raise MachineError(f"a submission could not be isolated: {str(first[0])[:300]}")
         control.ask()
-        self.slept = control.asleep  # while it was made ready, which is no doing of the submission
-        # A backstop for a notebook that waits a little in each of many cells, and takes no processor time.
+        self.slept = control.asleep  # during preparation, which is not the submission's doing
+        # A backstop for a notebook that waits a little in each of many cells without taking processor time.
         self.end = time.monotonic() + self.limits.patience * self.limits.total_seconds
         for cell, number in self.steps:
             if cell is None:
@@ -241,15 +239,15 @@ class _Run:
             message, buffers = self._ask(
                 control, runner, {"run": cell.source, "draw": cell.get("id") not in undrawn}, where
             )
-            if time.monotonic() - begin > 0.1:  # of two thousand shorter ones, all together are short
+            if time.monotonic() - begin > 0.1:  # even two thousand shorter cells take little time
                 self._require_within_limits(control, where)
             outputs = unpack(message.get("outputs"), buffers)
             cell.outputs = [_node(output, number) for output in outputs if self._fits(output)]
             if message.get("cut") is True or len(cell.outputs) < len(outputs):
-                self.notices.append(f"The output of {where} was cut: it was too long to keep.")
+                self.notices.append(f"The output of {where} was too long to keep, so it was cut off.")
 
     def _require_within_limits(self, control: Control, where: str) -> None:
-        """Refuse what has slept or, by what a control group counts and the supervisor does not see, computed for too long."""
+        """Refuse what slept or computed too long; a control group may count more than the supervisor saw."""
         if control.ask() > self.limits.total_seconds:
             raise SubmissionError(
                 f"The notebook used more than {self.limits.total_seconds:g} seconds of processor time, in {where}."
@@ -260,7 +258,7 @@ class _Run:
         if control.asleep - self.slept > SLEEP * self.limits.cell_seconds:
             raise SubmissionError(
                 f"The notebook did not finish: its cells waited for more than {SLEEP * self.limits.cell_seconds:.0f} "
-                f"seconds without computing, the last of them {where}; look for what they wait for.",
+                f"seconds without computing, the last of them {where}; check what they are waiting for.",
                 doubtful=True,
             )
 
@@ -281,13 +279,13 @@ class _Run:
             control, runner, where, limits.patience * limits.cell_seconds, limits.cell_seconds + GRACE
         )
         if not isinstance(message, dict):
-            raise SubmissionError(f"The Python process answered what no Python process answers in {where}.")
+            raise SubmissionError(f"The Python process sent an invalid answer in {where}.")
         return message, buffers
 
     def _answer(
         self, control: Control, runner: Connection, where: str, clock: float, processor: float
     ) -> tuple[Any, list]:
-        """Wait for an answer of the runner, for this many seconds on the clock and of processor time."""
+        """Wait for the runner's answer, up to this many seconds on the clock and of processor time."""
         start = time.monotonic()
         end, begin = min(start + clock, self.end), None
         while True:
@@ -299,29 +297,27 @@ class _Run:
                 begin = used if begin is None else begin
                 if used - begin > processor:
                     raise SubmissionError(
-                        f"The notebook did not finish: {where} ran for too long and could not be interrupted; look for a "
-                        "loop without an end."
+                        f"The notebook did not finish: {where} ran for too long and could not be interrupted; look for "
+                        "an infinite loop."
                     ) from None
                 if time.monotonic() >= end:
                     raise SubmissionError(
-                        f"The notebook did not finish: {where} had not ended after {end - start:.0f} seconds; look for "
-                        "what it waits for."
+                        f"The notebook did not finish: {where} had not ended after {end - start:.0f} seconds; check "
+                        "what it is waiting for."
                         if end < self.end
                         else "The notebook did not finish: its cells together waited for too long, the last of them "
-                        f"{where}; look for what they wait for.",
+                        f"{where}; check what they are waiting for.",
                         doubtful=True,
                     ) from None
             except ConnectionEndedError:
                 raise _RunnerEndedError(where) from None
             except WireError as error:
-                raise SubmissionError(
-                    f"The Python process answered what no Python process answers ({error}) in {where}."
-                ) from None
+                raise SubmissionError(f"The Python process sent an invalid answer ({error}) in {where}.") from None
 
     # ---- the tests
 
     def tests(self, control: Control, judge: Connection, reference: dict[str, dict[str, float]], last: bool) -> None:
-        """Have the tests judged, the visible ones first."""
+        """Have the tests judged, visible ones first."""
         order = sorted(self.plan, key=lambda test: is_hidden(test.cell.source))
         group = None
         for number, test in enumerate(order):
@@ -331,18 +327,18 @@ class _Run:
             name = grade_id(test.cell)
             if time.monotonic() > self.end:
                 if not last:
-                    raise SubmissionError("The tests were not answered to their end.", doubtful=True)
+                    raise SubmissionError("The tests did not get complete answers.", doubtful=True)
                 self._leave(order[number:], "The tests before this one took too long, so this test was not judged.")
                 return
             try:
                 question = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
                 message, buffers = self._from_examiner(control, judge, question, last)
-                self._believe(name, test.cell, message, buffers, last)
+                self._accept(name, test.cell, message, buffers, last)
             except ExaminerEndedError:
                 if not last:
                     raise
                 self._leave(
-                    order[number:], "The examiner stopped while it judged this submission, so this test was not judged."
+                    order[number:], "The examiner stopped while judging this submission, so this test was not judged."
                 )
                 return
 
@@ -351,34 +347,34 @@ class _Run:
         self.awaiting |= {grade_id(test.cell): reason for test in tests}
 
     def _from_examiner(self, control: Control, judge: Connection, question: dict, last: bool) -> tuple[dict, list]:
-        """Name a test to the examiner, and wait for what it says; answer its own questions meanwhile.
+        """Ask the examiner for a verdict and wait for it, answering its questions meanwhile.
 
-        It asks while it waits for the submission. One that has slept for too long gets no more time to answer.
+        It asks while it waits for the submission. A submission that has slept too long gets no more time to answer.
         """
-        # The submission has its time to answer, and the examiner as much for what it computes itself.
+        # The submission gets its time to answer, and the examiner as much for its own computing.
         patience = self.limits.patience * self.limits.cell_seconds
         clock = max(0.0, self.end - time.monotonic())
         end = time.monotonic() + min(patience, clock) + patience + MARGIN
         try:
             judge.send(question | {"clock": clock}, (), end)
             while True:
-                # An examiner that waits asks again and again: whoever is silent for longer computes no more.
+                # While it waits for the submission, an examiner keeps asking: silence means that it computes, or hangs.
                 message, buffers = judge.receive(min(end, time.monotonic() + patience + MARGIN))
                 if message not in ({"ask": "processor", "again": False}, {"ask": "processor", "again": True}):
                     return message, buffers
                 asleep, used = control.asleep, control.ask()
-                if message["again"]:  # since it last asked, it did nothing but wait
+                if message["again"]:  # it has only waited since it last asked
                     self.asleep += control.asleep - asleep
                 if self.asleep > SLEEP * self.limits.cell_seconds:
                     if not last:
-                        raise SubmissionError("The tests were not answered to their end.", doubtful=True)
+                        raise SubmissionError("The tests did not get complete answers.", doubtful=True)
                     used = math.inf
                 judge.send({"processor": used}, (), end)
         except WireError:
             raise ExaminerEndedError from None
 
-    def _believe(self, name: str, cell: NotebookNode, message: Any, buffers: list, last: bool) -> None:
-        """Take a verdict in the form that was asked for, and nothing else."""
+    def _accept(self, name: str, cell: NotebookNode, message: Any, buffers: list, last: bool) -> None:
+        """Accept a verdict in the expected form, and nothing else."""
         if not isinstance(message, dict) or set(message) != {"verdict", "doubtful", "digest", "measured", "outputs"}:
             raise ExaminerEndedError
         verdict, digest, measured = message["verdict"], message["digest"], message["measured"]
@@ -391,7 +387,7 @@ class _Run:
         if failed == (verdict == "passed"):
             raise ExaminerEndedError
         if message["doubtful"] is True and not last:
-            raise SubmissionError("A test was not answered to its end.", doubtful=True)
+            raise SubmissionError("A test did not get a complete answer.", doubtful=True)
         cell.outputs = [_node(output, cell.execution_count) for output in outputs]
         self.behaviour[name] = digest
         if verdict == "undecided":
@@ -407,7 +403,7 @@ def _where(cell: NotebookNode, count: int) -> str:
 
 
 def _node(output: dict, count: int) -> NotebookNode:
-    """Make an output of a notebook."""
+    """Turn an output into a notebook node."""
     node = NotebookNode(
         {key: NotebookNode(value) if isinstance(value, dict) else value for key, value in output.items()}
     )

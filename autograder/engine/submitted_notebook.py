@@ -1,4 +1,4 @@
-"""Reading what was handed in as a notebook: every cell is built anew from what counts, and nothing else is kept."""
+"""Reads a submitted notebook: rebuilds every cell from the parts that matter, and keeps nothing else."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from nbformat import NotebookNode
 from autograder.common.errors import SubmissionError
 from autograder.common.untrusted_files import read_json
 
-#: A set has a hundred cells at most; each cell that is run takes a message, and may take its time.
+#: Maximum cells. A set has at most a hundred; each cell that runs takes a message, and perhaps a while.
 MAX_CELLS = 2_000
-#: Characters of a code cell.
+#: Maximum characters of a code cell.
 MAX_CODE = 500_000
-#: Characters of one picture in base64, and of all; a figure of a problem set has some thirty thousand.
+#: Maximum characters of one picture in base64, and of all together; a problem set's figure has some thirty thousand.
 MAX_PICTURE, MAX_PICTURES = 1_000_000, 6_000_000
-#: Pixels of a picture: a small file can unfold to gigabytes in the browser that shows it.
+#: Maximum pixels of a picture: a small file can expand to gigabytes in the browser that shows it.
 MAX_PIXELS = 20_000_000
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-#: What nbformat allows as the id of a cell.
+#: What nbformat allows as a cell's id.
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _REMEDY = "Open it in Jupyter, save it there, and hand in the saved file."
 
@@ -35,9 +35,9 @@ _REMEDY = "Open it in Jupyter, save it there, and hand in the saved file."
 def read_submission(content: bytes | str) -> NotebookNode:
     """Read a submitted file as a notebook of the current format.
 
-    Of each cell remain type, text, id, how often the kernel had run something when it ran, nbgrader's metadata, the
-    images attached to a text, and the PNG images that it shows. What is missing or has another form than a notebook's
-    is made up where nothing depends on it: other programs than Jupyter write notebooks too.
+    Each cell keeps its type, text, id, execution count and nbgrader metadata, the images attached to its text, and the
+    PNG images in its output. Anything missing or malformed is filled in where nothing depends on it: Jupyter is not the
+    only program that writes notebooks.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def read_submission(content: bytes | str) -> NotebookNode:
     Raises
     ------
     SubmissionError
-        It is not a notebook, one without cells, or one that is too large.
+        The file is not a notebook, has no cells, or is too large.
     """
     found = read_json(content)
     if not isinstance(found, dict) or "nbformat" not in found:
@@ -72,7 +72,7 @@ def read_submission(content: bytes | str) -> NotebookNode:
     _require_few(cells)
     for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict):
-            raise _invalid(number, "is none")
+            raise _invalid(number, "is not an object")
     left = MAX_PICTURES
     read = []
     for number, (cell, own_id) in enumerate(zip(cells, own_ids(cells), strict=True), 1):
@@ -90,14 +90,14 @@ def read_submission(content: bytes | str) -> NotebookNode:
 
 
 def make_cell(kind: str, own_id: str, source: str, metadata: NotebookNode | None = None) -> NotebookNode:
-    """Return a cell that has not run.
+    """Return a cell without outputs or count, as before it runs.
 
     Parameters
     ----------
     kind : {"code", "markdown", "raw"}
         Its type.
     own_id : str
-        Its id, which no other cell of the notebook may have.
+        Its id, unique in the notebook.
     source : str
         Its text.
     metadata : NotebookNode, optional
@@ -111,7 +111,7 @@ def make_cell(kind: str, own_id: str, source: str, metadata: NotebookNode | None
 
 
 def own_ids(cells: list[dict]) -> list[str]:
-    """Return an id for each cell: its own where it has one that no earlier cell has, and else a new one."""
+    """Return an id for each cell: its own if that is valid and not used by an earlier cell, else a new one."""
     taken = {cell["id"] for cell in cells if _is_id(cell.get("id"))}
     ids: dict[str, None] = {}
     for number, cell in enumerate(cells, 1):
@@ -124,7 +124,7 @@ def own_ids(cells: list[dict]) -> list[str]:
 
 
 def free_id(wanted: str, taken: Collection[str]) -> str:
-    """Return an id for a cell that no other has; the same for the same notebook, so that grading stays a function."""
+    """Return an unused cell id; always the same one for the same notebook, so that grading stays a pure function."""
     number, found = 0, wanted[:64]  # as long as nbformat allows
     while found in taken:
         number += 1
@@ -143,23 +143,23 @@ def _invalid(number: int, what: str) -> SubmissionError:
 def _require_few(cells: list) -> None:
     if len(cells) > MAX_CELLS:
         raise SubmissionError(
-            f"The notebook has more than {MAX_CELLS} cells. Delete those that you added and need not."
+            f"The notebook has more than {MAX_CELLS} cells. Delete those that you added but do not need."
         )
 
 
 def _read_cell(number: int, own_id: str, cell: dict) -> NotebookNode:
     kind = cell.get("cell_type")
     if kind not in ("code", "markdown"):
-        kind = "raw"  # as Jupyter shows a type that it does not know
+        kind = "raw"  # as Jupyter shows a cell of unknown type
     source = _text(cell.get("source", ""))
     if source is None:
         raise _invalid(number, "holds something other than text")
     if kind == "code" and len(source) > MAX_CODE:
         raise SubmissionError(
-            f"The notebook has a code cell of more than {MAX_CODE} characters; what it holds belongs into a file."
+            f"The notebook has a code cell of more than {MAX_CODE} characters; move its data to a file."
         )
     metadata = cell.get("metadata")
-    # Jupyter's editor writes one kind of line end; other programs write others.
+    # Jupyter's editor writes one kind of line ending; other programs write others.
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     metadata = _flat(metadata, "nbgrader") if isinstance(metadata, dict) else NotebookNode()
     built = make_cell(kind, own_id, source, metadata)
@@ -171,7 +171,7 @@ def _read_cell(number: int, own_id: str, cell: dict) -> NotebookNode:
 
 
 def _text(found: Any) -> str | None:
-    """Return a text that may be written as its lines; None where it is something else."""
+    """Return a text, which may be given as a list of lines; None if it is something else."""
     if found is None:
         return ""
     if isinstance(found, list):
@@ -189,7 +189,7 @@ def _count(found: Any) -> int | None:
 
 
 def _flat(metadata: dict, *names: str) -> NotebookNode:
-    """Return the entries with these names, and of each what is a plain value: anything may stand there, of any size."""
+    """Return the plain values in the entries with these names: a file may hold anything there, of any size."""
     kept = NotebookNode()
     for name in names:
         if isinstance(metadata.get(name), dict):
@@ -202,7 +202,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _images(attachments: dict) -> NotebookNode:
-    """Return the images that are attached to a text."""
+    """Return the images attached to a text cell."""
     kept = NotebookNode()
     for name, bundle in attachments.items():
         if isinstance(bundle, dict):
@@ -212,14 +212,14 @@ def _images(attachments: dict) -> NotebookNode:
 
 
 def _pictures(outputs: Any, left: int) -> list[NotebookNode]:
-    """Return what a cell showed as PNG images, as far as they are such and fit.
+    """Return a cell's PNG images, if they are valid and fit.
 
     Parameters
     ----------
     outputs : object
-        What stands for the cell's outputs in the file.
+        The file's entry for the cell's outputs.
     left : int
-        Characters that the notebook's further pictures may have.
+        Characters left for the notebook's pictures.
     """
     kept = []
     for output in outputs if isinstance(outputs, list) else []:
@@ -234,7 +234,7 @@ def _pictures(outputs: Any, left: int) -> list[NotebookNode]:
 
 
 def _is_png(text: str) -> bool:
-    """Whether a text is base64 of what begins as a PNG image of a reasonable size."""
+    """Whether a text is the base64 of data that begins like a PNG image of reasonable size."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -245,21 +245,21 @@ def _is_png(text: str) -> bool:
 
 
 def _upgraded(found: dict) -> dict:
-    """Return a notebook of an earlier format in the current one, without outputs."""
+    """Convert a notebook of an earlier format to the current one, without outputs."""
     sheets = found.get("worksheets", [found])
     cells = [cell for sheet in sheets for cell in sheet["cells"]] if _have_cells(sheets) else None
     if cells is None or not all(isinstance(cell, dict) for cell in cells):
         raise SubmissionError(f"The file is not a valid Jupyter notebook: it has no list of cells. {_REMEDY}")
     _require_few(cells)
     for cell in cells:
-        cell["outputs"] = []  # they have another form there, and are made anew
+        cell["outputs"] = []  # the earlier formats write them differently, and running makes new ones
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what nbformat remarks on is mended when the cells are read
+            warnings.simplefilter("ignore")  # reading the cells fixes whatever nbformat warns about
             return nbformat.reads(json.dumps(found), as_version=4)
     except Exception:  # nbformat raises AttributeError, KeyError, TypeError and its own on broken notebooks
         raise SubmissionError(
-            f"The file is not a valid Jupyter notebook: it is broken, and of an earlier format. {_REMEDY}"
+            f"The file is not a valid Jupyter notebook: it is broken, and in an earlier format. {_REMEDY}"
         ) from None
 
 

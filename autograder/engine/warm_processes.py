@@ -1,4 +1,4 @@
-"""The two warm processes that fork for each submission, as the grader sees them: the student's and the examiner's."""
+"""The grader's side of the two warm processes that fork for each submission: the student's and the examiner's."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from autograder.engine.shared.isolation import SNAPSHOT_MEMORY, Limits
 from autograder.engine.shared.outputs import MAX_LINES, MAX_OUTPUTS
 from autograder.engine.shared.wire import Connection, WireError
 
-#: Seconds in which a warm process must be up; it imports NumPy, SymPy and matplotlib, maybe from a cold disk.
+#: Seconds in which a warm process must be ready; it imports NumPy, SymPy and matplotlib, perhaps from a cold disk.
 START = 120.0
-#: Bytes of JSON that a submission's process, or an examiner, may send: a list of what the outputs are, not they themselves.
+#: Maximum bytes of JSON from a submission's process or an examiner: the list of outputs, not their contents.
 MAX_MESSAGE = 1_000_000
-#: Bytes of the texts that an examiner may send for one test.
+#: Maximum bytes of text from an examiner for one test.
 MAX_VERDICT = 1_000_000
-#: Bytes of a cell that is sent to be compiled; a longer one is compiled anew for each submission.
+#: Maximum bytes of a cell that is compiled in advance; a longer one is compiled again for each submission.
 MAX_CELL = 150_000
-#: Memory of the kernel's own, for tables and small buffers, beyond what a submission may allocate.
+#: Memory for the kernel's tables and small buffers, beyond what a submission may allocate.
 KERNEL_MEMORY = 64 << 20
 
 
 class WarmProcess:
-    """A process in a sandbox that is started once, and takes requests on a socket.
+    """A process in a sandbox that is started once and accepts requests on a socket.
 
     Parameters
     ----------
     sandbox : Sandbox
-        How it is shut in.
+        How it is isolated.
     role : {"student", "examiner"}
         Which of the two it is.
     number : int
-        Which of its kind this is.
+        Its number among those of its kind.
     """
 
     def __init__(self, sandbox: Sandbox, role: str, number: int = 0):
@@ -53,16 +53,15 @@ class WarmProcess:
         self.up = False
 
     def user_id(self, number: int) -> int | None:
-        """Return a user id for a submission where the grader is root.
+        """Return a user id for a submission if the grader is root, else None.
 
-        Each worker has one of its own, and so has each grader: a submission that takes all the processes that its user
-        may have takes them from no other.
+        Each worker of each grader has its own: a submission that uses up its user's processes deprives no other.
         """
         ids = USER_IDS[self.role]
         return ids[(16 * os.getpid() + number) % len(ids)] if os.geteuid() == 0 else None
 
     def start(self) -> None:
-        """Start it, unless it runs; it takes a second or two to come up."""
+        """Start it unless it is running; it takes a second or two to be ready."""
         if self.process is not None and self.process.poll() is None:
             return
         self.stop()
@@ -70,14 +69,14 @@ class WarmProcess:
         command, environment = self.sandbox.command(self.role, theirs.fileno())
         if self.sandbox.program and self.role == "student":
             self.group = Cgroup.make(str(self.number))
-        if self.group is not None:  # it joins before it starts anything
+        if self.group is not None:  # it joins the group before it starts anything
             joins = "".join(f"echo $$ > {shlex.quote(str(path))} && " for path in self.group.members)
             command = ["/bin/sh", "-c", f'{joins}exec "$0" "$@"', *command]
         try:
             self.process = subprocess.Popen(
                 command,
                 env=environment,
-                cwd="/",  # no module comes from the folder in which somebody grades
+                cwd="/",  # never import modules from the folder in which the grader runs
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -87,16 +86,16 @@ class WarmProcess:
             raise MachineError(f"the sandbox did not start: {error.strerror}") from None
         finally:
             theirs.close()
-        mine.settimeout(START)  # one that takes no requests any more has ended for all that anybody knows
+        mine.settimeout(START)  # a process that stops reading requests must not block the grader
         self.requests, self.up = mine, False
 
     def wait(self) -> None:
-        """Wait until it is up.
+        """Wait until it is ready.
 
         Raises
         ------
         MachineError
-            It does not come up.
+            It does not become ready.
         """
         self.start()
         if self.up:
@@ -113,7 +112,7 @@ class WarmProcess:
         self.up = True
 
     def stop(self) -> None:
-        """End it, and with it everything in the sandbox."""
+        """Stop it, and with it everything in the sandbox."""
         if self.requests is not None:
             self.requests.close()
         if self.process is not None:
@@ -127,14 +126,14 @@ class WarmProcess:
 
 
 class StudentProcess(WarmProcess):
-    """The warm process of a student's side; it runs one submission at a time."""
+    """The warm process on the student's side; it runs one submission at a time."""
 
     def __init__(self, sandbox: Sandbox, number: int):
         super().__init__(sandbox, "student", number)
         self._compiled: set[str] = set()
 
     def stop(self) -> None:
-        """End it, and with it everything in the sandbox."""
+        """Stop it, and with it everything in the sandbox."""
         self._compiled = set()
         super().stop()
 
@@ -146,20 +145,20 @@ class StudentProcess(WarmProcess):
         Parameters
         ----------
         groups : int
-            How many snapshots it will leave.
+            How many snapshots it will make.
         limits : Limits
             What it may use.
         seed : int
             Seeds Python's and NumPy's global random generators.
         directory : str
-            Where it runs without a sandbox.
+            Where it runs if there is no sandbox.
         locked : list of str
-            Cells of the set, to be compiled once for all its submissions.
+            Cells of the set that are compiled once for all submissions.
 
         Returns
         -------
         tuple of (Control, Connection, list of socket.socket)
-            What leads to its supervisor and to the runner, and the ends for the examiner, one for each snapshot.
+            Connections to its supervisor and to the runner, and the examiner's ends, one for each snapshot.
         """
         self.wait()
         if self.group is not None:
@@ -188,14 +187,14 @@ class StudentProcess(WarmProcess):
 
 
 class Control:
-    """The way to a submission's supervisor, which keeps its rights and is no part of the submission.
+    """The connection to a submission's supervisor, which keeps its rights and is not part of the submission.
 
     Parameters
     ----------
     end : socket.socket
-        Leads there.
+        Our end.
     student : StudentProcess
-        Which started it.
+        The process that started it.
     """
 
     def __init__(self, end: socket.socket, student: StudentProcess):
@@ -203,11 +202,11 @@ class Control:
         self._killed = student.group.killed() if student.group else 0
         self._begin = self._of_group()
         self._report: dict[str, Any] | None = None
-        #: Seconds in which nothing of the submission ran or wanted to, as far as is known.
+        #: Seconds in which no process of the submission is known to have run or wanted to run.
         self.asleep = 0.0
 
     def ask(self, **message: Any) -> float:
-        """Ask for something; return the processor time that the submission has taken so far, in seconds."""
+        """Send a request; return the seconds of processor time that the submission has taken so far."""
         if self._report is None:
             try:
                 self._end.settimeout(START)
@@ -225,16 +224,16 @@ class Control:
         return (self._student.group.processor_seconds() if self._student.group else None) or 0.0
 
     def end(self) -> dict[str, Any]:
-        """End everything that the submission started; return what its supervisor reports: nothing if it has ended too."""
+        """End all that the submission started; return its supervisor's report, empty if that has ended too."""
         if self._report is None:
             try:
                 self._end.shutdown(socket.SHUT_WR)
                 self._end.settimeout(START)
-                while self._report is None:  # an answer to an earlier question may still come
+                while self._report is None:  # the answer to an earlier request may come first
                     reply = json.loads(self._end.recv(4096))
                     self._report = reply if "reason" in reply else None
             except (OSError, ValueError):
-                self._student.stop()  # with the whole sandbox ends whatever is left in it
+                self._student.stop()  # stopping the whole sandbox ends whatever is left in it
                 self._report = {}
         self._end.close()
         if self._student.group and self._student.group.killed() > self._killed and not self._report.get("reason"):
@@ -252,7 +251,7 @@ class ExaminerProcess(WarmProcess):
         self._count = 0
 
     def stop(self) -> None:
-        """End it, and all examiners."""
+        """Stop it, and all examiners."""
         for end in self._sets.values():
             end.close()
         self._sets = {}
@@ -264,18 +263,18 @@ class ExaminerProcess(WarmProcess):
         Parameters
         ----------
         key : str
-            Tells one set's cells from another's.
+            Identifies the set's cells.
         cells : list of dict
-            The set's locked cells and test cells, in their order.
+            The set's locked cells and test cells, in order.
         limits : Limits
             What the submission may use.
         snapshots : list of socket.socket
-            Lead to the snapshots; they are closed here.
+            Connections to the snapshots; closed here.
 
         Returns
         -------
         Connection
-            Leads to the examiner.
+            The connection to the examiner.
         """
         mine, theirs = socket.socketpair()
         try:
@@ -299,7 +298,7 @@ class ExaminerProcess(WarmProcess):
         return Connection(mine, MAX_MESSAGE, MAX_VERDICT)
 
     def renew(self, key: str) -> None:
-        """Have the next examiner of a set started by a new process: the present one starts none."""
+        """Start the set's next examiner from a new process: the present one fails to start any."""
         with self._lock:
             if key in self._sets:
                 self._sets.pop(key).close()
@@ -312,7 +311,7 @@ class ExaminerProcess(WarmProcess):
         except OSError:
             mine.close()
             pair[0].close()
-            self.stop()  # it may be there and take no request
+            self.stop()  # it may be alive and not read
             raise
         finally:
             theirs.close()
@@ -323,7 +322,7 @@ class ExaminerProcess(WarmProcess):
             answer, _ = connection.receive(until)
         except WireError:
             pair[0].close()
-            self.stop()  # it may be there and not answer
+            self.stop()  # it may still exist, but not answer
             raise MachineError("the examiner's process has ended") from None
         finally:
             with contextlib.suppress(OSError):

@@ -1,1 +1,1 @@
-"""A problem set as its author writes it, its bank of known answers, and the versions that follow from both."""
+"""A problem set as its author writes it, its bank of known answers, and the versions made from it."""

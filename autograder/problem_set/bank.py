@@ -1,10 +1,9 @@
-"""Known answers of a problem set, the points that they must lose, and how they share notebooks."""
+"""A problem set's known answers, the points that they must lose, and how they share notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -12,7 +11,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class BankEntry:
-    """A known answer to one solution cell: a misconception, or an alternative that is right.
+    """A known answer to one solution cell: a misconception, or a correct alternative.
 
     Attributes
     ----------
@@ -21,9 +20,9 @@ class BankEntry:
     code : str
         Text of the whole solution cell.
     loses : frozenset of str
-        grade_ids of exactly those test cells that it fails. A misconception of which that is not said yet has none.
+        grade_ids of exactly the test cells that it fails; empty for a misconception whose losses are not known yet.
     diagnosis, revisit : str
-        How such an answer behaves, and the idea its student should look at again.
+        How such an answer behaves, and the idea that its student should revisit.
     """
 
     name: str
@@ -36,7 +35,7 @@ class BankEntry:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is a misconception whose losses are not said yet: `release` measures them."""
+        """Whether it is a misconception whose losses are not known yet: `release` measures them."""
         return self.kind == "misconception" and not self.loses
 
     def __str__(self) -> str:
@@ -44,18 +43,23 @@ class BankEntry:
 
 
 def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
-    """Return the grade_ids of the test cells that these entries, together in one notebook, fail."""
+    """Return the grade_ids of the test cells that these entries fail, together in one notebook."""
     return set().union(*(entry.loses for entry in entries))
 
 
 def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
-    """Deal the entries of a bank out, one per cell, to as few notebooks as hold them all."""
-    return deal_out(bank, lambda entry: entry.replaces)
+    """Deal out a bank's entries, one per cell, to the fewest notebooks that hold them all."""
+    return deal_out(bank, lambda one, other: one.replaces != other.replaces)
 
 
-def deal_out(answers: Iterable[Answer], cell_of: Callable[[Answer], str]) -> list[list[Answer]]:
-    """Deal answers out to as few notebooks as hold them all, at most one to a cell in each."""
-    by_cell: dict[str, list[Answer]] = {}
+def deal_out(answers: Iterable[Answer], may_share: Callable[[Answer, Answer], bool]) -> list[list[Answer]]:
+    """Deal out answers to notebooks, each to the first whose answers it may share a notebook with."""
+    mixes: list[list[Answer]] = []
     for answer in answers:
-        by_cell.setdefault(cell_of(answer), []).append(answer)
-    return [[answer for answer in mix if answer] for mix in zip_longest(*by_cell.values())]
+        for mix in mixes:
+            if all(may_share(answer, other) for other in mix):
+                mix.append(answer)
+                break
+        else:
+            mixes.append([answer])
+    return mixes

@@ -1,7 +1,7 @@
-"""Cells of a set that leave no name in the student's notebook, and depend on none but the answer's.
+"""Encloses a set's cells, so that they leave no name in the student's notebook and depend on none but the answer's.
 
-An author writes a test cell as plain statements. Students receive them as the body of a function that runs at once and is
-then deleted::
+An author writes a test cell as plain statements. Students receive them as the body of a function that runs immediately
+and is then deleted::
 
     # Test of double, ordinary values (1 point)
     @lambda test: test()
@@ -14,10 +14,10 @@ then deleted::
             check.gives(2 * x, x)
     del test_of_this_cell
 
-So a helper that a student calls `check`, `range` or `Check` changes no verdict, and no answer can lean on what a test
-imported. A decorator that raises binds no name, so a test that fails leaves none behind either.
+So a helper that a student names `check`, `range` or `Check` changes no verdict, and no answer can rely on what a test
+imported. A decorator that raises binds no name, so a failing test leaves none behind either.
 
-What tests share, as the checks, is a locked cell of definitions. It becomes a module, known to Python's import alone.
+What tests share, such as the checks, is a locked cell of definitions. It becomes a module that only `import` can reach.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from autograder.common.cell_names import builtin_names, foreign_names, scopes
 
-#: nbgrader's marks around what a student does not receive, as its ClearHiddenTests preprocessor knows them.
+#: nbgrader's marks around what students do not receive, as its ClearHiddenTests preprocessor expects them.
 _BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-#: Names that mean something else inside a function than at the top of a cell.
+#: Names that mean something different inside a function, and the number of arguments that makes them safe.
 _SCOPE_BOUND = {"exec": 2, "eval": 2, "globals": 99, "locals": 99, "vars": 1, "dir": 1}
 
 
 class EnclosureError(Exception):
-    """A line would mean something else inside a function.
+    """A line would mean something different inside a function.
 
     Attributes
     ----------
     line : int
-        Its number in the author's text.
+        The line's number in the author's text.
     """
 
     def __init__(self, line: int, text: str):
@@ -64,7 +64,7 @@ def enclosed_test(source: str, modules: Mapping[str, str]) -> str:
     Raises
     ------
     EnclosureError
-        A line would mean something else inside a function.
+        A line would mean something different inside a function.
     SyntaxError
         The cell is not plain Python.
     """
@@ -82,7 +82,7 @@ def _enclosed_test(source: str, of_modules: tuple[tuple[str, str], ...]) -> str:
         first, last = marked[0], marked[-1]
         for i, line in enumerate(lines):
             if not first < i < last and line.strip() and not line.lstrip().startswith("#"):
-                raise EnclosureError(i + 1, "hidden tests stand in a cell of their own; move this line to another cell")
+                raise EnclosureError(i + 1, "hidden tests need a cell of their own; move this line to another cell")
         before, body, after = lines[: first + 1], lines[first + 1 : last], lines[last:]
     else:
         first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
@@ -98,7 +98,7 @@ def _enclosed_test(source: str, of_modules: tuple[tuple[str, str], ...]) -> str:
 
 
 def enclosed_module(source: str, name: str, gives: Iterable[str], modules: Mapping[str, str]) -> str:
-    """Return a locked cell of definitions such that it leaves no name behind but those that students are given.
+    """Return a locked cell of definitions that leaves behind only the names that students are given.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def enclosed_module(source: str, name: str, gives: Iterable[str], modules: Mappi
     Raises
     ------
     EnclosureError
-        A line would mean something else inside a function, or a name that students are given is not defined.
+        A line would mean something different inside a function, or a name that students are given is not defined.
     SyntaxError
         The cell is not plain Python.
     """
@@ -128,8 +128,8 @@ def _enclosed_module(source: str, name: str, gives: tuple[str, ...], of_modules:
         raise EnclosureError(line, text)
     missing = sorted(set(gives) - scopes(source)[0])
     if missing:
-        raise EnclosureError(1, f"{missing[0]!r} is given to students and not defined here")
-    # Its functions see names of their own: neither the student's `len` nor the notebook's `np`.
+        raise EnclosureError(1, f"{missing[0]!r} is given to students but not defined here")
+    # Its functions have their own globals: they see neither the student's `len` nor the notebook's `np`.
     head = [
         f'@lambda cell: cell.__class__(cell.__code__, {{"__name__": "{name}"}})()',
         f"def {name}():",
@@ -150,9 +150,9 @@ def _enclosed_module(source: str, name: str, gives: tuple[str, ...], of_modules:
 
 
 def _imports(source: str, modules: Mapping[str, str], shadowed: bool = True) -> list[str]:
-    """Return the lines that bring what a cell uses, whatever the notebook's names mean; an empty line ends them."""
+    """Return the lines that import what a cell uses, whatever the notebook's names mean, ending in an empty line."""
     wanted: dict[str, set[str]] = {}
-    if shadowed and (names := builtin_names(source) - {"super"}):  # which Python finds by itself, by its name
+    if shadowed and (names := builtin_names(source) - {"super"}):  # Python looks for `super` by its name
         wanted["builtins"] = set(names)
     for name in sorted(foreign_names(source) & modules.keys()):
         wanted.setdefault(modules[name], set()).add(name)
@@ -168,14 +168,14 @@ def _imports(source: str, modules: Mapping[str, str], shadowed: bool = True) -> 
 
 
 def _indented(source: str) -> str:
-    """Return a text four columns to the right, but for lines that begin inside a string other than a docstring."""
+    """Indent text by four columns, except for lines that begin inside a string other than a docstring."""
     inside: set[int] = set()
     opened: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         kind = tokenize.tok_name[token.type]
         if kind == "STRING":
             inside.update(range(token.start[0] + 1, token.end[0] + 1))
-        elif kind.endswith("STRING_START"):  # Python 3.12 and later take an f-string apart
+        elif kind.endswith("STRING_START"):  # Python 3.12 and later split an f-string into tokens
             opened.append(token.start[0])
         elif kind.endswith("STRING_END"):
             inside.update(range(opened.pop() + 1, token.end[0] + 1))
@@ -193,36 +193,36 @@ def _indented(source: str) -> str:
     return "\n".join(kept)
 
 
-# ---- what would mean something else inside a function
+# ---- what would mean something different inside a function
 
 
 def _faults(source: str) -> Iterator[tuple[int, str]]:
     try:
         compile(source, "<cell>", "exec")
-    except SyntaxError as error:  # `return`, `yield` and `await` are nothing that stands at the top of a cell
+    except SyntaxError as error:  # `return`, `yield` and `await` are not allowed at the top of a cell
         yield error.lineno or 1, f"it is not plain Python ({error.msg})"
         return
     tree = ast.parse(source)
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module="__future__"):
-                yield node.lineno, "a future statement cannot stand in a test cell or among shared definitions"
+                yield node.lineno, "a test cell or shared definitions cannot contain a future statement"
             case ast.ImportFrom(names=[ast.alias(name="*")]):
-                yield node.lineno, "import the names that are used one by one, not `*`"
+                yield node.lineno, "import each name that is used, not `*`"
             case ast.Global(names=names):
-                yield node.lineno, f"write `nonlocal {', '.join(names)}` for `global`: the cell becomes a function"
+                yield node.lineno, f"write `nonlocal {', '.join(names)}`, not `global`: the cell becomes a function"
             case ast.Call(func=ast.Name(id=name)) if len(node.args) < _SCOPE_BOUND.get(name, 0):
-                yield node.lineno, f"{name}() looks at names that the cell, which becomes a function, keeps elsewhere"
+                yield node.lineno, f"{name}() would not see the cell's names once the cell becomes a function"
     flow = _Flow(scopes(source)[0])
     flow.visit(tree)
     for line, name in flow.early:
-        yield line, f"{name!r} is read before the cell assigns it; give what it assigns another name"
+        yield line, f"{name!r} is read before the cell assigns it; use another name for what the cell assigns"
 
 
 class _Flow(ast.NodeVisitor):
-    """Walks through a cell's statements in their order, and notes names that are read before they are bound.
+    """Walks through a cell's statements in order and notes names that are read before they are bound.
 
-    In a function such a name is never the notebook's.
+    Inside a function, such a name never refers to the notebook's.
     """
 
     def __init__(self, names: Iterable[str]):

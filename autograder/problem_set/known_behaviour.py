@@ -1,8 +1,8 @@
-"""What the proof of a set has seen when the set was last released, kept in `behaviour.json` beside the bank.
+"""What the set's proof observed at its last release, kept in `behaviour.json` beside the bank.
 
-What each misconception of the bank answered in the tests, as digests: a submission that loses the same tests of an item
-with the same answers behaves like that misconception. And what hidden tests said when they failed: no other text of a
-hidden test is shown to a student, since a submission could make it say anything.
+It holds digests of what each misconception in the bank answered in the tests: a submission that loses the same tests of
+an item with the same answers behaves like that misconception. It also holds what hidden tests said when they failed:
+students see no other text from a hidden test, since a submission could make it say anything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HIDDEN_TESTS = re.compile(r"[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[
 
 
 def behaviour_path(problem_set: ProblemSet) -> Path:
-    """Return where the behaviour of a set's misconceptions is kept."""
+    """Return the file that keeps the behaviour of a set's misconceptions."""
     return problem_set.folder / "behaviour.json"
 
 
@@ -35,22 +35,21 @@ def _fingerprint(problem_set: ProblemSet) -> str:
 
 def record_behaviour(
     problem_set: ProblemSet,
-    behaviour: Iterable[tuple[BankEntry, dict[str, str]]],
+    behaviour: Iterable[tuple[BankEntry, Mapping[str, str]]],
     messages: Mapping[str, Iterable[str]],
 ) -> None:
-    """Keep what the proof of a set has seen, unless that is known already.
+    """Record what a set's proof observed.
 
     Parameters
     ----------
     problem_set : ProblemSet
-        The set, proven.
-    behaviour : iterable of tuple of (BankEntry, dict of str to str)
-        Each misconception, and a digest of its answers for each test cell.
+        The proven set.
+    behaviour : iterable of tuple of (BankEntry, mapping of str to str)
+        Each misconception, with a digest of its answers for each test cell; empty if its answers differ from run to run,
+        so that no submission is taken for it.
     messages : mapping of str to iterable of str
-        Hidden test cell, and what it said when it failed.
+        What each hidden test cell said when it failed.
     """
-    if "messages" in _read(problem_set):
-        return  # an answer that draws without a seed has another digest each time; the file changes only with the set
     kept: dict[str, dict[str, dict[str, str]]] = {}
     for entry, digests in behaviour:
         if entry.replaces in problem_set.items:
@@ -64,19 +63,25 @@ def record_behaviour(
     write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", behaviour_path(problem_set))
 
 
-def known_behaviour(problem_set: ProblemSet) -> dict[str, dict[str, dict[str, str]]]:
-    """Return item, then misconception, then test cell and digest; empty where the set has changed since its release."""
-    return _read(problem_set).get("misconceptions", {})
-
-
-def known_messages(problem_set: ProblemSet) -> dict[str, list[str]]:
-    """Return hidden test cell and the texts that it may show; empty where the set has changed since its release."""
-    return _read(problem_set).get("messages", {})
-
-
-def _read(problem_set: ProblemSet) -> dict:
+def recorded_behaviour(problem_set: ProblemSet) -> dict:
+    """Return all that was kept, whether or not the set has changed since."""
     try:
         kept = json.loads(behaviour_path(problem_set).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def known_behaviour(problem_set: ProblemSet) -> dict[str, dict[str, dict[str, str]]]:
+    """Return digests by item, misconception and test cell; empty if the set has changed since its release."""
+    return _read(problem_set).get("misconceptions", {})
+
+
+def known_messages(problem_set: ProblemSet) -> dict[str, list[str]]:
+    """Return the texts that each hidden test cell may show; empty if the set has changed since its release."""
+    return _read(problem_set).get("messages", {})
+
+
+def _read(problem_set: ProblemSet) -> dict:
+    kept = recorded_behaviour(problem_set)
     return kept if kept.get("of") == _fingerprint(problem_set) else {}

@@ -1,4 +1,4 @@
-"""MyST notebooks, the form in which authors write problem sets and their banks."""
+"""Reads MyST notebooks, the format in which authors write problem sets and their banks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def read_myst(path: Path) -> NotebookNode:
     Raises
     ------
     ProblemSetError
-        There is no such file, or it is no MyST notebook.
+        The file is missing or is not a MyST notebook.
     """
     if not path.is_file():
         raise ProblemSetError(f"{path} is missing.")
     try:
         return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
-    except Exception as error:  # jupytext raises what its parsers raise
+    except Exception as error:  # jupytext lets its parsers' errors through
         raise ProblemSetError(f"{path} is not a MyST notebook: {' '.join(str(error).split())}") from error
 
 
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> NotebookNode:
-    """Parse a text once, however often it is read; who changes the notebook changes a copy."""
+    """Parse a text only once, however often it is read; callers get copies that they may change."""
     return jupytext.reads(text, fmt="md:myst")

@@ -18,12 +18,12 @@ from autograder.problem_set.enclosure import EnclosureError, enclosed_module, en
 from autograder.problem_set.myst import read_myst
 from autograder.problem_set.source_format import faults_of_source
 
-#: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor knows them.
+#: nbgrader's marks around what only the reference solution contains, as its ClearSolutions preprocessor expects them.
 SOLUTION_MARKS = re.compile(r"^\s*### (BEGIN|END) SOLUTION\s*$\n?", re.MULTILINE)
 
 
 def grade_id(cell: NotebookNode) -> str | None:
-    """Return the nbgrader id of a cell, or None where it has none."""
+    """Return a cell's nbgrader id, or None if it has none."""
     name = _nbgrader(cell).get("grade_id")
     return name if isinstance(name, str) else None
 
@@ -48,17 +48,17 @@ def is_graded(cell: NotebookNode) -> bool:
 
 
 def is_test(cell: NotebookNode) -> bool:
-    """Whether the cell carries points that are given automatically."""
+    """Whether the cell carries points that are awarded automatically."""
     return is_graded(cell) and not is_solution(cell) and cell.cell_type == "code"
 
 
 def is_prose(cell: NotebookNode) -> bool:
-    """Whether the cell is written by the student and graded by hand."""
+    """Whether the student writes the cell and a person grades it."""
     return is_graded(cell) and is_solution(cell)
 
 
 def is_support(cell: NotebookNode) -> bool:
-    """Whether a cell is locked, ungraded code, as the one that holds the checks: the examiner runs it too."""
+    """Whether a cell is locked, ungraded code, such as the checks: the examiner runs it too."""
     locked = grade_id(cell) is not None and _flag(cell, "locked")
     return cell.cell_type == "code" and locked and not is_graded(cell) and not is_solution(cell)
 
@@ -70,7 +70,7 @@ def points(cell: NotebookNode) -> float:
 
 @dataclass(frozen=True)
 class Item:
-    """What a student is asked to do once: a cell to write and the test cells that follow it.
+    """One task for the student: a cell to write and the test cells that follow it.
 
     Attributes
     ----------
@@ -103,11 +103,11 @@ class ProblemSet:
     Attributes
     ----------
     notebook : NotebookNode
-        The source, its test cells and modules enclosed, so that everyone sees them as students do.
+        The source, with test cells and modules enclosed, so that everyone sees them as students do.
     authored : dict of str to str
         What the author wrote in each of those cells, by grade_id.
     modules : dict of str to str
-        The names that the set's modules define for its tests, and which module defines each.
+        For each name that the set's modules define for its tests, the module that defines it.
 
     Raises
     ------
@@ -131,7 +131,7 @@ class ProblemSet:
         notebook = read_myst(self.source_path)
         for fault in faults_of_source(notebook):
             raise ProblemSetError(f"{self.source_path}: {fault}.")
-        notebook.metadata.pop("jupytext", None)  # the student's Jupyter would try to keep a text file in step
+        notebook.metadata.pop("jupytext", None)  # with it, the student's Jupyter would try to keep a text file in sync
         notebook.metadata.setdefault("autograder", NotebookNode())["problem_set"] = self.name
         notebook.metadata["language_info"] = NotebookNode(name="python")
         seen: dict[str, int] = {}
@@ -141,7 +141,7 @@ class ProblemSet:
             if include:
                 path = self.folder.parent / include
                 if not path.is_file():
-                    raise ProblemSetError(f"{self.source_path}, cell {index}: there is no {path} to include.")
+                    raise ProblemSetError(f"{self.source_path}, cell {index}: the file to include, {path}, is missing.")
                 cell.source = path.read_text(encoding="utf-8").rstrip("\n")
             name = grade_id(cell)
             if name in seen:
@@ -151,13 +151,13 @@ class ProblemSet:
             if name is not None:
                 seen[name] = index
             self._enclose(cell, options)
-            # Ids made by position and grade_id: the same source gives the same bytes.
+            # Ids follow from position and grade_id, so that the same source gives the same bytes.
             cell["id"] = name or f"cell-{index:03d}"
         notebook.nbformat, notebook.nbformat_minor = 4, 5
         return notebook
 
     def _enclose(self, cell: NotebookNode, options: dict) -> None:
-        """Give a test cell, or a locked cell of definitions that tests share, the form in which students receive it."""
+        """Turn a test cell, or a locked cell of shared definitions, into the form that students receive."""
         name, written = grade_id(cell), cell.source
         try:
             if is_test(cell):
@@ -172,7 +172,7 @@ class ProblemSet:
             else:
                 return
         except SyntaxError:
-            return  # release names it, among all that it refuses in the set's cells
+            return  # release reports it, with all other faults in the set's cells
         except EnclosureError as error:
             raise ProblemSetError(f"{self.source_path}, cell {name!r}, line {error.line}: {error}.") from error
         self.authored[name] = written
@@ -188,57 +188,57 @@ class ProblemSet:
                 current = items[name] = Item(name, {})
             elif is_test(cell):
                 if current is None:
-                    raise ProblemSetError(f"{self.source_path}: test cell {name!r} stands before any solution cell.")
+                    raise ProblemSetError(f"{self.source_path}: test cell {name!r} comes before any solution cell.")
                 current.tests[name] = points(cell)
         return {name: item for name, item in items.items() if item.tests}
 
     @cached_property
     def bank(self) -> list[BankEntry]:
-        """The entries of the bank, items in the order of the notebook, and of each the entries in the order of its file."""
+        """The bank's entries: items in notebook order, and each item's entries in the order of its file."""
         for entry in self.entries:
             if entry.is_draft:
                 raise ProblemSetError(
-                    f"{self.where(entry)}: a misconception says what it loses; `autograder release {self.name}` measures it."
+                    f"{self.where(entry)}: a misconception needs loses; `autograder release {self.name}` measures it."
                 )
         return self.entries
 
     @cached_property
     def entries(self) -> list[BankEntry]:
-        """The bank while an author works on it: entries that do not say yet what they lose are among its entries."""
+        """The bank while an author works on it, including entries whose losses are not known yet."""
         cells = [grade_id(cell) for cell in self.notebook.cells if is_solution(cell) and not is_prose(cell)]
         return read_bank(self.bank_folder, cells, self.tests)
 
     def where(self, entry: BankEntry) -> str:
-        """Return where an entry is written: its file and its name."""
+        """Return an entry's file and name."""
         return f"{bank_file(self.bank_folder, entry.replaces)}, entry {entry.name!r}"
 
     # ---- what follows from the source
 
     @property
     def title(self) -> str:
-        """The title the set shows."""
+        """The set's displayed title."""
         return self.notebook.metadata["autograder"].get("title", self.name)
 
     @cached_property
     def tests(self) -> dict[str, float]:
-        """grade_id and points of each test cell graded automatically."""
+        """grade_id and points of each automatically graded test cell."""
         return {name: p for item in self.items.values() if not item.by_hand for name, p in item.tests.items()}
 
     @property
     def max_score(self) -> float:
-        """All points, those given by hand included."""
+        """All points, including those awarded by hand."""
         return sum(item.max_score for item in self.items.values())
 
     @cached_property
     def reference_answers(self) -> dict[str, str]:
-        """The reference solution: grade_id of each cell the student writes, and its text without nbgrader's marks."""
+        """The reference solution: for each cell that the student writes, its text without nbgrader's marks."""
         return {
             grade_id(cell): SOLUTION_MARKS.sub("", cell.source) for cell in self.notebook.cells if is_solution(cell)
         }
 
 
 def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
-    """Return a copy of a notebook in which the cells named hold these answers.
+    """Return a copy of a notebook with these answers filled in.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def problem_set_names(course: Path) -> list[str]:
     solutions = course / "solutions"
     known = sorted(path.parent.name for path in solutions.glob("*/*.md") if path.stem == path.parent.name)
     if not known:
-        raise AutograderError(f"{solutions} holds no problem sets; name the course's folder with --course.")
+        raise AutograderError(f"{solutions} contains no problem sets; name the course's folder with --course.")
     return known
 
 
@@ -284,17 +284,17 @@ def find_problem_sets(course: Path, names: list[str] | None = None) -> list[Prob
     UsageError
         A name is unknown.
     AutograderError
-        The course has no problem sets; a `ProblemSetError` where one of them is malformed.
+        The course has no problem sets, or one of them is malformed (`ProblemSetError`).
     """
     known = problem_set_names(course)
     for name in names or ():
         if name not in known:
-            raise UsageError(f"There is no problem set {name!r}; there are {', '.join(known)}.")
+            raise UsageError(f"There is no problem set {name!r}; choose from {', '.join(known)}.")
     return [ProblemSet(course / "solutions" / name) for name in known if not names or name in names]
 
 
 def usable_problem_sets(course: Path) -> tuple[list[ProblemSet], dict[str, ProblemSetError]]:
-    """Read those problem sets of a course that can be used: a half-written one does not stop the others.
+    """Read a course's usable problem sets: a half-written one does not stop the others.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ def usable_problem_sets(course: Path) -> tuple[list[ProblemSet], dict[str, Probl
     Returns
     -------
     tuple of (list of ProblemSet, dict of str to ProblemSetError)
-        The sets, their banks read; and the names of the others, each with what is wrong.
+        The usable sets, with their banks read; and what is wrong with each of the others, by name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From a set's source to its instructor's and its student's version, by nbgrader's own preprocessors."""
+"""Makes a set's instructor version and student version from its source, with nbgrader's own preprocessors."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def _preprocess(notebook: NotebookNode, *steps: type) -> NotebookNode:
 def instructor_version(problem_set: ProblemSet) -> NotebookNode:
     """Return the set without solutions but with hidden tests: what a submission is graded against.
 
-    It is what nbgrader stores in its gradebook as the source cells of an assignment.
+    nbgrader stores it in its gradebook as an assignment's source cells.
     """
     return from_source(problem_set.notebook)
 
 
 def from_source(notebook: NotebookNode) -> NotebookNode:
-    """Return the instructor's version of a source notebook, as one that a class keeps in `source/`."""
+    """Return the instructor's version of a source notebook, such as one in a class's `source/`."""
     return _preprocess(notebook, LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums)
 
 
@@ -45,9 +45,9 @@ def student_version(problem_set: ProblemSet) -> NotebookNode:
 
 
 def released_texts(notebook: NotebookNode) -> dict[str, str]:
-    """Return the text of each cell that has a grade_id, as an instructor's version shows it to students."""
+    """Return the text of each cell of an instructor's version that has a grade_id, as students see it."""
     named = [cell for cell in notebook.cells if grade_id(cell)]
-    # Only cells with a mark of nbgrader's are shown otherwise than they stand.
+    # Students see every cell unchanged, except those with one of nbgrader's marks.
     marked = NotebookNode(cells=[cell for cell in named if "### BEGIN" in cell.source], metadata=notebook.metadata)
     shown = _preprocess(marked, ClearHiddenTests, ClearMarkScheme)
     return {grade_id(cell): cell.source for cell in [*named, *shown.cells]}

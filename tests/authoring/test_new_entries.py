@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from autograder.authoring.proof import prove
+from autograder.authoring.proof.prove import prove
 from autograder.authoring.proposed_losses import propose_losses
 from autograder.commands.main import main
 from autograder.common.errors import ProblemSetError
@@ -177,8 +177,6 @@ def test_nothing_is_proposed_where_the_reference_solution_itself_loses_points(fo
 
 def test_a_bank_with_such_an_entry_is_no_bank_to_grade_with(folder):
     problem_set, place = with_entry(folder, "def nats_to_bits(x):\n    return x", loses="")
-    with pytest.raises(
-        ProblemSetError, match=r"says what it loses; `autograder release ps0-warmup` measures it"
-    ) as error:
+    with pytest.raises(ProblemSetError, match=r"needs loses; `autograder release ps0-warmup` measures it") as error:
         _ = problem_set.bank
     assert str(error.value).startswith(place)

@@ -10,7 +10,7 @@ import pytest
 from nbgrader.validator import Validator
 
 from autograder.authoring.chapter_links import chapter_addresses, link_chapters
-from autograder.authoring.proof import prove
+from autograder.authoring.proof.prove import prove
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError
@@ -131,7 +131,7 @@ def test_validate_lists_the_visible_tests_that_fail_and_passes_a_solved_set(cour
 
 
 def test_an_unknown_set_is_named_beside_those_that_exist(course):
-    with pytest.raises(UsageError, match="no problem set 'ps99'; there are ps0-warmup"):
+    with pytest.raises(UsageError, match="no problem set 'ps99'; choose from ps0-warmup"):
         find_problem_sets(course, ["ps99"])
 
 
@@ -185,15 +185,19 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
     ("replace", "by", "says"),
     [
         ("kernelspec:", "kernel:", "its header names no kernel"),
-        ("autograder:", "autograder: []\nother:", "autograder in its header holds no keys"),
-        ("### END SOLUTION", "### END SOLUTON", "cell 'nats_to_bits': '### END SOLUTON' is no mark of nbgrader's"),
-        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is no mark of nbgrader's"),
+        ("autograder:", "autograder: []\nother:", "autograder in its header must be a mapping"),
+        (
+            "### END SOLUTION",
+            "### END SOLUTON",
+            "cell 'nats_to_bits': '### END SOLUTON' is not one of nbgrader's marks",
+        ),
+        ("### END SOLUTION", "# END SOLUTION", "cell 'nats_to_bits': '# END SOLUTION' is not one of nbgrader's marks"),
         ("### END SOLUTION\n", "", "cell 'nats_to_bits': '### BEGIN SOLUTION' has no '### END SOLUTION' after it"),
         ("### BEGIN SOLUTION\n", "", "cell 'nats_to_bits': '### END SOLUTION' has no '### BEGIN SOLUTION' before it"),
-        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is no mark"),
-        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', and must be a number"),
-        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, and must be a number"),
-        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, and must be a number"),
+        ("### END HIDDEN TESTS", "### END HIDDEN TEST", "cell 'nats_to_bits-hidden': '### END HIDDEN TEST' is not one"),
+        ("points: 1", "points: two", "cell 'nats_to_bits-hidden': its points are 'two', but must be a number"),
+        ("points: 1", "points: -1", "cell 'nats_to_bits-hidden': its points are -1, but must be a number"),
+        ("points: 1", "points: .nan", "cell 'nats_to_bits-hidden': its points are nan, but must be a number"),
         ("points: 1", "points: [1", "is not a MyST notebook"),
         ("schema_version: 3", "schema_version: three", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
         ("schema_version: 3", "schema_versio: 3", "cell 'nats_to_bits': its metadata needs schema_version: 3"),
@@ -208,7 +212,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
             "grade_ID: nats_to_bits\n",
             "cell 3: its metadata is not nbgrader's: .*'grade_ID'",
         ),
-        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata holds no keys"),
+        ("nbgrader:", "nbgrader: 5\nother:", "cell 3: nbgrader in its metadata must be a mapping"),
         (
             "  grade_id: nats_to_bits\n",
             "",
@@ -217,9 +221,9 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         (
             "language: python",
             "language: julia",
-            "the language of the kernel in its header is 'julia', and must be python",
+            "the language of the kernel in its header is 'julia', but must be python",
         ),
-        ("title: Warm-up", "title: [Warm-up]", r"the title in its header is \['Warm-up'\], and must be a text"),
+        ("title: Warm-up", "title: [Warm-up]", r"the title in its header is \['Warm-up'\], but must be text"),
         (
             "points: 1",
             "points: 2",
@@ -228,14 +232,14 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         (
             "(1 point)",
             "(a point)",
-            r"cell 'nats_to_bits-hidden': its first line says no points; write \(1 point\) there",
+            r"cell 'nats_to_bits-hidden': its first line states no points; write \(1 point\) there",
         ),
         (
             "# Visible tests",
             "# Visible tests (1 point)",
             "it carries 0 points in its metadata, but its first line says 1",
         ),
-        ("One point.", "Two points.", "the line below its title says Two where its cells carry 1 point"),
+        ("One point.", "Two points.", "the line below its title says Two, but its cells carry 1 point"),
     ],
 )
 def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
@@ -260,9 +264,9 @@ def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, r
             "cell 'not_a_distance': .*the text before it says 5",
         ),
         ("**Rubric, 4 points.**", "**Rubric, 3 points.**", "cell 'not_a_distance': .*its text says 3"),
-        ("61 points: 57 are", "60 points: 57 are", "says 60 where its cells carry 61 points"),
-        ("61 points: 57 are", "61 points: 56 are", "says 56 where its tests carry 57 points"),
-        ("by tests, 4 by hand", "by tests, 5 by hand", "says 5 where its answers in words carry 4 points"),
+        ("61 points: 57 are", "60 points: 57 are", "says 60, but its cells carry 61 points"),
+        ("61 points: 57 are", "61 points: 56 are", "says 56, but its tests carry 57 points"),
+        ("by tests, 4 by hand", "by tests, 5 by hand", "says 5, but its prose answers carry 4 points"),
     ],
 )
 def test_points_that_students_read_are_those_that_cells_carry(course, tmp_path, replace, by, says):

@@ -146,8 +146,8 @@ def in_class(two_sets, command, *words):
     ("file", "replace", "by", "says"),
     [
         (f"{OTHER}.md", "points: 1", "points: many", "its points are 'many'"),
-        ("bank/nats_to_bits.md", "kind: misconception", "kind: ", "kind is a text"),
-        ("bank", None, None, "holds no known answers"),
+        ("bank/nats_to_bits.md", "kind: misconception", "kind: ", "kind must be text"),
+        ("bank", None, None, "contains no known answers"),
     ],
 )
 def test_a_half_written_set_stops_no_other(two_sets, monkeypatch, capsys, file, replace, by, says):
@@ -227,7 +227,7 @@ def no_room(at):
 def test_a_disk_that_is_full_ends_the_run_in_a_sentence_and_leaves_no_half_result(directory, warmup, monkeypatch, file):
     with monkeypatch.context() as patched:
         patched.setattr(atomic_files, "_replace", no_room(file))
-        with pytest.raises(AutograderError, match="No space left on device; what was finished is kept"):
+        with pytest.raises(AutograderError, match="No space left on device; finished work is kept"):
             grade_class(directory, [warmup], Unreliable(down=False), 1)
     assert directory.outcomes([SET]) == {}
     batch = grade_class(directory, [warmup], Unreliable(down=False), 1)

@@ -85,7 +85,7 @@ def test_an_unknown_problem_set_is_wrong_usage(name, tmp_path, run):
     more = [] if name in WITHOUT_CLASS else ["--class", tmp_path / "class"]
     result = run(name, "ps99-nothing", *more)
     assert result.returncode == 2
-    assert "There is no problem set 'ps99-nothing'; there are ps0-warmup" in one_sentence(result)
+    assert "There is no problem set 'ps99-nothing'; choose from ps0-warmup" in one_sentence(result)
     assert list(tmp_path.iterdir()) == []
 
 

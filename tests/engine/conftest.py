@@ -1,4 +1,4 @@
-"""What the tests of the engine need: one that does not wait long."""
+"""Fixtures for the engine's tests: an engine that does not wait long."""
 
 import pytest
 

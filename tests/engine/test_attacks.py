@@ -1,7 +1,7 @@
-"""A corpus of attacks. Each earns nothing that its honest code would not, reveals nothing, stops nobody, and leaves nothing.
+"""A corpus of attacks. None earns more than its honest code would, reveals anything, stops anybody or leaves anything.
 
-Each attack in the folder `attacks` is a submission of the warm-up whose answer is wrong. Attacks through the notebook's own format
-and through the tests of other sets stand at the end of this file.
+Each attack in the folder `attacks` is a warm-up submission with a wrong answer. Attacks through the notebook format and
+through the tests of other sets are at the end of this file.
 """
 
 import copy
@@ -28,7 +28,7 @@ from tests.support.engines import limited
 
 ATTACKS = [*judging.ATTACKS, *spying.ATTACKS, *overrunning.ATTACKS, *showing.ATTACKS, *wiring.ATTACKS]
 CANARY = "AUTOGRADER_CANARY"
-#: Numbers and words of the hidden test that nothing else contains.
+#: Numbers and words that occur only in the hidden test.
 SECRETS = ["12345.678", "1e-20", "BEGIN HIDDEN", "HINT =", CANARY]
 HIDDEN = "nats_to_bits-hidden"
 
@@ -40,7 +40,7 @@ def released(warmup):
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
-    """The engine with the usual limits, with short ones for attacks that take all they get, and with little patience too."""
+    """The engine with the usual limits, with short ones for greedy attacks, and with little patience for idle ones."""
     os.environ[CANARY] = CANARY
     with SandboxExecutor(require_sandbox(), Limits(cell_seconds=8, total_seconds=40)) as patient:
         short = {"cell_seconds": 0.5, "total_seconds": 6, "memory": 256 << 20}
@@ -53,11 +53,11 @@ def engines(tmp_path_factory):
     del os.environ[CANARY]
 
 
-# ---- what is left of an attack
+# ---- what an attack leaves behind
 
 
 def processes_below(engine):
-    """Return the process ids below an engine's workers."""
+    """Return the ids of an engine's workers and all their descendants."""
     parents = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -75,7 +75,7 @@ def processes_below(engine):
 
 
 def traces(engine):
-    """Return what can be seen of an engine from outside: its processes, and the files in its sandbox."""
+    """Return what is visible of an engine from outside: its processes, and the files in its sandbox."""
     processes = processes_below(engine)
     files = set()
     for process in processes:
@@ -102,7 +102,7 @@ def settle(engine, before):
 
 
 def shown_to_the_student(graded):
-    """Return everything of a graded notebook that its student gets to see."""
+    """Return everything in a graded notebook that the student gets to see."""
     texts = list(graded.notices)
     for cell in graded.notebook.cells:
         cell, _ = ConcealHiddenTests().preprocess_cell(copy.deepcopy(cell), {}, 0)
@@ -136,7 +136,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
     else:
         assert "graded" in ends, "it was graded, and should have failed"
         assert graded.score == 0.0
-        assert not graded.needs_manual_grading  # a point that is lost, not one that a person may still give
+        assert not graded.needs_manual_grading  # the point is lost, not left for a person to award
         errors = [
             out.evalue
             for cell in graded.notebook.cells
@@ -144,7 +144,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
             if out.output_type == "error"
         ]
         assert not [text for text in errors if "BREACH" in text]
-        if attack.kind == "wiring":  # the attack itself did not stumble
+        if attack.kind == "wiring":  # the attack itself did not fail
             assert not [
                 text
                 for cell in graded.notebook.cells
@@ -264,7 +264,7 @@ def raw_html(notebook):
     }
 
 
-def letters_that_no_file_can_hold(notebook):
+def characters_that_cannot_be_encoded(notebook):
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell("\ud800"))
     notebook.cells[1].metadata["x"] = "\udfff"
     for cell in notebook.cells:
@@ -295,7 +295,7 @@ def magics(notebook):
 FORMATS = [
     delete_tests, duplicate_everything, rename_the_test, worth_a_hundred, the_test_becomes_solution, the_test_becomes_prose, solution_becomes_test,
     checks_of_its_own, an_old_schema, outputs_already_there, metadata_that_is_deep, metadata_that_is_large, metadata_that_steers, raw_html,
-    letters_that_no_file_can_hold, the_same_id_everywhere, magics,
+    characters_that_cannot_be_encoded, the_same_id_everywhere, magics,
 ]  # fmt: skip
 
 
@@ -324,16 +324,16 @@ def test_attack_on_the_format(change, engines, source, warmup, released):
         (lambda n: json.dumps({**n, "cells": [{"source": [""] * 400_000}]}), "more than 300000 values"),
         (lambda n: json.dumps({**n, "metadata": {"a": "," * 400_000 + '"[{'}, "cells": []}), "no cells"),
     ],
-    ids=["many cells", "a long line", "JSON without an end", "a huge number", "many empty cells", "many empty lines",
+    ids=["many cells", "a long line", "unfinished JSON", "a huge number", "many empty cells", "many empty lines",
          "commas in a text"],
 )  # fmt: skip
-def test_a_file_that_is_no_reasonable_notebook_is_refused(released, make, says):
+def test_an_unreasonable_notebook_is_refused(released, make, says):
     with pytest.raises(SubmissionError, match=says) as refused:
         read_submission(make(copy.deepcopy(released)))
     assert str(refused.value).isprintable()
 
 
-# ---- attacks on tests as other sets have them
+# ---- attacks on the kinds of tests in other sets
 
 
 def cell(text, name, **metadata):
@@ -344,7 +344,7 @@ def cell(text, name, **metadata):
 
 
 def outcomes(engine, student, tests, support="", awaiting=None):
-    """Run test cells against a student's cell; return for each the name and the text of its error, or None."""
+    """Run test cells against a student's cell; return the name and text of each test's error, or None."""
     cells = [cell(support, "given", nbgrader={"grade": False})] if support else []
     cells.append(nbformat.v4.new_code_cell(student))
     cells += [cell(text, f"test-{i}", **more) for i, (text, more) in enumerate(tests)]
@@ -361,7 +361,7 @@ def outcomes(engine, student, tests, support="", awaiting=None):
 
 
 def small_set():
-    """Return a set whose test judges by a function of a locked cell, as most sets do; and a released copy of it."""
+    """Return a set whose tests use a function in a locked cell, as in most sets, and a released copy of it."""
     support, hidden = {"grade": False}, "### BEGIN HIDDEN TESTS\njudge(twice(3), 6)\n### END HIDDEN TESTS"
     solution = {"grade": False, "solution": True, "locked": False}
     notebook = nbformat.v4.new_notebook(
@@ -381,7 +381,7 @@ def small_set():
 
 
 def moved(notebook, name, place):
-    """Move a cell of the notebook."""
+    """Move a cell of the notebook to another place."""
     found = next(cell for cell in notebook.cells if grade_id(cell) == name)
     notebook.cells.remove(found)
     notebook.cells.insert(place, found)
@@ -393,7 +393,7 @@ def moved(notebook, name, place):
     ids=str,
 )
 def test_attack_by_moving_cells(engines, moves):
-    """Behind the tests that use it, a locked cell leaves its names for the submission to define: its own judge."""
+    """After the tests that use it, a locked cell would leave the submission to define its names, and judge itself."""
     source, notebook = small_set()
     for name, place in moves:
         moved(notebook, name, place)
@@ -430,7 +430,7 @@ APPLY = "assert apply(lambda x: x + 1, 3.0) == 11.0"
 @pytest.mark.parametrize(
     "reply",
     [
-        # Calls the given function for ever; with a reference to itself; gives it back; asks for one that was not given.
+        # Calls the given function for ever; with a reference to itself; returns it; calls one that was never passed.
         'while True: raw(connection, [{"callback": 1, "args": {"list": [1.0]}, "kwargs": {"dict": []}}, []]); connection.receive()',
         'while True: raw(connection, [{"callback": 1, "args": {"list": [function]}, "kwargs": {"dict": []}}, []]); connection.receive()',
         'raw(connection, [{"callback": 1, "args": {"list": ["x"]}, "kwargs": {"dict": [["x", 1]]}}, []])',
@@ -451,7 +451,7 @@ ASKS = ("f(1)\nf(2)\nf(3)\nf(4)\nf(5)\nf(6)", {})
 
 
 def test_answers_that_take_long_to_judge_leave_nothing_to_a_person(engines):
-    """An examiner that is ended leaves its tests to a person: an answer must not be able to bring that about."""
+    """An examiner that is killed leaves its tests to a person: an answer must not be able to cause that."""
     slow = "def f(x): return {k * (2 ** 61 - 1) for k in range(3_000)}"
     student = wiring.HIJACK + textwrap.dedent("""
         def reply(request, connection):
@@ -463,7 +463,7 @@ def test_answers_that_take_long_to_judge_leave_nothing_to_a_person(engines):
     engine = limited(engines["usual"], cell_seconds=1, total_seconds=2)
     found = outcomes(engine, student, [ASKS] * 50, awaiting=[])
     assert all(error is not None for error in found)
-    assert "all the time that there is" in found[-1][1]
+    assert "all the time available" in found[-1][1]
     assert outcomes(engine, slow, [ASKS], awaiting=[]) == [None]
 
 
@@ -475,8 +475,8 @@ def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner(engines):
 
 
 @pytest.mark.parametrize("where", ["cell", "test"])
-def test_who_sleeps_is_not_given_the_patience_that_a_busy_machine_needs(engines, where):
-    """Without a limit of its own, sleep would hold a class for as long as the clock allows, and leave tests to a person."""
+def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where):
+    """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
     sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"
     engine = limited(engines["usual"], cell_seconds=1, total_seconds=20, patience=1000)
     if where == "cell":
@@ -506,7 +506,7 @@ def f(x):
     while time.process_time() - begin < 0.4: pass
     return RESULT
 """
-#: An answer that takes long to write for its way here could hide in that what it computes.
+#: Results that are slow to serialise, behind which an answer could hide its computing time.
 RESULTS = [
     "[0.5] * 10_000",
     "[0.5] * 200_000",
@@ -518,7 +518,7 @@ RESULTS = [
 ]
 
 
-def test_work_that_is_put_off_until_its_result_is_fetched_is_measured(engines):
+def test_work_postponed_until_its_result_is_fetched_is_measured(engines):
     test = "value, seconds = type(f)._cpu_seconds(f, [1])\nassert len(value) >= 10_000\nassert {}, seconds"
     found = [
         outcomes(engines["usual"], LATE.replace("RESULT", result), [(test.format("seconds > 0.3"), {})])
@@ -530,7 +530,7 @@ def test_work_that_is_put_off_until_its_result_is_fetched_is_measured(engines):
         assert outcomes(engines["usual"], student, [(test.format("seconds < 0.09"), {})]) == [None], honest
 
 
-def test_a_warning_in_a_hidden_test_is_not_told(engines):
+def test_a_warning_in_a_hidden_test_is_not_revealed(engines):
     source, notebook = small_set()
     answer = "import sys\ndef twice(x):\n    print('seen', file=sys.stderr) if x == {} else None\n    return 2 * x"
     told = {}
@@ -538,8 +538,8 @@ def test_a_warning_in_a_hidden_test_is_not_told(engines):
         graded = grade(source, answered(notebook, {"twice": answer.format(number)}), engines["usual"])
         assert graded.score == 2
         told[number] = " ".join(graded.notices)
-    assert "warned" in told[2]
-    assert "warned" not in told[3]
+    assert "warning" in told[2]
+    assert "warning" not in told[3]
 
 
 def test_changed_arguments_never_move_the_memory_of_a_test(engines):
@@ -551,13 +551,13 @@ def test_changed_arguments_never_move_the_memory_of_a_test(engines):
         assert found[0] == "TypeError", found
 
 
-def test_what_a_test_is_given_is_not_changed_for_the_next(engines):
+def test_changes_to_given_data_do_not_reach_the_next_test(engines):
     tests = [("spoil(table)", {"observe_arguments": True}), ("assert table == [1, 2]", {})]
     student = "def spoil(a): a[:] = [0, 0]"
     assert outcomes(engines["usual"], student, tests, support="table = [1, 2]")[1] is None
 
 
-def test_hidden_arguments_leave_in_no_name_and_no_text_of_an_error(engines):
+def test_hidden_arguments_do_not_escape_in_an_errors_name_or_text(engines):
     hidden = "### BEGIN HIDDEN TESTS\nresult = f(424242)\nassert result + 1.0 == 3\n### END HIDDEN TESTS"
     for student in (
         "def f(x): raise type(f'Leak{x}', (AssertionError,), {})(f'leak {x}')",
@@ -573,7 +573,7 @@ def test_hidden_arguments_leave_in_no_name_and_no_text_of_an_error(engines):
         assert "424242" not in json.dumps(concealed), student
 
 
-#: A loop over the samples, and ways to keep its steps from being counted.
+#: A loop over the samples, and places for ways to keep its steps from being counted.
 LOOP = """
 import sys
 import numpy as np
@@ -639,7 +639,7 @@ def counted(engine, course, student):
     ],
 )  # fmt: skip
 def test_a_loop_that_hides_its_steps_earns_no_point(engines, course, head, before, after):
-    """It is lost where the loop is counted, and awaits a person where it is not: in no case is it given."""
+    """The point is lost if the loop is counted, and awaits a person if not; it is never awarded."""
     student = LOOP.replace("HEAD", head).replace("BEFORE", before).replace("AFTER", after)
     awaiting, errors = counted(engines["usual"], course, student)
     assert len(errors) == 1
@@ -651,7 +651,7 @@ def test_a_forged_count_and_a_forged_value_earn_no_point(engines, course):
     assert len(errors) == 1
 
 
-def test_an_answer_without_a_loop_passes_whatever_stands_beside_it(engines, course):
+def test_an_answer_without_a_loop_passes_whatever_else_the_cell_contains(engines, course):
     student = """
 import os, re, operator, inspect, sys, threading
 import numpy as np
@@ -664,8 +664,8 @@ fig, ax = plt.subplots(); ax.plot([1]); plt.show()
     assert counted(engines["usual"], course, student) == (None, [])
 
 
-def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
-    """Plain code may import some modules of Python, and could write a file of that name, as a figure for instance."""
+def test_a_module_that_a_cell_writes_shadows_no_other(engines):
+    """A cell may write a file with the name of a module that Python code, such as a figure, imports later."""
     cells = [
         "import tempfile\nfor folder in ('.', tempfile.gettempdir()):\n"
         "    with open(folder + '/colorsys.py', 'w') as file: file.write('mine = 1')\n"
@@ -676,7 +676,7 @@ def test_a_module_that_a_cell_writes_stands_in_for_no_other(engines):
     assert [cell.outputs for cell in engines["usual"](notebook).notebook.cells] == [[], []]
 
 
-def test_the_submission_sees_nothing_of_the_course_and_nobody_elses_files(engines, course, tmp_path):
+def test_the_submission_sees_neither_the_course_nor_other_peoples_files(engines, course, tmp_path):
     secret = tmp_path / "gradebook.db"
     secret.write_text("0 points")
     os.chmod(secret, 0o666)
@@ -698,7 +698,7 @@ for path in ({str(secret)!r},):
 
 @pytest.mark.parametrize("which", ["student", "examiner"])
 def test_a_warm_process_that_is_killed_costs_nobody_a_point(engines, source, warmup, released, which):
-    """Whatever ends it (a machine short of memory, say), between submissions or in one, it is started again."""
+    """Whatever kills it (a machine short of memory, say), between submissions or during one, it is restarted."""
     engine = engines["usual"]
     processes = [engine.examiner] if which == "examiner" else engine.students
     assert honest_submission_is_graded(source, warmup, released, engine)

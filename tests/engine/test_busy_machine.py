@@ -1,4 +1,4 @@
-"""A busy machine, a greedy neighbour or a sleeping cell changes nobody's points: what counts is processor time."""
+"""A busy machine, a greedy neighbour or a sleeping cell changes nobody's points: only processor time counts."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 from tests.support.engines import limited
 
-#: Seconds after which the load ends by itself, whatever becomes of the test.
+#: Seconds after which the load ends by itself, whatever happens to the test.
 BOUND = 240
 
 
@@ -42,7 +42,7 @@ def graphs(course):
 
 
 def test_a_class_gets_the_same_points_on_a_busy_machine(graphs, executor):
-    """The reference of a set with thousands of small calls, and answers of its bank, with several times as much work as processors."""
+    """A set whose reference solution makes thousands of small calls, and answers of its bank, on an overloaded machine."""
     source = instructor_version(graphs)
     released = without_hidden_tests(source)
     times, many = (5, 3) if os.environ.get("TEST_ALL") else (3, 1)
@@ -89,22 +89,22 @@ def nats_to_bits(x):
     ],
 )
 def test_waiting_costs_nothing(warmup, source, executor, code, score):
-    """A second of processor time is allowed, and these wait for longer than that."""
+    """These answers wait for longer than the one second of processor time that is allowed."""
     engine = limited(executor, cell_seconds=1, total_seconds=20)
     assert grade(source, answered(without_hidden_tests(source), {"nats_to_bits": code}), engine).score == score
 
 
-def test_what_waits_for_ever_is_given_up_after_a_second_try(warmup, source, executor):
+def test_a_cell_that_waits_for_ever_is_abandoned_after_a_second_try(warmup, source, executor):
     code = "import time\ntime.sleep(3600)"
     engine = limited(executor, cell_seconds=1, total_seconds=20, patience=2)
     begin = time.monotonic()
     with pytest.raises(SubmissionError, match="had not ended after 2 seconds"):
         grade(source, answered(without_hidden_tests(source), {"nats_to_bits": code}), engine)
-    assert time.monotonic() - begin >= 4  # it was believed only after it had happened twice
+    assert time.monotonic() - begin >= 4  # it counted only after it had happened twice
 
 
 def test_the_second_try_runs_alone():
-    """While one submission is tried again, no other runs beside it."""
+    """While one submission gets its second try, no other runs."""
     spans = []
     engine = SandboxExecutor(require_sandbox())
 
@@ -133,7 +133,7 @@ def test_the_second_try_runs_alone():
         assert not beside
 
 
-def test_a_loop_without_an_end_in_many_cells_is_one_failure(warmup, source, executor):
+def test_infinite_loops_in_many_cells_are_one_failure(warmup, source, executor):
     cells = [nbformat.v4.new_code_cell("while True: pass") for _ in range(30)]
     notebook = answered(without_hidden_tests(source), {"nats_to_bits": "pass"})
     notebook.cells += cells

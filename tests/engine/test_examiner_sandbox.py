@@ -1,6 +1,6 @@
-"""What an examiner could do if an answer took it over: nothing, and what it then says is not believed.
+"""An examiner taken over by an answer could do nothing, and what it says would not be believed.
 
-The test cells of a set run in the examiner, so a test cell stands here for an examiner that was taken over.
+A set's test cells run in the examiner, so here a test cell plays the part of an examiner that was taken over.
 """
 
 import os
@@ -106,33 +106,33 @@ GOOD = {"verdict": "passed", "doubtful": False, "digest": "0" * 16, "measured": 
         {key: value for key, value in GOOD.items() if key != "digest"},
     ],
 )  # fmt: skip
-def test_what_an_examiner_says_is_believed_only_in_its_form(engine, said):
-    """A test is left for a person where the examiner says what no examiner says; the points are neither given nor taken."""
+def test_an_examiner_is_believed_only_in_the_expected_form(engine, said):
+    """If the examiner sends anything invalid, a person judges the test: its points are neither awarded nor lost."""
     judged = engine(notebook("assert answer == 1", f"{CONNECTION}grader.send({said!r})", "assert answer == 2"))
     assert set(judged.awaiting) == {"test-1", "test-2"}
     assert judged.behaviour.keys() == {"test-0"}
 
 
-def test_an_examiner_that_ends_leaves_its_tests_to_a_person(engine):
+def test_an_examiner_that_exits_leaves_its_tests_to_a_person(engine):
     judged = engine(notebook("assert answer == 1", "import os\nos._exit(0)", "assert answer == 1"))
     assert set(judged.awaiting) == {"test-1", "test-2"}
     assert all("not judged" in reason for reason in judged.awaiting.values())
 
 
-def test_an_examiner_that_never_ends_is_ended(engine):
+def test_an_examiner_that_never_finishes_is_stopped(engine):
     judged = engine(notebook("while True: pass", "assert answer == 1"))
     assert "did not finish in time" in errors(judged)[0]
     assert len(errors(judged)) == 1
     assert not judged.awaiting
 
 
-def test_the_texts_of_an_examiner_are_bounded(engine):
+def test_an_examiners_texts_are_bounded(engine):
     judged = engine(notebook("raise AssertionError('x' * 10_000_000)", "print('y' * 10_000_000)"))
     sizes = [len(str(cell.outputs)) for cell in judged.notebook.cells]
     assert max(sizes) < 250_000
 
 
-def test_a_set_whose_own_cells_do_not_run_is_named(engine):
+def test_a_set_whose_own_cells_do_not_run_is_reported(engine):
     from autograder.common.errors import AutograderError
 
     with pytest.raises((AutograderError, SubmissionError), match="own cells do not run: SyntaxError"):

@@ -1,4 +1,4 @@
-"""Symbolic answers cross as data, mean what SymPy means by them, and are judged alike in a notebook and where sets are graded."""
+"""Symbolic answers cross as data, keep the meaning SymPy gives them, and are judged alike in notebooks and grading."""
 
 import io
 import json
@@ -30,7 +30,7 @@ p = sp.Symbol("p", positive=True)
 
 
 class Elsewhere:
-    """What stands for an object that does not cross."""
+    """Stands for an object that does not cross."""
 
 
 def crossed(value):
@@ -46,7 +46,7 @@ def decoded(*nodes):
 
 @pytest.fixture(scope="module")
 def checks(course):
-    """The names of solutions/checks.py, read as a notebook reads them."""
+    """The names of solutions/checks.py, as in a notebook."""
     defined: dict = {}
     exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
     return SimpleNamespace(**defined)
@@ -74,7 +74,7 @@ def checks(course):
         sp.Derivative(sp.log(sp.Symbol("x", positive=True)), sp.Symbol("x", real=True)), sp.exp(x).rewrite(sp.sinh), sp.I * x,
     ],
 )  # fmt: skip
-def test_an_expression_has_the_value_that_sympy_gives_it(expression, checks):
+def test_an_expression_has_the_same_value_as_in_sympy(expression, checks):
     plain = {symbol: sp.Symbol(symbol.name, real=True) for symbol in expression.atoms(sp.Symbol)}
     point = Fraction(2, 7)
     at = {sp.Symbol("x", real=True): sp.Rational(2, 7)}
@@ -90,7 +90,7 @@ def test_an_expression_has_the_value_that_sympy_gives_it(expression, checks):
     [1 / (x - sp.Rational(2, 7)), sp.log(7 * x - 2), sp.Piecewise((1, x > 1)), sp.zoo, sp.nan, sp.oo, sp.zeta(x), sp.Function("f")(x),
      sp.Integral(sp.Function("f")(x), x), sp.exp(10**7 * x), sp.gamma(10**9 * x), sp.sin(sp.Integer(2) ** 400), 2 ** (2 ** (99 * x))],
 )  # fmt: skip
-def test_where_there_is_no_value_none_is_given(expression):
+def test_an_expression_without_a_value_gives_none(expression):
     assert crossed(expression).value_at({"x": Fraction(2, 7)}, 40) is None
 
 
@@ -100,7 +100,7 @@ def test_a_branch_without_value_gives_none(checks):
         assert answer.value_at({"x": Fraction(2, 7)}, 40) is None
 
 
-def test_a_part_without_value_does_not_matter_where_it_is_not_asked_for():
+def test_a_part_without_value_does_not_matter_if_it_is_not_needed():
     answer = crossed(
         sp.Piecewise((x, x < 1), (sp.Integral(sp.Function("f")(x), x) + 1 / (x - sp.Rational(1, 2)), True))
     )
@@ -108,7 +108,7 @@ def test_a_part_without_value_does_not_matter_where_it_is_not_asked_for():
     assert answer.outside == ("Integral",)
 
 
-def test_what_an_expression_is_made_of_is_known():
+def test_an_expression_knows_its_symbols_floats_and_digits():
     answer = crossed(sp.Symbol("p", real=True) * p + sp.Float(0.5) * sp.Symbol("θ") + sp.Rational(22, 7))
     assert answer.symbols == {"p", "θ"}
     assert [float(number) for number in answer.floats] == [0.5]
@@ -120,7 +120,7 @@ def test_what_an_expression_is_made_of_is_known():
 @pytest.mark.parametrize(
     "value", [sp.Integer(3), sp.Rational(1, 3), sp.Float(0.1), sp.Float("0.1", 40), sp.Integer(10) ** 300]
 )
-def test_a_plain_number_is_a_number(value):
+def test_a_plain_number_behaves_as_a_number(value):
     number = crossed(value)
     assert abs(number - value) == 0
     assert abs(number - float(value)) <= 1e-9 * float(value)
@@ -129,13 +129,13 @@ def test_a_plain_number_is_a_number(value):
     assert canonical(number) == canonical(float(value))
 
 
-def test_matrices_and_tuples_cross_by_their_entries():
+def test_matrices_and_tuples_cross_entry_by_entry():
     matrix = crossed(sp.Matrix([[1, sp.Rational(1, 2)], [x, sp.pi]]))
     assert matrix.shape == (2, 2)
     assert matrix[0].tolist() == [1, Fraction(1, 2)]
     assert float(matrix[1, 1]) == np.pi
     assert crossed(sp.Tuple(1, 2)) == (1, 2)
-    assert type(crossed(sp.Lambda(x, x**2))) is Elsewhere  # it can be called, where it is
+    assert type(crossed(sp.Lambda(x, x**2))) is Elsewhere  # tests call it in its own process
 
 
 def test_an_expression_converts_to_a_number_only_if_it_is_one():
@@ -153,11 +153,11 @@ def test_an_expression_converts_to_a_number_only_if_it_is_one():
 # ---- bounds
 
 
-def test_parts_that_are_shared_are_written_once():
+def test_shared_parts_are_written_once():
     deep = x
     for _ in range(60):
         deep = sp.sin(deep, evaluate=False) + sp.sin(deep, evaluate=False) * deep
-    again = x  # the same, of other objects
+    again = x  # the same, made of other objects
     for _ in range(60):
         again = sp.sin(again, evaluate=False) + sp.sin(again, evaluate=False) * again
     start = time.process_time()
@@ -175,20 +175,20 @@ def test_parts_that_are_shared_are_written_once():
         lambda: sp.Add(*(sp.gamma(x + i) for i in range(60))),
     ],
 )
-def test_what_is_beyond_the_bounds_is_said_to_be_too_long(make, checks):
+def test_an_expression_that_exceeds_the_bounds_is_too_long(make, checks):
     answer = make()
     assert crossed(answer).too_long
     assert checks._CheckSymbolic(answer).too_long
 
 
-def test_an_expression_nested_too_deeply_is_said_to_be_too_long():
+def test_an_expression_nested_too_deeply_is_too_long():
     answer = x
     for _ in range(400):
         answer = sp.exp(answer, evaluate=False)
     assert crossed(answer).too_long
 
 
-def test_a_symbol_with_another_name_than_a_word_has_no_value():
+def test_a_symbol_whose_name_is_not_a_word_has_no_value():
     answer = crossed(sp.Symbol("a b") + x)
     assert answer.outside == ("symbol",)
 
@@ -206,12 +206,12 @@ def test_a_symbol_with_another_name_than_a_word_has_no_value():
         [["integer", "1"], *(["exp", i] for i in range(400))], [[]], [[["symbol"]]], [{"symbol": "x"}], {"symbol": "x"},
     ],
 )  # fmt: skip
-def test_nodes_that_are_none_are_refused(nodes):
+def test_malformed_nodes_are_refused(nodes):
     with pytest.raises(WireError):
         Decoder([], lambda _: None).decode({"expression": nodes})
 
 
-def test_an_alarm_during_doit_is_heard():
+def test_an_alarm_during_doit_is_not_swallowed():
     class TimeIsOverError(BaseException):
         pass
 
@@ -285,7 +285,7 @@ PROGRAM = '1))))\nopen("/tmp/expression-ran", "w").write("ran")\n#'
 
 
 def attack():
-    """Return the answer that ran a program where answers were judged, when it was printed as Python there."""
+    """Return the answer that once ran a program on the judging side, where it was printed as Python code."""
     n, m = sp.Symbol("n", integer=True), sp.Symbol(PROGRAM)
     inner = sp.Sum(sp.exp(-(m**2)), (m, 1, sp.oo))
     return sp.Sum(inner**n / (sp.factorial(n) * (n**3 + n + 1)), (n, 0, sp.oo))
@@ -330,7 +330,7 @@ assert "sympy" not in sys.modules
     subprocess.run([sys.executable, "-c", program], cwd=course, check=True)
 
 
-def test_who_uses_no_sympy_imports_none_by_handing_over_an_answer(course):
+def test_sending_an_answer_without_sympy_does_not_import_it(course):
     program = """
 import sys
 from autograder.engine.shared.wire import Encoder
@@ -341,11 +341,11 @@ assert "sympy" not in sys.modules
     subprocess.run([sys.executable, "-c", program], cwd=course, check=True)
 
 
-# ---- both settings judge alike
+# ---- notebook and grader judge alike
 
 
 @pytest.mark.parametrize("seed", range(6 if os.environ.get("TEST_ALL") else 2))
-def test_a_derivative_that_nobody_simplified_is_judged_soon(course, seed):
+def test_an_unsimplified_derivative_is_judged_quickly(course, seed):
     program = """
 import time
 import sympy as sp
@@ -466,9 +466,7 @@ def test_a_notebook_evaluates_as_the_grader_does(checks, data):
     point = {"x": Fraction(3, 7), "y": Fraction(-5, 3)}
     values = [answer.value_at(point, 40) for answer in (there, here)]
     if None in values and values != [None, None]:
-        assert (
-            not 1e-9 < abs(next(value for value in values if value is not None)) < 1e9
-        )  # what is beyond the bounds there
+        assert not 1e-9 < abs(next(value for value in values if value is not None)) < 1e9  # it exceeds the bounds there
     elif values[0] is not None:
         assert abs(values[0] - values[1]) <= mp.mpf(10) ** -35 * max(1, abs(values[0]))
 
@@ -488,7 +486,7 @@ def judge(checks):
 
 
 @pytest.mark.parametrize("digits", [35, 60, 300, 450])
-def test_a_long_fraction_is_no_logarithm(judge, digits):
+def test_a_long_fraction_does_not_pass_for_a_logarithm(judge, digits):
     near = sp.Rational(sp.N(sp.log(2), digits + 10))
     with pytest.raises(AssertionError, match="agrees with the right value in .* digits and then no longer|longer than"):
         judge(near, lambda: mp.log(2))
@@ -502,25 +500,25 @@ def test_a_long_fraction_is_no_logarithm(judge, digits):
 
 
 @pytest.mark.parametrize("near", [Fraction(1, 3) + Fraction(1, 10**35), Fraction(1, 3)])
-def test_whether_an_answer_is_exact_must_not_hang_on_how_closely_one_looks(judge, checks, near):
+def test_whether_an_answer_is_exact_must_not_depend_on_the_number_of_digits(judge, checks, near):
     near = sp.Rational(near.numerator, near.denominator)
-    same = sp.Eq(sp.Integer(0), sp.Rational(1, 10**65), evaluate=False)  # as far as fifty digits tell
+    same = sp.Eq(sp.Integer(0), sp.Rational(1, 10**65), evaluate=False)  # equal to fifty digits
     with pytest.raises(checks.Undecided, match="a value to few digits and none to many"):
         judge(sp.Piecewise((near, same), evaluate=False), ["1/3"])
-    # At a listed point, the value beside it counts, and to many digits too.
+    # At a listed point, the value next to it counts, to many digits too.
     gap = sp.sin(x, evaluate=False) / x - 1
     judge(sp.Rational(1, 3) + gap, ["1/3"], [{"x": 0}])
     with pytest.raises(AssertionError, match="and then no longer"):
         judge(sp.Rational(1, 3) + sp.Rational(1, 10**35) + gap, ["1/3"], [{"x": 0}])
 
 
-def test_a_value_beside_a_gap_counts_where_the_point_is_listed(judge):
+def test_a_value_next_to_a_gap_counts_if_the_point_is_listed(judge):
     judge(sp.sin(x, evaluate=False) / x + (1 - sp.cos(x)) / x**2, ["3/2"], [{"x": 0}])
     with pytest.raises(AssertionError, match="no numerical value|Expected: 1.5"):
         judge(1 / x, ["3/2"], [{"x": 0}])
 
 
-def test_points_without_a_value_are_left_out_while_there_are_others(judge, checks):
+def test_points_without_a_value_are_skipped_if_there_are_others(judge, checks):
     points = checks.check_points(x=(0, 1))
     gap = {i: sp.Rational(point["x"].numerator, point["x"].denominator) for i, point in enumerate(points)}
 
@@ -533,12 +531,12 @@ def test_points_without_a_value_are_left_out_while_there_are_others(judge, check
     judge(x, lambda x: mp.fdiv(1, 0) if x < mp.mpf(1) / 3 else x, points)
 
 
-def test_a_wrong_value_in_many_digits_is_told_apart_in_words(judge):
+def test_the_message_shows_enough_digits_to_tell_values_apart(judge):
     with pytest.raises(AssertionError, match=r"top is 0\.333333333343333\.\nExpected: 0\.333333333333333\."):
         judge(sp.Rational(1, 3) + sp.Rational(1, 10**11), ["1/3"])
 
 
-def test_short_decimals_are_compared_to_as_many_digits_as_long_ones(judge):
+def test_short_decimals_are_compared_to_the_same_digits_as_long_ones(judge):
     judge(sp.Rational(1, 4), ["0.25"])
     judge(sp.Rational(1, 4) + sp.Rational(1, 10**10), ["0.25"], exact=False)
     with pytest.raises(AssertionError, match=r"Expected: 0\.25\."):
@@ -547,12 +545,12 @@ def test_short_decimals_are_compared_to_as_many_digits_as_long_ones(judge):
         judge(sp.Rational(1, 4) + sp.Rational(1, 10**29), ["0.25"])
 
 
-def test_a_function_without_values_judges_nobody(judge):
+def test_an_expected_function_without_values_passes_no_answer(judge):
     with pytest.raises(AssertionError, match="no numerical value"):
         judge(x, lambda x: mp.fdiv(1, 0), [{"x": 1}])
 
 
-def test_what_is_not_judged_is_named(judge):
+def test_what_cannot_be_judged_is_reported(judge):
     with pytest.raises(AssertionError, match="zeta is not among the functions that can be judged"):
         judge(sp.zeta(x), lambda x: x, [{"x": 3}])
     with pytest.raises(AssertionError, match="Take the element"):

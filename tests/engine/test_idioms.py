@@ -1,24 +1,24 @@
-"""What runs in a Jupyter kernel runs here: idioms of real notebooks, executed by both, leave the same names and scores.
+"""What runs in a Jupyter kernel runs here: idioms from real notebooks leave the same names and scores in both.
 
-`idioms/*.toml` hold one idiom a table:
+Each table in `idioms/*.toml` is one idiom:
 
 ``code``
     What a student writes.
 ``places``
-    Where: ``own``, a cell of her own, which stands after one answer, before the next, and after the tests of earlier
-    ones; ``top``, the first lines of an answer cell; ``body``, the first lines of the function. Default: ``own``, ``top``.
+    Where: ``own``, a cell of her own, after one answer, before the next, and after the tests of earlier ones; ``top``,
+    the first lines of an answer cell; ``body``, the first lines of the function. Default: ``own``, ``top``.
 ``also``
-    A further cell of her own that follows.
+    Another cell of her own that follows.
 ``uses``
     What the function's body does with the names that the idiom defined.
 ``late``
-    Changes how later cells behave; comes after the other idioms of its file.
+    It changes how later cells behave, so it comes after the other idioms of its file.
 ``lost``
-    Places where the answer loses its point, in both: the idiom ends its cell with an error, or takes the answer away.
+    Places where the answer loses its point in both: the idiom ends its cell with an error, or removes the answer.
 ``differs``, ``reason``
-    In what the two differ (``kinds`` of output, ``names``), and why; ``run`` is not asked of a kernel at all.
+    How the two differ (``kinds`` of output, ``names``), and why; with ``run``, no kernel runs it at all.
 ``sometimes``
-    The difference depends on what stands beside, or on the version of Python.
+    The difference depends on the surrounding cells, or on the version of Python.
 """
 
 import json
@@ -37,7 +37,7 @@ from autograder.engine.sandbox import PACKAGE
 
 FOLDER = Path(__file__).with_name("idioms")
 FILES = sorted(path.stem for path in FOLDER.glob("*.toml"))
-#: Answers whose tests follow one another: each such group costs a process here.
+#: Answers whose tests form a group: each group costs a process here.
 BLOCK = 4
 
 NAMES = """
@@ -63,7 +63,7 @@ def idioms(name):
 
 
 def cells_of(key, idiom, place, number):
-    """Return the student's cells of one idiom, and the test of the answer among them."""
+    """Return the student's cells for one idiom, and the test of the answer among them."""
     code, inside = idiom["code"], idiom.get("uses", "pass")
     if place == "body":
         inside = code
@@ -84,7 +84,7 @@ def cells_of(key, idiom, place, number):
 
 
 def notebook_of(chosen):
-    """Return a notebook with all idioms in all their places."""
+    """Return a notebook with all these idioms in all their places."""
     steps = [
         (key, idiom, place)
         for late in (False, True)
@@ -94,7 +94,7 @@ def notebook_of(chosen):
     ]
     blocks = [[]]
     for number, step in enumerate(steps):
-        alone = "own" in step[1].get("lost", ())  # it takes its neighbours' answers too
+        alone = "own" in step[1].get("lost", ())  # it would spoil its neighbours' answers too
         if len(blocks[-1]) == BLOCK or alone:
             blocks.append([])
         blocks[-1].append(cells_of(*step, number))
@@ -108,7 +108,7 @@ def notebook_of(chosen):
 
 
 def kinds(cell):
-    """Return what kinds of output a cell has: streams, and then all others in their order."""
+    """Return the kinds of a cell's outputs: streams first, then all others in order."""
     streams, others = set(), []
     for output in cell.outputs:
         if output.output_type == "stream":
@@ -153,7 +153,7 @@ def test_a_kernel_and_the_engine_agree(name, executor, monkeypatch):
             if "kinds" not in idiom.get("differs", ()):
                 wrong.append(f"{key} ({place}), {ours.source!r}: {kinds(ours)} here, {kinds(theirs)} in a kernel")
     stale = {key for key, idiom in chosen.items() if "kinds" in idiom.get("differs", ()) and not idiom.get("sometimes")}
-    wrong += [f"{key}: no difference any more" for key in stale - differed]
+    wrong += [f"{key}: there is no longer a difference" for key in stale - differed]
     ours, theirs = names_of(here), names_of(kernel)
     wrong += [
         f"the name {key}: {ours.get(key)} here, {theirs.get(key)} in a kernel"
@@ -164,20 +164,20 @@ def test_a_kernel_and_the_engine_agree(name, executor, monkeypatch):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_a_kernel_cannot_do_is_done_here(name, executor):
-    """Idioms that end a kernel, or make it wait without end, harm nobody here."""
+def test_what_a_kernel_cannot_do_works_here(name, executor):
+    """Idioms that kill a kernel, or make it wait for ever, do no harm here."""
     chosen = {key: idiom for key, idiom in idioms(name).items() if "run" in idiom.get("differs", ())}
     executed = executor(notebook_of(chosen)).notebook
     assert not [cell.source for cell in executed.cells if "nbgrader" in cell.metadata and fails(cell)]
 
 
-def test_there_are_idioms_enough():
+def test_there_are_enough_idioms():
     assert sum(len(idioms(name)) for name in FILES) >= 80
 
 
-# ---- what executes a cell, by itself
+# ---- cell execution by itself
 
-#: Executes cells in a process of their own, with a clock of 0.3 s of CPU time, and a snapshot's view of the last one.
+#: Executes cells in their own process, with a clock of 0.3 s of processor time, and calls a function in a snapshot.
 HARNESS = """
 import contextlib, json, os, signal, sys
 from autograder.engine.student.warm_up import warm_kernel
@@ -212,7 +212,7 @@ json.dump(replies, answers, allow_nan=False)
 
 
 def run_cells(tmp_path, *sources, draw=True, limit=2_000_000):
-    """Execute cells; return what each shows, and at the end what `in_snapshot` returns in a fork."""
+    """Execute cells; return each cell's outputs, and finally what `in_snapshot` returns in a fork."""
     done = subprocess.run(
         [sys.executable, "-c", HARNESS, str(limit)],
         input=json.dumps([[source, draw] for source in sources]),
@@ -230,7 +230,7 @@ def errors_of(reply):
     return [output["ename"] for output in reply["outputs"] if output["output_type"] == "error"]
 
 
-def test_a_cell_without_end_is_ended_wherever_it_spins(tmp_path):
+def test_an_endless_cell_is_stopped_wherever_it_spins(tmp_path):
     spin = "while True:\n    pass"
     sources = [
         spin,
@@ -299,10 +299,10 @@ def test_outputs_are_bounded_plain_data(tmp_path):
 
 
 def test_a_snapshot_keeps_what_cells_have_set(tmp_path):
-    """Context variables, thread pools and the event loop are the notebook's in a snapshot too.
+    """Context variables, thread pools and the event loop work in a snapshot as in the notebook.
 
-    After a fork, Python 3.14 forgets which pools had threads, and a pool was taken for one that had none. Since 3.12 it
-    warns that there are others; as an error, that ended the process.
+    After a fork, Python 3.14 forgets which pools had threads, so they were left without any. Since version 3.12, Python
+    warns about forking a process with several threads; where warnings were errors, the process ended.
     """
     sources = [
         "import asyncio, decimal\nfrom concurrent.futures import ThreadPoolExecutor\ndecimal.getcontext().prec = 7",

@@ -1,4 +1,4 @@
-"""Nothing passes from one submission to the next, or to one that runs beside it, but what the instructors' chapter names."""
+"""Nothing passes from one submission to the next, or to a concurrent one, but what the instructors' chapter names."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def regular():
 
 
 def test_no_descriptor_remembers_what_an_earlier_submission_did(engine):
-    """An inherited descriptor shares its offset with every process that has it: 44 bits, once, of a font file's."""
+    """All processes that inherit a descriptor share its offset: once, a font file's offset carried 44 bits."""
     run(engine, "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.set_title('a')\nplt.show()", OFFSETS)
     run(engine, OFFSETS + "for number in regular(): os.lseek(number, 123457, 0)")
     found = run(engine, OFFSETS + "print([os.lseek(number, 0, 1) for number in regular()])")
@@ -83,7 +83,7 @@ NUMBERS = {"x86_64": {"cachestat": 451, "mincore": 27}, "aarch64": {"cachestat":
         "before = os.stat(path).st_atime_ns\nos.read(file, 100)\nassert os.stat(path).st_atime_ns == before",
     ],
 )
-def test_who_reads_a_shared_file_tells_nobody(engine, probe):
+def test_reading_a_shared_file_leaves_no_trace(engine, probe):
     machine = NUMBERS.get(os.uname().machine)
     if machine is None:
         pytest.skip("this machine's system calls are not known, and not filtered")
@@ -94,7 +94,7 @@ def test_who_reads_a_shared_file_tells_nobody(engine, probe):
     run(engine, CALL + names + refusal)
 
 
-def test_locks_on_files_of_ones_own_work_as_in_a_kernel(engine):
+def test_locks_on_the_submissions_own_files_work_as_in_a_kernel(engine):
     run(engine, "import sqlite3\nwith sqlite3.connect('own.db') as db:\n    db.execute('create table t (a)')\n"
         "    db.execute('insert into t values (1)')\nassert db.execute('select a from t').fetchall() == [(1,)]")  # fmt: skip
 
@@ -143,8 +143,8 @@ time.sleep(3)
 
 
 @pytest.mark.parametrize("code", [SOCKETS, PROCESSES], ids=["sockets", "processes"])
-def test_memory_is_counted_for_all_processes_together_buffers_included(engine, code):
-    """What the kernel keeps for sockets belongs to no process; without a control group their number bounds it."""
+def test_memory_is_counted_for_all_processes_together_with_buffers(engine, code):
+    """What the kernel keeps for sockets belongs to no process; without a control group, only their number bounds it."""
     before = available()
     lowest, stop = [before], threading.Event()
 
@@ -163,7 +163,7 @@ def test_memory_is_counted_for_all_processes_together_buffers_included(engine, c
     group = Cgroup.make("probe")
     if group is not None:
         group.remove()
-    # Other programs of the machine may take some meanwhile.
+    # Other programs on the machine may take some in the meantime.
     assert before - lowest[0] < (2 * LIMIT if group else 2 << 30) + (512 << 20)
 
 
@@ -194,8 +194,8 @@ while time.monotonic() < end:
 """
 
 
-def test_processor_time_of_processes_for_which_nobody_waits_is_counted(executor):
-    """They leave nothing behind when they end: only a control group knows what they took."""
+def test_processor_time_of_processes_that_nobody_waits_for_is_counted(executor):
+    """They leave no record when they end: only a control group knows what they took."""
     group = Cgroup.make("probe")
     counted = group is not None and group.processor_seconds() is not None
     if group is not None:
@@ -221,7 +221,7 @@ for flags, file in ((0x21, -1), (0x23, -1), (0x01, os.open("/dev/zero", os.O_RDW
     address = libc.mmap(None, 1 << 20, 3, flags, file, 0)
     assert address == 2 ** 64 - 1, f"BREACH: memory that outlives its mapping {flags, file}"
 import mmap, multiprocessing, tempfile
-with tempfile.TemporaryFile() as file:  # what has a name, or had one, counts as a file
+with tempfile.TemporaryFile() as file:  # memory that has or had a file name counts as a file
     file.truncate(4096)
     mmap.mmap(file.fileno(), 4096)[0] = 1
 mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)[0] = 1
@@ -231,7 +231,7 @@ multiprocessing.Lock().acquire()
 
 
 def test_without_a_control_group_no_memory_is_held_that_no_process_shows(monkeypatch):
-    """Of memory that is shared without a file the kernel keeps all, while a process still maps a page of it."""
+    """The kernel keeps all of a memory shared without a file while a process still maps one page of it."""
     monkeypatch.setattr(Cgroup, "make", classmethod(lambda cls, name: None))
     with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
         run(executor, UNMAPPED)

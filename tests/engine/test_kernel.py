@@ -1,4 +1,4 @@
-"""nbgrader's own execution in a Jupyter kernel gives the scores that the engine gives."""
+"""nbgrader's own execution in a Jupyter kernel gives the same scores as the engine."""
 
 import os
 import random
@@ -29,18 +29,18 @@ def test_a_kernel_whose_port_was_taken_is_started_again(monkeypatch, source, fai
     if failures < 3:
         assert KernelExecutor()(source).notebook == source
     else:
-        with pytest.raises(AutograderError, match="No Jupyter kernel starts here: Kernel died"):
+        with pytest.raises(AutograderError, match="No Jupyter kernel could be started here: Kernel died"):
             KernelExecutor()(source)
     assert left == []
 
 
-#: Of whose bank every entry runs in a kernel each time; of another set, two mixes do. `make test-all` runs all of them.
+#: The set whose whole bank runs in a kernel each time; from other sets, two mixes run. `make test-all` runs everything.
 WHOLE = "ps0-warmup"
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_kernel_gives_every_bank_entry_the_scores_that_the_engine_is_proven_to_give(course, name):
-    """Release proves that the engine gives each entry what its bank promises; here nbgrader's own execution does."""
+def test_the_kernel_gives_every_bank_entry_the_same_scores_as_the_engine(course, name):
+    """Release proves that the engine keeps the bank's promises; here, nbgrader's own execution keeps them too."""
     prepare_environment()
     (problem_set,) = find_problem_sets(course, [name])
     source, released = instructor_version(problem_set), student_version(problem_set)

@@ -1,4 +1,4 @@
-"""Processes of the engine that are stopped or killed from outside: the machine's trouble, and never the student's."""
+"""Engine processes that are stopped or killed from outside: the machine's fault, never the student's."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def engine():
 
 @pytest.fixture
 def hurried(engine, monkeypatch):
-    """A start is given up after some seconds, once the process that takes longest to come up is there."""
+    """Give up on a starting process after a few seconds, once the slowest one is up."""
     engine.start(1)
     engine.students[0].wait()
     for module in (warm_processes, submission_run):
@@ -40,7 +40,7 @@ def score(engine, source, warmup):
 
 
 def below(process):
-    """Return the processes below one, those that were started first before the others."""
+    """Return a process's descendants, in the order in which they were started."""
     children = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as stat:
@@ -53,7 +53,7 @@ def below(process):
 
 @pytest.mark.parametrize("which", ["base", "set"])
 def test_an_examiner_that_does_not_answer_costs_nobody_a_point(engine, source, warmup, hurried, which):
-    """Each test of each submission awaited a hand, or the grader waited for ever."""
+    """Once, every test of every submission awaited manual grading, or the grader waited for ever."""
     if which == "set":
         assert score(engine, source, warmup) == 1.0
     else:
@@ -67,8 +67,8 @@ def test_an_examiner_that_does_not_answer_costs_nobody_a_point(engine, source, w
             os.kill(stopped, signal.SIGCONT)
 
 
-def test_a_runner_that_is_killed_from_outside_again_and_again_is_the_machines_trouble(engine):
-    """Process 1 of a namespace cannot be killed from inside: who did it is known."""
+def test_a_runner_killed_from_outside_again_and_again_is_the_machines_fault(engine):
+    """Process 1 of a namespace cannot be killed from inside, so the killer was outside."""
     over = threading.Event()
 
     def kill():
@@ -92,7 +92,7 @@ def test_a_runner_that_is_killed_from_outside_again_and_again_is_the_machines_tr
         killer.join()
 
 
-def test_a_submission_cannot_pass_for_one_that_was_killed_from_outside(engine):
+def test_a_submission_cannot_pretend_to_be_killed_from_outside(engine):
     code = "import os, signal\nfor _ in range(3): os.kill(os.getpid(), signal.SIGKILL)\nprint('alive')"
     executed = engine(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]))
     assert executed.notebook.cells[0].outputs[0].text == "alive\n"
@@ -101,7 +101,7 @@ def test_a_submission_cannot_pass_for_one_that_was_killed_from_outside(engine):
 
 
 def test_many_cells_that_wait_are_given_up_together():
-    """Two thousand cells, each of which waits a little less than a cell may, held a worker for days."""
+    """Two thousand cells, each waiting a little less than its limit, once held a worker for days."""
     limits = Limits(cell_seconds=2, total_seconds=3, patience=1)
     cells = [nbformat.v4.new_code_cell("import time; time.sleep(1.2)") for _ in range(20)]
     with SandboxExecutor(require_sandbox(), limits) as executor:
@@ -111,7 +111,7 @@ def test_many_cells_that_wait_are_given_up_together():
 
 
 def test_tests_that_wait_are_given_up_together(source, warmup):
-    """What is not judged then is left for a person; what was judged before counts."""
+    """Tests judged before count; the others are left for a person."""
     name = next(iter(warmup.reference_answers))
     slow = (
         warmup.reference_answers[name]
@@ -124,22 +124,22 @@ def test_tests_that_wait_are_given_up_together(source, warmup):
     assert all("took too long" in reason for reason in graded.awaiting.values())
 
 
-def test_folders_that_nobody_can_walk_through_are_the_submissions_own_trouble(engine):
-    """The supervisor ended at its recursion limit, and the submission was not graded, run after run."""
+def test_folders_too_deep_to_walk_through_are_the_submissions_own_fault(engine):
+    """Once, the supervisor died at its recursion limit, and the submission stayed ungraded, run after run."""
     code = "import os\nfor _ in range(1900):\n    os.mkdir('d'); os.chdir('d')\nos.chdir('/')"
     cells = [nbformat.v4.new_code_cell(code)]
     test = nbformat.v4.new_code_cell("assert True", metadata={"nbgrader": {
         "grade": True, "grade_id": "t", "locked": True, "points": 1, "schema_version": 3, "solution": False, "task": False,
     }})  # fmt: skip
-    with pytest.raises(SubmissionError, match="folders too deep in one another"):
+    with pytest.raises(SubmissionError, match="nested folders too deeply"):
         engine(nbformat.v4.new_notebook(cells=[*cells, test]))
 
 
-def test_doctor_says_what_holds(monkeypatch):
+def test_doctor_reports_what_it_finds(monkeypatch):
     from autograder.engine import doctor
 
     texts = [str(finding) for finding in doctor.examine_machine()]
-    assert any("the examiner starts in a sandbox of its own" in text for text in texts)
+    assert any("the examiner starts in its own sandbox" in text for text in texts)
     assert any("the process that runs submissions starts" in text for text in texts)
     group = doctor.Cgroup.make("probe")
     if group is not None:

@@ -1,4 +1,4 @@
-"""The student's names as a test cell sees them: what it may ask, and what never crosses."""
+"""The student's names as a test cell sees them: what it may request, and what never crosses."""
 
 import nbformat
 import pytest
@@ -48,7 +48,7 @@ number, words = 1.5, ["a", "b"]
 
 
 def judged(executor, student, tests, support=""):
-    """Run test cells against a student's cell; return each one's outputs."""
+    """Run test cells against a student's cell; return the outputs of each."""
     cells = [nbformat.v4.new_code_cell(student)]
     locked = {"locked": True, "solution": False, "grade": False}
     if support:
@@ -81,7 +81,7 @@ def test_what_crosses_in_a_test_cell(executor):
         assert not [output for output in outputs if output.output_type == "error"], (test, outputs)
 
 
-def test_a_test_cell_that_says_so_sees_changed_arguments(executor):
+def test_a_test_cell_sees_changed_arguments_if_it_asks_to(executor):
     test = "import numpy as np\na, b = np.zeros(2), [1, 2]\nspoil(a), spoil(b)\nassert a[0] == 99 and b == [99, 2]"
     ((outputs),) = judged(executor, STUDENT, [(test, {"observe_arguments": True})])
     assert outputs == []
@@ -98,7 +98,7 @@ def test_a_test_cell_that_says_so_sees_changed_arguments(executor):
         "import numpy as np\nassert (np.array([9.0]) == shifty()).all()", "import numpy as np\nassert np.max(np.abs(np.ones(3) - shifty())) < 1",
     ],
 )  # fmt: skip
-def test_no_object_of_the_student_can_answer_for_its_value(executor, forged):
+def test_no_student_object_can_vouch_for_its_own_value(executor, forged):
     (outputs,) = judged(executor, STUDENT, [(forged, {})])
     assert outputs, forged
     assert outputs[-1].output_type == "error", forged
@@ -128,7 +128,7 @@ def caught(): return [str(one) for one in seen]
     ],
 )  # fmt: skip
 def test_what_a_test_expects_never_reaches_the_student(executor, expects):
-    """An operator of a student's object gets the test's numbers only where the cell says that they are inputs."""
+    """Operators of a student's object get the test's numbers only if the cell declares them as inputs."""
     ask = "seen = caught()\nassert not any('424242' in text for text in seen), seen"
     named = {"takes_operands": ["Value"]}
     outputs = judged(
@@ -146,7 +146,7 @@ def test_builtins_and_given_data_do_not_come_from_the_student(executor):
 
 
 def test_hidden_arguments_reach_no_output(executor):
-    """What a hidden test shows to a function cannot be printed by a later cell, nor shown by a later visible test."""
+    """No later cell can print what a hidden test passed to a function, and no later visible test can show it."""
     student = "seen = []\nimport os\ndef f(x):\n    seen.append(x); open('seen', 'a').write(str(x))\n    return open('seen').read()"
     hidden = "### BEGIN HIDDEN TESTS\n_ = f(424242)\n### END HIDDEN TESTS"
     notebook = nbformat.v4.new_notebook()

@@ -1,4 +1,4 @@
-"""Repair by content: what the set locks comes back, and what the student wrote is found again and counts."""
+"""Repair by content: locked cells are restored, and what the student wrote is found and counts."""
 
 import base64
 import copy
@@ -33,7 +33,7 @@ def cell_of(notebook, name):
     return next(cell for cell in notebook.cells if grade_id(cell) == name)
 
 
-# ---- a small set, and a kernel that takes no time
+# ---- a small set, and a fast stand-in for a kernel
 
 
 def set_cell(name, text, kind="code", **flags):
@@ -59,7 +59,7 @@ RIGHT = {
 
 
 def small_set():
-    """Return a set of two answers in code and one in words, with a figure cell, as its instructor has it."""
+    """Return the instructor's version of a set with two code answers, one prose answer and a figure cell."""
     cells = [
         set_cell("checks", "def judge(found, right):\n    assert found == right"),
         stub("double", RIGHT["double"]),
@@ -107,7 +107,7 @@ def graded(notebook):
 
 
 def copied(notebook, name, source, place=None, **more):
-    """Put a copy of an answer cell with another text into a place; beside the original if none is named."""
+    """Insert a copy of an answer cell with a different text at a place; by default, after the original."""
     index = next(index for index, cell in enumerate(notebook.cells) if grade_id(cell) == name)
     copy_of = copy.deepcopy(notebook.cells[index])
     copy_of.update({"source": source, "id": f"copy-{len(notebook.cells)}", **more})
@@ -115,7 +115,7 @@ def copied(notebook, name, source, place=None, **more):
     return copy_of
 
 
-def test_the_small_set_is_graded_as_it_should():
+def test_the_small_set_is_graded_correctly():
     assert scores(solved_small()) == FULL
     assert graded(solved_small()).notices == []
     blank = graded(released())
@@ -126,13 +126,13 @@ def test_the_small_set_is_graded_as_it_should():
 # ---- what the set locks
 
 
-def test_restoring_leaves_an_honest_submission_without_notices(source, solved):
+def test_restoring_an_honest_submission_gives_no_notices(source, solved):
     notebook, notices = restore(source, solved)
     assert notices == []
     assert "BEGIN HIDDEN TESTS" in cell_of(notebook, HIDDEN).source
 
 
-def test_a_deleted_test_cell_comes_back_where_it_stood(source, solved):
+def test_a_deleted_test_cell_returns_to_its_place(source, solved):
     solved.cells = [cell for cell in solved.cells if grade_id(cell) != HIDDEN]
     notebook, notices = restore(source, solved)
     names = [grade_id(cell) for cell in notebook.cells if grade_id(cell)]
@@ -149,7 +149,7 @@ def test_a_deleted_test_comes_after_what_the_student_added_to_the_answer():
     assert scores(notebook) == FULL
 
 
-def test_every_cell_may_be_deleted_but_one(source, solved):
+def test_all_cells_but_one_may_be_deleted(source, solved):
     for name in [grade_id(cell) for cell in source.cells if grade_id(cell)]:
         only = copy.deepcopy(solved)
         only.cells = [cell_of(only, name)]
@@ -168,7 +168,7 @@ def test_a_changed_test_cell_is_restored_with_a_notice(source, solved):
     assert any(HIDDEN in notice and "restored" in notice for notice in notices)
 
 
-def test_a_cell_of_another_type_gets_its_own_back(source, solved):
+def test_a_cell_turned_into_another_type_gets_its_own_type_back(source, solved):
     index = next(i for i, cell in enumerate(solved.cells) if grade_id(cell) == HIDDEN)
     metadata = solved.cells[index].metadata
     solved.cells[index] = nbformat.v4.new_markdown_cell(solved.cells[index].source, metadata=metadata)
@@ -178,8 +178,8 @@ def test_a_cell_of_another_type_gets_its_own_back(source, solved):
     nbformat.validate(notebook)
 
 
-def test_a_copy_of_a_test_that_the_student_wrote_into_is_a_cell_of_her_own():
-    """Whoever copies a test cell to try something there may define a part of an answer in the copy."""
+def test_an_edited_copy_of_a_test_is_the_students_own_cell():
+    """A student who copies a test cell to try something may define part of an answer in the copy."""
     for place in (0, None):
         notebook = solved_small()
         cell_of(notebook, "four").source = "four = try_out()"
@@ -200,13 +200,13 @@ def test_nonsense_in_nbgrader_metadata_is_ignored(source, solved, metadata):
     assert "nbgrader" not in notebook.cells[-1].metadata
 
 
-def test_a_notebook_of_something_else_is_refused(source):
+def test_an_unrelated_notebook_is_refused(source):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
     with pytest.raises(SubmissionError, match="None of the notebook's cells belongs to ps0-warmup"):
         restore(source, notebook)
 
 
-def test_a_restored_submission_is_not_changed_itself(source, solved):
+def test_restoring_leaves_its_inputs_unchanged(source, solved):
     before = nbformat.writes(solved)
     source_before = nbformat.writes(source)
     notebook, _ = restore(source, solved)
@@ -225,7 +225,7 @@ def test_a_notebook_without_ids_is_restored(source, solved):
     nbformat.validate(notebook)
 
 
-def test_no_tag_of_the_students_decides_what_runs():
+def test_the_students_tags_do_not_decide_what_runs():
     notebook = solved_small()
     for cell in notebook.cells:
         cell.metadata["tags"] = [NOT_RUN]
@@ -256,7 +256,7 @@ def test_an_untouched_copy_never_beats_a_worked_one(lower, far):
 @pytest.mark.parametrize(
     "change", [lambda text: f"{text}\n\n", lambda text: text.replace("\n", "  \n"), lambda text: ""]
 )
-def test_what_nobody_sees_is_no_work(change):
+def test_invisible_changes_do_not_count_as_work(change):
     notebook = solved_small()
     copied(notebook, "double", change(cell_of(released(), "double").source))
     assert scores(notebook) == FULL
@@ -281,7 +281,7 @@ def test_of_two_worked_copies_the_one_that_ran_last_counts(upper, lower, counts,
     result = graded(notebook)
     expected = dict(FULL)
     if far and counts == "lower":
-        # `four` calls `double` as it runs, above the copy that is right, and nothing else defines it there.
+        # `four` calls `double` above the correct copy, where nothing else defines it.
         expected["four-test"] = 0.0
     assert result.scores == expected
     assert any("'double' was copied or split into 2 cells" in notice for notice in result.notices)
@@ -289,7 +289,7 @@ def test_of_two_worked_copies_the_one_that_ran_last_counts(upper, lower, counts,
     assert scores(notebook)["double-hidden"] == 0.0
 
 
-def test_a_copy_of_another_type_was_put_aside():
+def test_a_copy_of_another_type_is_set_aside():
     for kind in ("raw", "markdown"):
         notebook = solved_small()
         copied(notebook, "double", WRONG, cell_type=kind)
@@ -309,7 +309,7 @@ def test_a_worked_copy_below_the_tests_runs_after_what_it_needs():
     assert any("changed places" in notice for notice in result.notices)
 
 
-def test_a_worked_copy_below_serves_what_stands_above_it():
+def test_a_worked_copy_below_serves_the_cells_above_it():
     """In her kernel it had run before she ran the cells above."""
     notebook = answered(released(), {"four": RIGHT["four"], "why": RIGHT["why"]})
     copied(notebook, "double", RIGHT["double"], len(notebook.cells))
@@ -350,7 +350,7 @@ def test_the_parts_of_a_split_answer_count_as_one(counts, upper, lower, between)
 
 @pytest.mark.parametrize("named", [0, 1, 2])
 @pytest.mark.parametrize("parts", [3, 2])
-def test_a_part_may_have_lost_its_metadata(named, parts):
+def test_a_part_may_lack_its_metadata(named, parts):
     texts = ["import math\n\ndef double(x):", "    y = math.floor(x)", "    return 2 * y"][3 - parts :]
     texts[0] = "import math\n\ndef double(x):\n    y = x" if parts == 2 else texts[0]
     texts[1:] = ["    return 2 * y"] if parts == 2 else texts[1:]
@@ -367,15 +367,15 @@ def test_a_part_may_have_lost_its_metadata(named, parts):
 
 
 @pytest.mark.parametrize("more", ["    print(double(3))", "    double(1)\n    double(2)"])
-def test_an_indented_cell_of_the_students_own_spoils_no_answer(more):
-    """IPython takes away the indentation of a whole cell, so such a cell may run by itself."""
+def test_a_students_indented_cell_spoils_no_answer(more):
+    """IPython removes the indentation of a whole cell, so an indented cell may run by itself."""
     notebook = solved_small()
     for name in ("double", "four"):
         notebook.cells.insert(notebook.cells.index(cell_of(notebook, name)) + 1, new_code_cell(more))
     assert scores(notebook) == FULL
 
 
-def test_what_runs_again_has_an_id_that_nbformat_allows():
+def test_code_that_runs_again_has_a_valid_id():
     notebook = solved_small()
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"{index:064d}"
@@ -387,7 +387,7 @@ def test_what_runs_again_has_an_id_that_nbformat_allows():
     assert len({cell.id for cell in restored.cells}) == len(restored.cells)
 
 
-def test_a_split_stub_was_not_attempted():
+def test_a_split_stub_counts_as_not_attempted():
     notebook = released()
     text = cell_of(notebook, "double").source
     lines = text.splitlines()
@@ -396,7 +396,7 @@ def test_a_split_stub_was_not_attempted():
     assert "double" in graded(notebook).not_attempted
 
 
-def test_an_answer_in_words_is_read_whole():
+def test_a_prose_answer_is_joined_from_all_its_cells():
     notebook = solved_small()
     cell_of(notebook, "why").update(source="First this.", attachments={"a.png": {"image/png": "AAAA"}})
     copied(notebook, "why", "Then that.", attachments={"b.png": {"image/png": "BBBB"}})
@@ -427,7 +427,7 @@ def test_a_restored_stub_overrides_nothing(where):
     assert any("'double' was missing" in notice and "not run" in notice for notice in result.notices)
 
 
-def test_an_answer_cell_that_was_emptied_overrides_nothing():
+def test_an_emptied_answer_cell_overrides_nothing():
     notebook = solved_small()
     cell_of(notebook, "double").source = "\n"
     notebook.cells.insert(0, new_code_cell(RIGHT["double"]))
@@ -441,7 +441,7 @@ def test_two_answers_merged_into_one_cell_both_count():
     assert scores(notebook) == FULL
 
 
-def test_a_kernel_does_not_run_a_restored_stub_either(source, warmup, solved):
+def test_a_kernel_skips_a_restored_stub_too(source, warmup, solved):
     text = cell_of(solved, "nats_to_bits").source
     solved.cells = [cell for cell in solved.cells if grade_id(cell) != "nats_to_bits"]
     solved.cells.insert(0, new_code_cell(text))
@@ -452,7 +452,7 @@ def test_a_kernel_does_not_run_a_restored_stub_either(source, warmup, solved):
 
 
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
-def test_an_answer_that_was_turned_into_text_runs_with_a_notice(kind):
+def test_an_answer_turned_into_text_runs_with_a_notice(kind):
     notebook = solved_small()
     for name in ("double", "four"):
         cell = cell_of(notebook, name)
@@ -466,18 +466,18 @@ def test_an_answer_that_was_turned_into_text_runs_with_a_notice(kind):
     nbformat.validate(result.notebook)
 
 
-def test_an_answer_in_words_that_was_turned_into_code_is_read_with_a_notice():
+def test_a_prose_answer_turned_into_code_is_read_with_a_notice():
     notebook = solved_small()
     cell = cell_of(notebook, "why")
     notebook.cells[notebook.cells.index(cell)] = new_code_cell(cell.source, metadata=cell.metadata)
     result = graded(notebook)
     assert result.scores == FULL
-    assert any("stood in a code cell; it was read as text" in notice for notice in result.notices)
+    assert any("was in a code cell; it was read as text" in notice for notice in result.notices)
     assert cell_of(result.notebook, "why").cell_type == "markdown"
 
 
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
-def test_code_in_a_text_is_bounded_as_code_is(kind):
+def test_code_in_a_text_cell_has_the_same_limit_as_code(kind):
     notebook = solved_small()
     cell_of(notebook, "double").update(cell_type=kind, source="#" * (MAX_CODE + 1))
     with pytest.raises(SubmissionError, match="more than 500000 characters"):
@@ -488,7 +488,7 @@ def test_code_in_a_text_is_bounded_as_code_is(kind):
 
 
 def test_cells_in_any_order_are_graded_as_far_as_a_kernel_could():
-    """Locked cells and tests go where the set has them; the student's own keep their order."""
+    """Locked cells and tests return to their places in the set; the student's own cells keep their order."""
     for order in itertools.permutations(range(4)):
         notebook = solved_small()
         notebook.cells[:4] = [notebook.cells[number] for number in order]
@@ -498,7 +498,7 @@ def test_cells_in_any_order_are_graded_as_far_as_a_kernel_could():
 
 
 @hypothesis.given(st.data())
-def test_a_restored_notebook_has_every_cell_once_and_tests_last(data):
+def test_a_restored_notebook_has_each_cell_once_and_every_test_after_what_it_needs(data):
     cells = solved_small().cells
     cells += [new_code_cell("double = None", id="own"), new_markdown_cell("mine", id="text")]
     picked = data.draw(st.lists(st.sampled_from(cells), min_size=1, max_size=14))
@@ -529,7 +529,7 @@ def test_a_restored_notebook_has_every_cell_once_and_tests_last(data):
 # ---- pictures
 
 
-def test_the_picture_of_an_unchanged_figure_cell_is_the_one_handed_in():
+def test_an_unchanged_figure_cell_shows_the_picture_handed_in():
     text = base64.b64encode(b"\x89PNG").decode()
     picture = new_output("display_data", data={"image/png": text})
     notebook = solved_small()

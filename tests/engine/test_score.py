@@ -1,4 +1,4 @@
-"""What a submission earns, what is said about it, and what stops it; the kernel runs only where it must."""
+"""What a submission earns, what students are told about it, and what makes it fail."""
 
 import functools
 
@@ -15,13 +15,13 @@ from autograder.problem_set.versions import student_version
 HIDDEN = "nats_to_bits-hidden"
 
 
-def test_right_answers_that_print_and_warn_lose_nothing(source, warmup, executor):
+def test_correct_answers_that_print_and_warn_lose_nothing(source, warmup, executor):
     code = "import warnings\nprint('hello')\n" + warmup.reference_answers["nats_to_bits"].replace(
         "    return", "    warnings.warn('look'); print('called')\n    return"
     )
     graded = grade(source, answered(student_version(warmup), {"nats_to_bits": code}), executor)
     assert graded.scores[HIDDEN] == 1.0
-    assert any("warned" in notice for notice in graded.notices)
+    assert any("warning" in notice for notice in graded.notices)
 
 
 def test_a_blank_notebook_earns_nothing_and_counts_as_not_attempted(source, warmup, executor):
@@ -30,7 +30,7 @@ def test_a_blank_notebook_earns_nothing_and_counts_as_not_attempted(source, warm
     assert graded.not_attempted == ["nats_to_bits"]
 
 
-def test_a_loop_without_end_fails_its_cell_and_the_rest_is_graded(source, warmup, impatient):
+def test_an_infinite_loop_fails_its_cell_and_the_rest_is_graded(source, warmup, impatient):
     code = warmup.reference_answers["nats_to_bits"]
     notebook = answered(student_version(warmup), {"nats_to_bits": code})
     notebook.cells.insert(0, nbformat.v4.new_code_cell("while True: pass"))
@@ -38,13 +38,13 @@ def test_a_loop_without_end_fails_its_cell_and_the_rest_is_graded(source, warmup
     assert graded.score == 1.0
 
 
-def test_a_dead_process_is_a_failure_with_a_reason(source, warmup, executor):
+def test_a_process_that_dies_fails_the_submission_with_a_reason(source, warmup, executor):
     notebook = answered(student_version(warmup), {"nats_to_bits": "import os\nos._exit(0)"})
     with pytest.raises(SubmissionError, match="died while running the cell 'nats_to_bits'"):
         grade(source, notebook, executor)
 
 
-def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
+def test_a_test_that_could_not_be_judged_awaits_manual_grading(source, warmup):
     reason = "The steps could not be counted; a person looks at this answer."
 
     def execute(notebook, reference=None, undrawn=()):
@@ -56,7 +56,7 @@ def test_a_test_that_could_not_be_judged_awaits_a_hand(source, warmup):
     assert graded.needs_manual_grading
 
 
-def test_an_untouched_cell_whose_tests_pass_was_attempted_elsewhere(source, warmup):
+def test_an_untouched_cell_whose_tests_pass_counts_as_attempted_elsewhere(source, warmup):
     def execute(notebook, reference=None, undrawn=(), failing=()):
         for cell in notebook.cells:
             if grade_id(cell) in failing:

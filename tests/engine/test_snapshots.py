@@ -1,4 +1,4 @@
-"""The test cells of a group judge the notebook as it is where they stand, whatever its later cells do."""
+"""Test cells judge the notebook in its state at their place, whatever later cells do."""
 
 import os
 
@@ -10,7 +10,7 @@ from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import student_version
 
-#: A function whose later cells change what it uses, and some that keep what they were called with, and then answer wrongly.
+#: A function that uses what later cells change, and others that remember their arguments and then answer wrongly.
 USES = (
     "import math\nFACTOR = [1 / math.log(2)]\n"
     "def spoil():\n    FACTOR.append(0)\n"
@@ -63,7 +63,7 @@ LATER = [
 
 @pytest.mark.parametrize(("answer", "later"), LATER)
 def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, warmup, source, answer, later):
-    """As in a notebook, tests judge the names as they are where the tests stand."""
+    """As in a notebook, tests judge the names as they are when the tests run."""
     notebook = answered(student_version(warmup), {"nats_to_bits": answer})
     last = max(i for i, cell in enumerate(notebook.cells) if grade_id(cell))
     notebook.cells[last + 1 : last + 1] = [
@@ -74,7 +74,7 @@ def test_what_a_later_cell_does_is_not_seen_by_the_tests_before_it(executor, war
     assert graded.score == 1, [cell.get("outputs") for cell in graded.notebook.cells]
 
 
-def test_a_folder_is_put_back_as_it_was(tmp_path):
+def test_a_folder_is_restored_to_its_earlier_state(tmp_path):
     scratch = Scratch(str(tmp_path), 1000)
     work = tmp_path / "work"
     (work / "inner").mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_a_folder_is_put_back_as_it_was(tmp_path):
         assert (work / "inner" / "same").read_text() == "same"
 
 
-def test_a_folder_that_is_deeper_than_can_be_read_is_refused(tmp_path):
+def test_a_folder_too_deep_to_read_is_refused(tmp_path):
     scratch = Scratch(str(tmp_path), 1000)
     scratch.keep(0)
     here = os.getcwd()
@@ -113,8 +113,8 @@ def test_a_folder_that_is_deeper_than_can_be_read_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["data", "inner"])
-def test_a_link_that_appears_while_a_folder_is_put_back_leads_nowhere(tmp_path, monkeypatch, name):
-    """Processes of the submission go on while its folder is put back by one that has more rights."""
+def test_a_link_that_appears_while_a_folder_is_restored_is_not_followed(tmp_path, monkeypatch, name):
+    """The submission's processes keep running while a process with more rights restores the folder."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "data").write_text("outside")
@@ -140,7 +140,7 @@ def test_a_link_that_appears_while_a_folder_is_put_back_leads_nowhere(tmp_path, 
     assert (outside / "data").read_text() == "outside"
 
 
-def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):
+def test_links_are_not_followed_and_no_more_is_kept_than_allowed(tmp_path):
     outside = tmp_path / "outside"
     outside.write_text("outside")
     folder = tmp_path / "scratch"
@@ -157,7 +157,7 @@ def test_no_link_is_followed_and_no_more_is_kept_than_allowed(tmp_path):
         scratch.keep(1)
 
 
-def test_folders_that_may_not_be_written_to_are_put_back_too(tmp_path):
+def test_read_only_folders_are_restored_too(tmp_path):
     scratch = Scratch(str(tmp_path), 10_000)
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_text("1")

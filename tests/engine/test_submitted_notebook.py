@@ -1,4 +1,4 @@
-"""Reading a submission: what is read however it was written, what is refused with a reason, and what is kept of it."""
+"""Reading a submission: every encoding and form is read, bad files are refused with a reason, and little is kept."""
 
 import base64
 import codecs
@@ -48,7 +48,7 @@ def png(width=2, height=2, more=b""):
         ("[1, 2]", "not a Jupyter notebook"),
         ('{"cells": []}', "not a Jupyter notebook"),
         ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}', "has no cells"),
-        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1]}', "its cell 1 is none"),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1]}', "its cell 1 is not an object"),
         ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": {"a": 1}}', "has no list of cells"),
         ('{"nbformat": 4, "cells": [{"cell_type": "code", "source": 7}]}', "its cell 1 holds something other than text"),
         ('{"nbformat": 4, "cells": [{"source": ["a", 7]}]}', "its cell 1 holds something other than text"),
@@ -56,12 +56,12 @@ def png(width=2, height=2, more=b""):
         ('{"nbformat": true, "cells": []}', "no known version"),
         ('{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}', "no known version"),
         ('{"nbformat": 3, "worksheets": [{"cells": [7]}]}', "no list of cells"),
-        ('{"nbformat": 3, "worksheets": [{"cells": [{}]}]}', "of an earlier format"),
+        ('{"nbformat": 3, "worksheets": [{"cells": [{}]}]}', "in an earlier format"),
         ("caf\xe9".encode("latin-1"), "not text in UTF-8"),
         (b"\xff\xfe{", "not text in UTF-8"),
     ],
 )  # fmt: skip
-def test_what_is_not_a_notebook_is_refused_with_a_reason_and_a_remedy(text, says):
+def test_a_file_that_is_not_a_notebook_is_refused_with_a_reason_and_a_remedy(text, says):
     with pytest.raises(SubmissionError, match=says) as refused:
         read_submission(text)
     assert str(refused.value).isprintable()
@@ -69,7 +69,7 @@ def test_what_is_not_a_notebook_is_refused_with_a_reason_and_a_remedy(text, says
 
 
 @pytest.mark.parametrize("minor", [0, 4])
-def test_an_old_notebook_is_read_as_a_current_one(solved, minor):
+def test_a_notebook_of_an_older_version_is_read_as_a_current_one(solved, minor):
     solved.nbformat_minor = minor
     for cell in solved.cells:
         del cell["id"]
@@ -112,7 +112,7 @@ def test_a_notebook_of_an_earlier_format_keeps_its_answers(solved, version):
     ],
     ids=["UTF-8 mark", "UTF-16", "UTF-16 BE", "UTF-16 without a mark", "UTF-32", "CRLF", "a mark in a text"],
 )
-def test_a_notebook_is_read_however_an_editor_saved_it(solved, encode):
+def test_a_notebook_is_read_in_whatever_encoding_an_editor_saved_it(solved, encode):
     text = nbformat.writes(solved)
     assert read_submission(encode(text)) == read_submission(text)
 
@@ -163,7 +163,7 @@ def test_a_strange_cell_spoils_nothing(solved, change):
     assert [cell.source for cell in notebook.cells[1:]] == [cell.source for cell in solved.cells]
 
 
-def test_what_a_notebook_has_beyond_its_format_is_left_out(solved):
+def test_anything_outside_the_notebook_format_is_dropped(solved):
     plain = read_submission(nbformat.writes(solved))
     content = {**solved, "\x1b[2J": 1, "deep": json.loads("[" * 500 + "]" * 500), "metadata": {"a": float("nan")}}
     content["cells"][0]["metadata"]["nbgrader"] = {"points": float("nan")}
@@ -173,14 +173,14 @@ def test_what_a_notebook_has_beyond_its_format_is_left_out(solved):
     assert notebook.metadata == {}
 
 
-def test_reading_is_a_function(solved):
+def test_reading_is_deterministic(solved):
     for cell in solved.cells:
         cell["id"] = "same"
     text = json.dumps(solved)
     assert read_submission(text) == read_submission(text)
 
 
-def test_line_ends_are_those_that_jupyter_writes(solved):
+def test_line_endings_become_those_that_jupyter_writes(solved):
     code = next(cell for cell in solved.cells if cell.cell_type == "code")
     text = code.source
     code.source = text.replace("\n", "\r\n")
@@ -208,7 +208,7 @@ cells_of_any_kind = st.fixed_dictionaries(
 
 
 @hypothesis.given(st.lists(cells_of_any_kind, min_size=1, max_size=4), anything, st.integers(1, 4))
-def test_whatever_is_read_is_a_valid_notebook(cells, metadata, version):
+def test_every_notebook_that_is_read_is_valid(cells, metadata, version):
     content = {"nbformat": version, "metadata": metadata, "cells": cells}
     if version in (2, 3):
         content["worksheets"] = [{"cells": content.pop("cells")}]
@@ -231,7 +231,7 @@ def image(data, kind="image/png", **more):
     return {"output_type": "display_data", "metadata": {"a": {"b": 1}}, "data": {kind: data, **more}}
 
 
-def test_a_png_image_that_a_cell_shows_is_kept_and_nothing_else(solved):
+def test_only_a_cells_png_image_is_kept(solved):
     text = png()
     (kept,) = with_outputs(
         solved,
@@ -243,7 +243,7 @@ def test_a_png_image_that_a_cell_shows_is_kept_and_nothing_else(solved):
     assert kept == {"output_type": "display_data", "metadata": {}, "data": {"image/png": text}}
 
 
-def test_a_picture_may_be_written_in_lines(solved):
+def test_a_picture_may_be_split_into_lines(solved):
     text = png()
     assert with_outputs(solved, image([text[:9] + "\n", text[9:] + "\n"]))[0].data["image/png"] == text
 
@@ -254,10 +254,10 @@ def test_a_picture_may_be_written_in_lines(solved):
         "", "not base64!", base64.b64encode(b"GIF89a" + b"\0" * 40).decode(), png()[:20], png(100_000, 100_000), png(0, 5),
         png(more=b"\0" * 800_000), {"a": 1}, ["a", 1], None, png() + "é",
     ],
-    ids=["empty", "no base64", "no PNG", "only a beginning", "huge when it unfolds", "no pixels", "too long", "a dict",
-         "a list", "nothing", "a foreign letter"],
+    ids=["empty", "not base64", "not PNG", "truncated", "huge when decompressed", "no pixels", "too long", "a dict",
+         "a list", "nothing", "a non-ASCII letter"],
 )  # fmt: skip
-def test_what_is_no_picture_of_reasonable_size_is_left_out(solved, data):
+def test_anything_but_a_picture_of_reasonable_size_is_dropped(solved, data):
     assert with_outputs(solved, image(data)) == []
 
 
@@ -273,13 +273,13 @@ def test_all_pictures_together_are_bounded(solved, monkeypatch):
 
 
 def set_found(problem_set, data):
-    """Return the set that a file belongs to, for whoever collects."""
+    """Return the set that `collect` finds for a file."""
     return _Identifier([problem_set], None, "ada", [])._problem_set(Member(("x.ipynb",), Path("x.ipynb"), 0, data=data))
 
 
 @pytest.mark.parametrize("change", STRANGE, ids=range(len(STRANGE)))
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_collect_finds_the_set_of_all_that_grading_reads(warmup, solved, change, encoding):
+def test_collect_finds_the_set_of_every_file_that_grading_reads(warmup, solved, change, encoding):
     content = json.loads(nbformat.writes(solved))
     del content["metadata"]
     stray = {"cell_type": "code", "id": "stray", "metadata": {}, "source": "1 + 1", "outputs": [], "execution_count": 1}

@@ -1,4 +1,4 @@
-"""No process of the engine is waited for without end: one that neither reads nor answers is given up."""
+"""The grader waits for no process forever: one that neither reads nor answers is given up."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from autograder.engine.shared.wire import Connection
 from autograder.engine.submission_run import ExaminerEndedError, _Run
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 
-#: Seconds in which whatever has an end here has come to it, on a busy machine too.
+#: Seconds after which a wait counts as endless; on a busy machine too, those below are over long before.
 BOUND = 60
 LIMITS = Limits(cell_seconds=0.1, total_seconds=10, patience=1)
 
@@ -34,7 +34,7 @@ def hurried(monkeypatch):
 
 @pytest.fixture
 def pair():
-    """Two connected ends; nobody reads from the second one."""
+    """Two connected sockets."""
     ends = socket.socketpair()
     yield ends
     for end in ends:
@@ -42,7 +42,7 @@ def pair():
 
 
 def outcome(function):
-    """Call it in a thread of its own, so that a wait without end fails a test and does not stop it."""
+    """Return what a function returns or raises; called in a thread, so that an endless wait fails the test."""
     found = []
 
     def call():
@@ -54,19 +54,19 @@ def outcome(function):
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(BOUND)
-    assert found, "it waits without end"
+    assert found, "it waits forever"
     return found[0]
 
 
 def a_run():
-    """A run of a notebook with one test."""
+    """Return a run of a notebook with one test."""
     made = {"grade_id": "t", "grade": True, "points": 1, "locked": True, "solution": False, "schema_version": 3}
     test = nbformat.v4.new_code_cell("assert True", metadata={"nbgrader": {**made, "task": False}})
     return _Run(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1"), test]), LIMITS)
 
 
 class Control:
-    """Answers for a supervisor: of a submission that sleeps whenever it is asked."""
+    """Stands in for a supervisor whose submission sleeps for some seconds between questions."""
 
     def __init__(self, each=0.0):
         self.asleep, self.each = 0.0, each
@@ -77,7 +77,7 @@ class Control:
 
 
 def test_an_examiner_that_does_not_read_is_given_up(pair):
-    reference = {"t": {"k" * 4_000_000: 0.0}}  # more than what a socket holds
+    reference = {"t": {"k" * 4_000_000: 0.0}}  # more than a socket buffers
     found = outcome(lambda: a_run().tests(Control(), Connection(pair[0]), reference, last=False))
     assert isinstance(found, ExaminerEndedError)
 
@@ -102,7 +102,7 @@ def test_an_examiner_that_only_asks_is_given_up(pair):
 
 
 def test_a_runner_that_never_starts_is_the_machines_trouble(pair):
-    """The submission was told that its first cell had waited for too long."""
+    """The student was told that the first cell had waited for too long."""
     for each in (0.0, 10.0):
         found = outcome(lambda each=each: a_run().own_cells(Control(each), Connection(pair[0]), ()))
         assert isinstance(found, MachineError), found
@@ -110,11 +110,11 @@ def test_a_runner_that_never_starts_is_the_machines_trouble(pair):
 
 @pytest.mark.parametrize("kind", [StudentProcess, ExaminerProcess])
 def test_a_warm_process_that_takes_no_requests_is_given_up(kind, monkeypatch):
-    """Once the socket was full, the next request waited without end, and under a lock that all submissions need."""
+    """Once the socket was full, the next request blocked forever, holding a lock that every submission needs."""
     mine, theirs = [], []
 
     class Started:
-        """A process that is up, makes an examiner's set ready, and then does nothing."""
+        """A process that comes up, prepares one set if it is an examiner, and then does nothing."""
 
         def __init__(self, command, pass_fds, **_):
             end = socket.socket(fileno=os.dup(pass_fds[0]))
@@ -158,7 +158,7 @@ def test_a_warm_process_that_takes_no_requests_is_given_up(kind, monkeypatch):
 
 
 def test_only_what_waits_says_that_it_waits(pair):
-    """What a submission sleeps while the examiner computes is not its doing; on a busy machine, a pause does not tell."""
+    """While the examiner computes, an idle submission is blameless, and the time between questions cannot tell the two apart."""
     asked = []
 
     def processor(again=False):
@@ -173,7 +173,7 @@ def test_only_what_waits_says_that_it_waits(pair):
 
 
 def test_sleep_counts_however_late_the_examiner_asks(pair):
-    """On a busy machine the questions came more than two seconds apart, and a submission could sleep on."""
+    """On a busy machine the questions came more than two seconds apart, and the sleep between them was not counted."""
     run, examiner = a_run(), Connection(pair[1])
 
     def ask():

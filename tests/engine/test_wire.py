@@ -1,4 +1,4 @@
-"""What crosses the wire between the processes: values unchanged, and nonsense refused."""
+"""The wire between the processes: values cross unchanged, and nonsense is refused."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ def crossed(value):
 
 
 def same(a, b):
-    """Whether two values differ in nothing that a test could tell apart: equality alone takes True for 1, and 0.0 for -0.0."""
+    """Whether no test could tell two values apart: equality alone takes True for 1, and 0.0 for -0.0."""
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ndarray | np.generic):
@@ -67,7 +67,7 @@ def same(a, b):
         ("1", 1),
     ],
 )
-def test_what_is_equal_need_not_be_the_same(a, b):
+def test_equal_values_need_not_be_the_same(a, b):
     assert not same(a, b)
     assert not same({"x": [(a,)]}, {"x": [(b,)]})
 
@@ -136,7 +136,7 @@ def test_other_values_cross(value):
     ],
     ids=str,
 )
-def test_long_lists_cross_with_the_types_of_what_they_hold(value):
+def test_long_lists_cross_with_the_types_of_their_items(value):
     assert same(crossed(value), value)
 
 
@@ -154,12 +154,12 @@ def test_long_lists_cross_with_the_types_of_what_they_hold(value):
     ],
     ids=str,
 )
-def test_lists_that_are_not_well_formed_are_refused(node):
+def test_malformed_lists_are_refused(node):
     with pytest.raises(WireError):
         Decoder([memoryview(bytes(16))], refuse).decode(node)
 
 
-def test_what_is_nested_or_long_beyond_reason_does_not_cross():
+def test_values_nested_too_deeply_or_too_long_do_not_cross():
     nested = []
     for _ in range(100):
         nested = [nested]
@@ -202,7 +202,7 @@ def test_any_json_decodes_or_is_refused(node):
 
 
 def exchange(raw, deadline=2.0):
-    """Send raw bytes to a connection and return what it makes of them."""
+    """Send raw bytes to a connection and return what it receives."""
     ours, theirs = socket.socketpair()
 
     def write():
@@ -240,12 +240,12 @@ def frame(document, size=0, buffers=b""):
         (frame(b"\xff\xfe"), WireError),
     ],
 )
-def test_frames_that_are_none_are_refused(raw, error):
+def test_malformed_frames_are_refused(raw, error):
     with pytest.raises(error):
         exchange(raw)
 
 
-def test_a_peer_that_says_nothing_is_waited_for_no_longer_than_agreed():
+def test_waiting_for_a_silent_peer_ends_at_the_deadline():
     ours, theirs = socket.socketpair()
     with theirs, pytest.raises(DeadlineError):
         Connection(ours).receive(time.monotonic() + 0.1)

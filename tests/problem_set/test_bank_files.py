@@ -1,4 +1,4 @@
-"""The files of a bank: one for each item, in the order of the notebook; a slip in one is named in a sentence."""
+"""A bank's files: one for each item, in notebook order; a mistake in one is reported in a sentence."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ RIGHT = "```{code-cell} ipython3\n---\nbank:\n  name: right\n  kind: alternative
 
 @pytest.fixture
 def folder(course, tmp_path):
-    """A copy of the warm-up's sources."""
+    """A copy of the warm-up set's sources."""
     shutil.copytree(course / "solutions" / "ps0-warmup", tmp_path / "ps0-warmup")
     return tmp_path / "ps0-warmup"
 
@@ -28,7 +28,7 @@ def refusal(folder) -> str:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_entries_come_in_the_order_of_the_notebook_and_of_their_file(course, name):
+def test_entries_follow_the_order_of_the_notebook_and_of_their_files(course, name):
     (problem_set,) = find_problem_sets(course, [name])
     items = [item.name for item in problem_set.items.values() if not item.by_hand]
     assert list(dict.fromkeys(entry.replaces for entry in problem_set.bank)) == items
@@ -41,26 +41,26 @@ def test_entries_come_in_the_order_of_the_notebook_and_of_their_file(course, nam
 @pytest.mark.parametrize(
     ("replace", "by", "says"),
     [
-        ("kind: misconception", "kind: mistake", "entry 'wrong-direction': needs a name and a kind"),
-        ("kind: misconception", "", "entry 'wrong-direction': needs a name and a kind"),
+        ("kind: misconception", "kind: mistake", "entry 'wrong-direction': it needs a name, and a kind"),
+        ("kind: misconception", "", "entry 'wrong-direction': it needs a name, and a kind"),
         (
             "loses: [nats_to_bits-hidden]",
             "loses: [nats]",
-            "entry 'wrong-direction': loses 'nats', which is no test cell",
+            "entry 'wrong-direction': loses names 'nats', but the set has no such test cell",
         ),
-        ("kind: misconception", "kind: alternative", "entry 'wrong-direction': an alternative is right, so it has no"),
-        ("diagnosis:", "diagnosed:", "entry 'wrong-direction': unknown key 'diagnosed'; there are name, kind"),
-        ("loses: [nats_to_bits-hidden]", "loses: nats_to_bits-hidden", "loses is a list of test cells"),
-        ("kind: misconception", "kind: [misconception]", r"kind is a text, and not \['misconception'\]"),
-        ("bank:\n  name:", "bank: 5\nbanks:\n  name:", "bank holds no keys, but 5"),
-        ("bank:\n  name:", "bnak:\n  name:", "a cell of code is no entry without bank"),
+        ("kind: misconception", "kind: alternative", "entry 'wrong-direction': an alternative is correct, so"),
+        ("diagnosis:", "diagnosed:", "'diagnosed'; the known keys are name"),
+        ("loses: [nats_to_bits-hidden]", "loses: nats_to_bits-hidden", "loses must be a list of test cells"),
+        ("kind: misconception", "kind: [misconception]", r"kind must be text, not \['misconception'\]"),
+        ("bank:\n  name:", "bank: 5\nbanks:\n  name:", "bank must be a mapping of keys, not 5"),
+        ("bank:\n  name:", "bnak:\n  name:", "a code cell has no bank in its metadata"),
         ("name: takes-the-logarithm", "name: wrong-direction", "two entries have the name 'wrong-direction'"),
-        ("\n---\n\n# Bank", "\nbank: {loses: []}\n---\n\n# Bank", "header: unknown key 'loses'; there are revisit"),
-        ("\n---\n\n# Bank", "\nbank: {revisit: 5}\n---\n\n# Bank", "header: revisit is a text, and not 5"),
-        ("\n---\n\n# Bank", "\nbank: units\n---\n\n# Bank", "header: bank holds no keys, but 'units'"),
+        ("\n---\n\n# Bank", "\nbank: {loses: []}\n---\n\n# Bank", "header: unknown key 'loses'"),
+        ("\n---\n\n# Bank", "\nbank: {revisit: 5}\n---\n\n# Bank", "header: revisit must be text, not 5"),
+        ("\n---\n\n# Bank", "\nbank: units\n---\n\n# Bank", "header: bank must be a mapping of keys, not 'units'"),
     ],
 )
-def test_a_slip_in_a_bank_is_named_in_one_sentence(folder, replace, by, says):
+def test_a_mistake_in_a_bank_is_reported_in_one_sentence(folder, replace, by, says):
     file = folder / "bank" / f"{ITEM}.md"
     text = file.read_text(encoding="utf-8")
     assert replace in text
@@ -70,20 +70,20 @@ def test_a_slip_in_a_bank_is_named_in_one_sentence(folder, replace, by, says):
     assert re.search(says, sentence), sentence
 
 
-def test_a_file_for_no_item_is_named_beside_those_that_there_are(folder):
+def test_a_file_for_an_unknown_item_is_reported_with_the_known_items(folder):
     (folder / "bank" / "bits_to_nats.md").write_text(RIGHT, encoding="utf-8")
     assert refusal(folder) == (
-        f"{folder / 'bank' / 'bits_to_nats.md'}: 'bits_to_nats' is no solution cell of the set; name the file for the cell "
-        "that its entries answer: nats_to_bits."
+        f"{folder / 'bank' / 'bits_to_nats.md'}: the set has no solution cell 'bits_to_nats'; name the file after the "
+        "cell that its entries answer: nats_to_bits."
     )
 
 
 def test_a_set_without_a_bank_is_refused(folder):
     shutil.rmtree(folder / "bank")
-    assert refusal(folder).startswith(f"{folder / 'bank'} holds no known answers;")
+    assert refusal(folder).startswith(f"{folder / 'bank'} contains no known answers;")
 
 
-def test_what_the_header_says_holds_for_each_misconception_that_says_nothing_else(folder):
+def test_the_header_applies_to_every_misconception_that_does_not_override_it(folder):
     file = folder / "bank" / f"{ITEM}.md"
     before = ProblemSet(folder).bank
     text = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A test cell leaves no name behind, and depends on none but the answer's: as written, in a kernel, and in the examiner."""
+"""A test cell leaves no name behind and depends on none but the answer's: as written, in a kernel, in the examiner."""
 
 import ast
 import builtins
@@ -38,7 +38,7 @@ def run(source: str, **names) -> dict:
     return names
 
 
-def test_a_test_cell_is_the_body_of_a_function_that_runs_and_goes():
+def test_a_test_cell_becomes_the_body_of_a_function_that_runs_and_is_deleted():
     text = "# Test of f (1 point)\n# and more\n\nimport math\n\nassert f(math.pi) == max(1, 2)\n"
     assert enclosed_test(text, {}) == (
         "# Test of f (1 point)\n"
@@ -58,7 +58,7 @@ def test_a_test_cell_is_the_body_of_a_function_that_runs_and_goes():
         run(enclosed_test(text, {}), f=lambda x: 3)
 
 
-def test_a_test_that_fails_leaves_no_name_and_a_name_of_the_students_stays():
+def test_a_failing_test_leaves_no_name_and_keeps_the_students_own():
     text = enclosed_test("check = 1\nassert f() == check", {})
     for names in ({"f": lambda: 2}, {"f": lambda: 2, "check": "mine"}):
         kept = dict(names)
@@ -68,11 +68,11 @@ def test_a_test_that_fails_leaves_no_name_and_a_name_of_the_students_stays():
         assert names == kept
 
 
-def test_the_last_value_of_a_test_cell_is_no_partial_credit():
+def test_the_last_value_of_a_test_cell_gives_no_partial_credit():
     assert not isinstance(ast.parse(enclosed_test("f()\n0.5", {})).body[-1], ast.Expr)
 
 
-def test_lines_of_a_string_stay_where_they_are():
+def test_lines_inside_a_string_are_not_indented():
     text = 'a = """one\n  two\n"""\nb = f"""{1}\n{2} three\n"""\nc = (\n    "four"\n    "five"\n)\nd = "six\\\nseven"\nseen(a, b, c, d)'
     expected, received = [], []
     run(text, seen=lambda *values: expected.append(values))
@@ -96,20 +96,20 @@ def test_a_hidden_cell_keeps_its_marks_and_students_receive_its_comment():
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("# Test\nfrom math import *\nassert f(pi)", 2, "import the names that are used one by one"),
+        ("# Test\nfrom math import *\nassert f(pi)", 2, "import each name that is used"),
         ("count = 0\ndef g():\n    global count\n    count += 1\ng()", 3, "write `nonlocal count`"),
         ("f = 2 * f\nassert f", 1, "'f' is read before the cell assigns it"),
         ("assert f(1)\nfor f in [1]:\n    pass", 1, "'f' is read before"),
         ("f += 1", 1, "'f' is read before"),
         ("a = [f for g in [1]]\nf = 1", 1, "'f' is read before"),
-        ("exec('x = 1')\nassert f(x)", 1, "exec() looks at names"),
-        ("assert 'f' in globals()", 1, "globals() looks at names"),
+        ("exec('x = 1')\nassert f(x)", 1, "exec() would not see the cell's names"),
+        ("assert 'f' in globals()", 1, "globals() would not see"),
         ("assert f(1)\nreturn", 2, "not plain Python"),
         ("assert f(1)\nyield 3", 2, "not plain Python"),
-        ("import math\n### BEGIN HIDDEN TESTS\nassert f(1)\n### END HIDDEN TESTS", 1, "hidden tests stand in a cell"),
+        ("import math\n### BEGIN HIDDEN TESTS\nassert f(1)\n### END HIDDEN TESTS", 1, "hidden tests need a cell"),
     ],
 )
-def test_a_line_that_would_mean_something_else_in_a_function_is_refused(text, line, says):
+def test_a_line_that_would_mean_something_different_in_a_function_is_refused(text, line, says):
     with pytest.raises(EnclosureError) as caught:
         enclosed_test(text, {})
     assert caught.value.line == line
@@ -136,13 +136,13 @@ def test_what_means_the_same_in_a_function_is_accepted(text):
     compile(enclosed_test(text, {}), "<cell>", "exec")
 
 
-def test_a_refused_line_is_named_with_its_file_and_cell(course, tmp_path):
+def test_a_refused_line_is_reported_with_its_file_and_cell(course, tmp_path):
     folder = tmp_path / "ps0-warmup"
     folder.mkdir()
     text = (course / "solutions" / "ps0-warmup" / "ps0-warmup.md").read_text(encoding="utf-8")
     bad = text.replace("# Visible tests of nats_to_bits.\nimport math", "# Visible tests.\nfrom math import *")
     (folder / "ps0-warmup.md").write_text(bad, encoding="utf-8")
-    with pytest.raises(AutograderError, match=r"ps0-warmup.md, cell 'nats_to_bits-values', line 2: import the names"):
+    with pytest.raises(AutograderError, match=r"ps0-warmup.md, cell 'nats_to_bits-values', line 2: import each name"):
         ProblemSet(folder)
 
 
@@ -152,7 +152,7 @@ def test_a_refused_line_is_named_with_its_file_and_cell(course, tmp_path):
 DEFINITIONS = '"""What tests share."""\n\nFACTOR = 2\n\n\ndef double(x):\n    """Twice.\n\n    More.\n    """\n    return max([FACTOR * x])\n'
 
 
-def test_shared_definitions_are_a_module_and_no_names():
+def test_shared_definitions_become_a_module_and_leave_no_names():
     text = enclosed_module(DEFINITIONS, "shared_of_this_notebook", [], {})
     assert run(text, max=None, FACTOR="mine", double=None) == {"max": None, "FACTOR": "mine", "double": None}
     test = enclosed_test("assert double(f()) == 4", {"double": "shared_of_this_notebook"})
@@ -162,7 +162,7 @@ def test_shared_definitions_are_a_module_and_no_names():
         run(test, f=lambda: 3)
 
 
-def test_names_that_students_use_too_are_given_to_them():
+def test_students_are_given_the_names_that_they_use_too():
     names = run(enclosed_module(DEFINITIONS, "shared_of_this_notebook", ["double"], {}), FACTOR=None)
     assert names.keys() == {"FACTOR", "double"}
     assert names["double"](2) == 4
@@ -170,7 +170,7 @@ def test_names_that_students_use_too_are_given_to_them():
         enclosed_module(DEFINITIONS, "shared_of_this_notebook", ["triple"], {})
 
 
-def test_a_module_of_the_examiner_can_be_imported_and_is_no_name():
+def test_the_examiner_can_import_a_module_that_leaves_no_name():
     for factor in ("2", "3"):
         text = enclosed_module(DEFINITIONS.replace("= 2", f"= {factor}"), "shared_of_this_notebook", [], {})
         assert definitions(text, "shared") == {}
@@ -179,7 +179,7 @@ def test_a_module_of_the_examiner_can_be_imported_and_is_no_name():
 
 # ---- the sets
 
-#: Names of helpers as students choose them, and names that tests have or had.
+#: Names that students choose for helpers, and names that tests use or used.
 HELPERS = """
     A B Check Complex G HINT P Q S T Undecided W X Y Z abs_error answer args b bits call case chain check checks
     check_expression check_failing_input check_points cmath columns cost count data definition error expected f f_x g h
@@ -193,7 +193,7 @@ BUILTINS = (
 
 
 def hostile_cell(problem_set: ProblemSet) -> nbformat.NotebookNode:
-    """Return a cell that gives other meanings to all such names that neither answers nor the text's own cells use."""
+    """Return a cell that redefines all these names, except those that answers or the text's own cells use."""
     taken: set[str] = set()
     for cell in problem_set.notebook.cells:
         if cell.cell_type == "code" and not is_test(cell):
@@ -207,7 +207,7 @@ def hostile_cell(problem_set: ProblemSet) -> nbformat.NotebookNode:
 
 
 def before_each_item(problem_set: ProblemSet, notebook: nbformat.NotebookNode, cell: nbformat.NotebookNode):
-    """Return a notebook in which a cell stands before the first test of each item."""
+    """Return a notebook with a cell inserted before the first test of each item."""
     firsts = {next(iter(item.tests)) for item in problem_set.items.values() if not item.by_hand}
     cells = [[nbformat.from_dict(cell), other] if grade_id(other) in firsts else [other] for other in notebook.cells]
     changed = nbformat.from_dict(notebook)
@@ -218,7 +218,7 @@ def before_each_item(problem_set: ProblemSet, notebook: nbformat.NotebookNode, c
 
 
 class Shell:
-    """A plain IPython, without a kernel."""
+    """Plain IPython, without a kernel."""
 
     def __init__(self):
         import matplotlib
@@ -229,7 +229,7 @@ class Shell:
         self.shell.showtraceback = lambda *args, **kwargs: None
 
     def names(self) -> dict:
-        """Return each name of the notebook's own with its value, and what the value holds."""
+        """Return each name that the notebook defines, with its value, type and contents."""
         return {
             name: (value, type(value), contents(value))
             for name, value in self.shell.user_ns.items()
@@ -238,7 +238,7 @@ class Shell:
 
     @property
     def hidden(self):
-        # Python notes in the last one which warnings it has shown.
+        # In the last one, Python records which warnings it has shown.
         return {"In", "Out", "get_ipython", "exit", "quit", "open", "__warningregistry__"}
 
     def run(self, source: str):
@@ -248,7 +248,7 @@ class Shell:
 
 
 def contents(value):
-    """Return what data hold, so that a change in place is seen; a figure changes by itself."""
+    """Return the contents of plain data, so that a change in place shows; a figure changes by itself."""
     if not isinstance(value, np.ndarray | list | tuple | dict | set):
         return None
     try:
@@ -260,7 +260,7 @@ def contents(value):
 
 @pytest.fixture(scope="module")
 def quiet():
-    """IPython as it is, with the modules that sets register taken away again."""
+    """Remove the modules that sets register once the tests are done."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
@@ -318,7 +318,7 @@ def test_failing_tests_leave_no_name_either(course, quiet, capsys, name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_names_of_the_students_choice_cost_no_points_in_ipython(course, quiet, capsys, monkeypatch, name):
+def test_any_names_that_students_choose_cost_no_points_in_ipython(course, quiet, capsys, monkeypatch, name):
     monkeypatch.setattr("matplotlib.pyplot.show", lambda *args, **kwargs: None)
     (problem_set,) = find_problem_sets(course, [name])
     notebook = answered(instructor_version(problem_set), problem_set.reference_answers)
@@ -330,7 +330,7 @@ def test_names_of_the_students_choice_cost_no_points_in_ipython(course, quiet, c
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_names_of_the_students_choice_cost_no_points_when_graded(course, executor, name):
+def test_any_names_that_students_choose_cost_no_points_when_graded(course, executor, name):
     (problem_set,) = find_problem_sets(course, [name])
     source = instructor_version(problem_set)
     solved = answered(without_hidden_tests(source), problem_set.reference_answers)
@@ -338,18 +338,18 @@ def test_names_of_the_students_choice_cost_no_points_when_graded(course, executo
     assert graded.lost(problem_set.tests) == set()
 
 
-def test_names_of_the_students_choice_cost_no_points_in_a_kernel(course):
+def test_any_names_that_students_choose_cost_no_points_in_a_kernel(course):
     (problem_set,) = find_problem_sets(course, ["ps0-warmup"])
     notebook = answered(instructor_version(problem_set), problem_set.reference_answers)
     notebook = before_each_item(problem_set, notebook, hostile_cell(problem_set))
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
 
 
-def test_an_answer_does_not_live_on_what_a_test_imported(course, executor):
+def test_an_answer_cannot_rely_on_what_a_test_imported(course, executor):
     (problem_set,) = find_problem_sets(course, ["ps0-warmup"])
     source = instructor_version(problem_set)
     lean = "def nats_to_bits(x):\n    return x / math.log(2)\n"
-    # Nothing above it imports math: it fails in a kernel, as it does when graded.
+    # Nothing above it imports math, so it fails in a kernel just as it does when graded.
     shell = Shell()
     notebook = answered(instructor_version(problem_set), {"nats_to_bits": lean})
     errors = [shell.run(cell.source) for cell in [*notebook.cells, *notebook.cells] if is_test(cell)]
@@ -368,7 +368,7 @@ def test_a_student_may_use_the_checks_in_a_cell_of_her_own(course, executor):
     assert [output.text for output in graded.notebook.cells[-1].outputs] == ["mine\n"]
 
 
-def test_tests_use_no_wall_clock(course):
+def test_tests_do_not_use_the_wall_clock(course):
     clocks = {"perf_counter", "monotonic", "time_ns", "perf_counter_ns", "datetime", "sleep", "timeit"}
     for problem_set in find_problem_sets(course):
         for cell in problem_set.notebook.cells:

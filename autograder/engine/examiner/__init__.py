@@ -1,1 +1,1 @@
-"""The process that judges: it runs the test cells."""
+"""The examiner, the process that runs the test cells and judges."""

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def definitions(source: str, name: str) -> dict[str, Any]:
-    """Run a locked cell and return what it defines; a module that it makes can then be imported.
+    """Run a locked cell and return what it defines; tests can then import any module that it creates.
 
     Parameters
     ----------
@@ -16,6 +16,6 @@ def definitions(source: str, name: str) -> dict[str, Any]:
         The cell's text and its grade_id.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()):  # what it prints is shown from the student's process
+    with contextlib.redirect_stdout(io.StringIO()):  # the student's process shows what it prints
         exec(compile(source, f"<{name}>", "exec"), namespace)
     return {name: value for name, value in namespace.items() if not name.startswith("__")}

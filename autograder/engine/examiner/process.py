@@ -1,9 +1,9 @@
-"""The process that judges, in a sandbox of its own: no network, no class, no course, no right to write or to start anything.
+"""The process that judges, in its own sandbox: no network, no class, no course; it cannot write or start anything.
 
-Three kinds of process live here. The *base* has imported what test cells use, and starts a process for each *set*, which
-receives the cells of that set and no other. It runs the set's locked cells once and starts an *examiner* for each
-submission, which leads to the snapshots of that submission's process and to the grader. What an examiner says to the
-grader is a verdict and a text for each test.
+There are three kinds of process here. The *base* has imported what test cells use and starts a process for each *set*,
+which receives the cells of that set only. It runs the set's locked cells once and starts an *examiner* for each
+submission, which is connected to the snapshots of that submission's process and to the grader. An examiner tells the
+grader a verdict and a text for each test.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from autograder.engine.shared import isolation
 from autograder.engine.shared.outputs import pack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError
 
-#: Bytes of a message that starts a process.
+#: Maximum bytes of a message that starts a process.
 MESSAGE = 65_536
-#: Bytes that an examiner may allocate beyond what it starts with: an answer may be an array of some hundred megabytes.
+#: Bytes that an examiner may allocate beyond what it starts with: an answer may be an array of about 100 MB.
 MEMORY = 2 << 30
-#: Bytes of them that are kept for saying that there are no more.
+#: Bytes of that memory reserved for reporting that it is used up.
 RESERVE = 64 << 20
-#: Seconds of processor time beyond its own, in which an examiner says that it had no more.
+#: Extra seconds of processor time in which an examiner can report that its own time is used up.
 SPARE_SECONDS = 30
 
 
 def main() -> None:
-    """Start a process for each set that is asked for on the socket that was inherited as argv[1]."""
+    """Start a process for each set requested on the inherited socket argv[1]."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     isolated = sys.argv[2] == "isolated"
     if not isolated:
@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def _serve_set(cells: Connection, requests: socket.socket, isolated: bool) -> None:
-    """Receive a set's cells, and start an examiner for each submission of it; does not return."""
+    """Receive a set's cells and start an examiner for each submission; does not return."""
     try:
         message, _ = cells.receive()
         try:
             tests = _prepare(message["cells"])
-        except BaseException as error:  # the set is the author's: say what is wrong with it
+        except BaseException as error:  # the set's author made the mistake: say what it is
             cells.send({"broken": f"{type(error).__name__}: {error}"})
             os._exit(1)
         cells.send({"ready": True})
@@ -90,7 +90,7 @@ def _serve_set(cells: Connection, requests: socket.socket, isolated: bool) -> No
 
 
 def _prepare(cells: list[dict]) -> list[dict]:
-    """Run the locked cells, compile the test cells, and import what they import; return the test cells."""
+    """Run the locked cells, compile the test cells and import what they import; return the test cells."""
     known: dict[str, Any] = {}
     tests = []
     for cell in cells:
@@ -101,7 +101,7 @@ def _prepare(cells: list[dict]) -> list[dict]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             for name in names:
-                with contextlib.suppress(ImportError):  # then the test itself says so
+                with contextlib.suppress(ImportError):  # the test itself will say so
                     importlib.import_module(name)
         parsed(cell["source"], f"<{cell['name']}>")
         foreign_names(cell["source"])
@@ -110,7 +110,7 @@ def _prepare(cells: list[dict]) -> list[dict]:
 
 
 def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> None:
-    """Give up all rights, and judge by the tests that the grader names, until it has gone; does not return."""
+    """Give up all rights and run the tests that the grader names until it disconnects; does not return."""
     grader = Connection(socket.socket(fileno=ends[0]))
     try:
         gc.disable()  # it lives for one submission, and its memory is limited
@@ -135,8 +135,8 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             test, student = tests[request["test"]], snapshots[request["snapshot"]]
             seconds = min(task["cell_seconds"], task["seconds"] - time.process_time())
             if seconds <= 0:
-                # A bare end would look like the examiner's own failure. The answers took the time, as in a test that is too long.
-                student.lost = "what the submission answered took all the time that there is to judge it"
+                # Just ending would look like the examiner's own failure, but the submission's answers took the time.
+                student.lost = "judging the submission's answers took all the time available"
             student.begin(
                 task["cell_seconds"], test["observe"], test["operands"], request["reference"], request["clock"]
             )
@@ -145,11 +145,11 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
                 verdict, outputs = judge(*asked)
                 message, buffers = pack(outputs)
             except MemoryError:
-                # An examiner that ends leaves its tests to a person, and what the submission answered must not bring that
-                # about. From now on no answer is taken, and every question fails.
+                # An examiner that ends leaves its tests to a person, and a submission's answers must not be able to
+                # cause that. From now on, no answer is accepted and every request fails.
                 reserve.clear()
                 for snapshot in snapshots:
-                    snapshot.lost = "what the submission answered took all the memory that there is to judge it"
+                    snapshot.lost = "judging the submission's answers took all the memory available"
                 gc.collect()
                 verdict, outputs = judge(*asked)
                 message, buffers = pack(outputs)

@@ -1,6 +1,6 @@
-"""Names of the student, as test cells see them: data are copied, anything else is a `Remote`.
+"""The student's names as test cells see them: data are copied, anything else is a `Remote`.
 
-A `Remote` forwards calls, attributes and operators to the student's process, and answers for nothing itself.
+A `Remote` forwards calls, attributes and operators to the student's process and computes nothing itself.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from autograder.engine.shared.wire import (
     WireError,
 )
 
-#: Seconds of processor time beyond its limit that a call has to stop by itself, before it is given up.
+#: Seconds of processor time beyond its limit in which a call may stop by itself before it is abandoned.
 GRACE = 2.0
-#: How many times as long as here the writing of a value may take in the student's process.
+#: How many times longer than here the student's process may take to write a value.
 WRITING = 4.0
-#: Calls from the student's side to a function of a test, within one call of a student's function.
+#: Maximum calls back to a test's function within one call of a student's function.
 MAX_CALLBACKS = 100_000
-#: Kinds of objects, and of errors, that a submission has: each makes a class here, which stays.
+#: Maximum kinds of objects, and of errors, in a submission: each creates a class here, which stays.
 MAX_KINDS = 1_000
-#: Characters of what a test cell's calls answered that count for a diagnosis.
+#: Maximum characters of a test cell's answers that count for a diagnosis.
 MAX_RECORDED = 4_000_000
 
 
@@ -55,7 +55,7 @@ class Remote:
         return _with_role(self._service.call(self, args, kwargs), "operand" if self._role == "maker" else "")
 
     def _count_steps(self, args: list) -> tuple[Any, int, bool]:
-        """Call it there; return its value, the number of Python lines and calls, and whether counting was undisturbed."""
+        """Call it there; return its value, the Python lines and calls it took, and whether counting was undisturbed."""
         answer = self._service.ask("count", function=self, args=list(args))
         if type(answer) is not tuple or len(answer) != 3 or type(answer[1]) is not int or type(answer[2]) is not bool:
             raise TypeError("the steps could not be counted")
@@ -67,21 +67,21 @@ class Remote:
         held = self._service.ask("hold", function=self, args=list(args))
         held_at = self._service.processor()
         value = self._service.ask("release", held=held)
-        # Only now is the value written for its way here: a list of many numbers takes longer to write than to compute. What
-        # is beyond a few times the writing was computed there, by an answer that put its work off.
+        # Only now is the value serialised: a long list of numbers takes longer to write than to compute. Anything
+        # beyond a small multiple of the writing time is computation that the answer postponed.
         late = self._service.processor() - held_at - WRITING * _seconds_to_write(value)
         seconds = held_at - before + max(0.0, late)
         if not math.isfinite(seconds):
-            raise TimeoutError("the submission has slept for too long")
+            raise TimeoutError("the submission slept for too long")
         self._service.measured[str(len(self._service.measured))] = seconds
         return value, seconds
 
     def _reference_cpu(self, call: str) -> float | None:
-        """Return what this call, the last that was measured, took in the reference solution in the same run, if known."""
+        """Return the reference solution's time in the same run for this call, the last one measured, if known."""
         return self._service.reference.get(str(len(self._service.measured) - 1))
 
     def __getattr__(self, name: str) -> Any:
-        # NumPy and copy ask objects for protocols; a student's object follows none of them here.
+        # NumPy and copy look for protocols; a student's object supports none of them here.
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         value = self._service.ask("attribute", of=self, name=name)
@@ -120,7 +120,7 @@ class Remote:
         self._service.ask("operate", name="setitem", args=[self, key, value])
 
     def __eq__(self, other: object) -> bool:
-        # Whoever answers for the object would like to be equal to everything.
+        # An object that answered for itself could claim to equal everything.
         return isinstance(other, Remote) and (self._service, self._number) == (other._service, other._number)
 
     def __bool__(self) -> bool:
@@ -145,7 +145,7 @@ class Remote:
 def _seconds_to_write(value: Any) -> float:
     """Return the processor time that it takes here to write a value as the student's process does.
 
-    Numbers are taken as floats in an array or list: in forms that take long to write, an answer could hide what it computes.
+    Numbers are written as floats in an array or list: an answer could hide work behind forms that are slow to write.
     """
     value = _as_floats(value)
     begin = time.process_time()
@@ -166,10 +166,10 @@ def _as_floats(value: Any) -> Any:
 
 
 def _with_role(value: Any, role: str) -> Any:
-    """Say what a test may do with a student's object.
+    """Record what a test may do with a student's object.
 
-    A ``maker`` is a class named in the cell's metadata, or a method of its instances: what it returns is an ``operand``,
-    whose operators take the test's numbers. Any other object takes none.
+    A ``maker`` is a class named in the cell's metadata, or a method of its instances: it returns an ``operand``, whose
+    operators accept the test's numbers. Other objects accept none.
     """
     if role and isinstance(value, Remote):
         object.__setattr__(value, "_role", role)
@@ -178,13 +178,13 @@ def _with_role(value: Any, role: str) -> Any:
 
 def _forward(name: str, reflected: bool = False) -> Any:
     def method(self: Remote, *others: Any) -> Any:
-        # Whatever stands on the other side goes to the student's process. Where it is not what the test gives as input,
-        # it may be what the test expects: `received - expected` asks for a number, and must get none.
+        # The other operand goes to the student's process. Unless the test gives it as input, it may be the expected
+        # value: `received - expected` must not send it there.
         if self._role != "operand" and not all(isinstance(other, Remote) for other in others):
-            raise TypeError(f"unsupported operand type(s) for {name}: a {type(self).__name__} is no number")
+            raise TypeError(f"unsupported operand type(s) for {name}: a {type(self).__name__} is not a number")
         args = [*others, self] if reflected else [self, *others]
         result = self._service.ask("operate", name=name, args=args)
-        # A number made here could be a forged one: `abs(answer - right) < 1e-9` must not ask the answer.
+        # A number could be forged: `abs(answer - right) < 1e-9` must not let the answer decide.
         if not isinstance(result, Remote):
             raise TypeError(f"{name} of a {type(self).__name__} gave a {type(result).__name__}")
         return _with_role(result, self._role)
@@ -198,7 +198,7 @@ for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     setattr(Remote, f"__r{_name}__", _forward(_operation, reflected=True))
 for _name in ["neg", "pos", "abs", "invert"]:
     setattr(Remote, f"__{_name}__", _forward(_name))
-# An array that meets such an object in an operator asks the object instead of its elements one by one.
+# In an operator with such an object, an array defers to the object as a whole, not element by element.
 Remote.__array_ufunc__ = None
 
 
@@ -208,12 +208,12 @@ class Snapshot:
     Parameters
     ----------
     connection : Connection
-        Leads to the snapshot.
+        The connection to the snapshot.
     processor : callable
-        Returns the seconds of processor time that the submission's processes have taken, as counted from outside. Told
-        whether there was nothing but waiting since the last time.
+        Returns the seconds of processor time that the submission's processes have taken, as counted from outside. Its
+        argument says whether the examiner has only waited since it last asked.
     patience : float
-        How many times as long as its processor time a call may take on the clock.
+        How long a call may take on the clock, as a multiple of its limit on processor time.
     """
 
     def __init__(self, connection: Connection, processor: Callable[..., float], patience: float):
@@ -233,18 +233,18 @@ class Snapshot:
         Parameters
         ----------
         seconds : float
-            The processor time of all its calls together.
+            The processor time for all its calls together.
         observe : bool
-            Whether it sees what a call does to the arguments.
+            Whether it sees what a call does to its arguments.
         operands : frozenset of str
-            Names of those classes of the student whose instances take numbers of the test as operands.
+            Names of the student's classes whose instances accept the test's numbers as operands.
         reference : dict of str to float
-            What the calls that are measured took in the reference solution.
+            What the measured calls took in the reference solution.
         clock : float
             Seconds on the clock that the whole submission has left.
         """
-        # Time on the clock is a backstop: what decides is the processor time, which others cannot take. It is one for all
-        # calls of a test, which could else wait a little each and outlast the examiner.
+        # Processor time decides, since other processes cannot use it up; the clock is only a backstop. All calls of a
+        # test share one deadline: otherwise each could wait a little, and together they would outlast the examiner.
         self.until = time.monotonic() + min(self.patience * seconds, clock) + GRACE
         self.left, self.observe, self.operands, self.reference = seconds, observe, operands, reference
         self.callbacks: dict[int, Any] = {}
@@ -263,18 +263,18 @@ class Snapshot:
         return _with_role(self.ask("get", name=name), "maker" if name in self.operands else "")
 
     def call(self, function: Remote, args: tuple, kwargs: dict) -> Any:
-        """Call a function of the student."""
+        """Call one of the student's functions."""
         return self.ask("call", function=function, args=list(args), kwargs=kwargs, _observed=args)
 
     def number(self, operation: str, of: Remote, kind: type) -> Any:
-        """Return what `len`, `int`, … give."""
+        """Return the result of `len`, `int`, …."""
         value = self.ask("operate", name=operation, args=[of])
         if type(value) is not kind:
-            raise TypeError(f"{operation}() gave no {kind.__name__}")
+            raise TypeError(f"{operation}() did not give a value of type {kind.__name__}")
         return value
 
     def ask(self, operation: str, *, _observed: tuple | None = None, **fields: Any) -> Any:
-        """Send one request and return the value it answers with; raise what it raised."""
+        """Send one request; return its result, or raise the error that it raised."""
         if self.lost:
             raise RuntimeError(self.lost)
         self.count += 1
@@ -289,24 +289,24 @@ class Snapshot:
             self.connection.send(request, encoder.buffers, self.until)
             reply, buffers = self._reply(self.until)
             if not isinstance(reply, dict) or reply.get("id") != number:
-                raise WireError("an answer out of order")
+                raise WireError("an answer is out of order")
             used = reply.get("used")
             if type(used) is float and used > 0:
                 self.left -= used
             value = self._understand(reply, buffers, _observed if "observe" in request else None)
             if self.recorded < MAX_RECORDED:
-                # Of counted steps only the value: another Python counts other steps for the same answer.
+                # For counted steps, only the value: other Python versions count differently for the same answer.
                 self.behaviour.append(canonical(value[:1] if operation == "count" and type(value) is tuple else value))
                 self.recorded += len(self.behaviour[-1])
             return value
         except DeadlineError:
-            self.lost = "the call did not end in time, so the tests that follow it here could not run"
+            self.lost = "an earlier call did not end in time, so the tests after it could not run"
             self.connection.close()
-            raise TimeoutError("the time limit is over; look for a loop without an end") from None
+            raise TimeoutError("the time limit is over; look for an infinite loop") from None
         except WireError as error:
-            self.lost = "the Python process ended during an earlier test, or answered what no Python process answers"
+            self.lost = "the Python process ended or sent an invalid answer during an earlier test"
             self.connection.close()
-            # It may have been ended from outside, as by a machine short of memory.
+            # It may have been ended from outside, for example by a machine short of memory.
             self.doubtful |= isinstance(error, ConnectionEndedError)
             what = (
                 "the Python process ended"
@@ -321,7 +321,7 @@ class Snapshot:
             if not (isinstance(reply, dict) and "callback" in reply):
                 return reply, buffers
             self._call_back(reply, buffers, until)
-        raise WireError("too many calls of a test's function")
+        raise WireError("too many calls to a test's function")
 
     def _receive(self, until: float) -> tuple[dict, list]:
         """Wait for a frame while the submission has processor time left."""
@@ -335,19 +335,19 @@ class Snapshot:
                     raise
                 used = self.processor(begin is not None)
                 begin = used if begin is None else begin
-                # The grader says that it is infinite where the submission has slept for too long.
+                # The grader reports infinity if the submission has slept too long.
                 if used == math.inf or used - begin > max(self.left, 0.0) + GRACE:
                     raise
 
     def _call_back(self, request: dict, buffers: list, until: float) -> None:
-        """Call a function of the test for the student's function."""
+        """Call one of the test's functions on behalf of the student's function."""
         function = self.callbacks.get(request["callback"]) if type(request["callback"]) is int else None
         if function is None:
-            raise WireError("a call of a function that was not given")
+            raise WireError("a call to a function that was never passed")
         decoder = Decoder(buffers, self._resolve)
         args, kwargs = decoder.decode(request.get("args")), decoder.decode(request.get("kwargs"))
         if type(args) is not list or type(kwargs) is not dict:
-            raise WireError("a call that is not well formed")
+            raise WireError("a malformed call")
         encoder = Encoder(self._refer)
         try:
             answer = {"value": encoder.encode(function(*args, **kwargs))}
@@ -371,7 +371,7 @@ class Snapshot:
         if "raised" in reply:
             raised = reply["raised"]
             if not isinstance(raised, dict):
-                raise WireError("an error that is not well formed")
+                raise WireError("a malformed error")
             kinds = _texts(raised.get("kinds"), None)
             (text,) = _texts([raised.get("text")], 1)
             error = self._error(kinds[:20])(text[:10_000])
@@ -383,13 +383,13 @@ class Snapshot:
         if observed is not None:
             after = decoder.decode(reply.get("arguments"))
             if type(after) is not list or len(after) != len(observed):
-                raise WireError("arguments that are not well formed")
+                raise WireError("malformed arguments")
             for mine, theirs in zip(observed, after, strict=True):
                 _overwrite(mine, theirs)
         return value
 
     def _error(self, kinds: list[str]) -> type[Exception]:
-        """Return a class that is named like the student's and derives from its nearest built-in exception."""
+        """Return a class with the name of the student's that derives from its nearest built-in exception."""
         base: type[Exception] = Exception
         for kind in kinds:
             found = getattr(builtins, kind, None)
@@ -397,7 +397,7 @@ class Snapshot:
                 base = found
                 break
         name = kinds[0][:100] if kinds else "Exception"
-        # Classes that take more than a text, or that mean something to whoever runs the test, are stood in for.
+        # Replace classes that need more than a text, or that have a meaning for the code that runs the test.
         if issubclass(base, UnicodeError | BaseExceptionGroup):
             base = ValueError
         if base.__name__ == name:
@@ -407,7 +407,7 @@ class Snapshot:
         return self.errors.setdefault((name, base), type(name, (base,), {"__module__": "notebook"}))
 
     def _refer(self, value: Any) -> dict:
-        """Write a reference to something of this side."""
+        """Encode a reference to something on this side."""
         if isinstance(value, Remote):
             return {"object": value._number}
         if isinstance(value, np.random.Generator):
@@ -420,37 +420,37 @@ class Snapshot:
         if callable(value):
             number = len(self.callbacks) + 1
             self.callbacks[number] = value
-            # Not its own name: that tells a student's test which candidates are wrong.
+            # Not its own name: that would tell a student's test which candidates are wrong.
             return {"callback": number, "name": "function"}
-        raise EncodeError(f"a test cannot hand over a {type(value).__name__}")
+        raise EncodeError(f"a test cannot pass a value of type {type(value).__name__}")
 
     def _resolve(self, node: dict) -> Any:
-        """Return what a reference from the student's process stands for."""
+        """Return what a reference from the student's process refers to."""
         if "yours" in node and type(node["yours"]) is int and node["yours"] in self.callbacks:
             return self.callbacks[node["yours"]]
         if type(node.get("object")) is int and isinstance(node.get("type"), str):
             if node.get("module"):
-                raise NameError("a module does not cross; a test cell imports what it uses")
+                raise NameError("modules are not passed between processes; a test cell imports what it uses")
             name = node["type"][:100]
             if name not in self.types and len(self.types) >= MAX_KINDS:
-                raise WireError("objects of too many kinds")
+                raise WireError("too many kinds of objects")
             kind = self.types.setdefault(name, type(name, (Remote,), {"__slots__": ()}))
             return kind(self, node["object"])
-        raise WireError("a reference that is not well formed")
+        raise WireError("a malformed reference")
 
 
 def _list_of(content: Any, most: int) -> list:
     if content is None:
         return []
     if not isinstance(content, list) or len(content) > most:
-        raise WireError("an answer that is not well formed")
+        raise WireError("a malformed answer")
     return content
 
 
 def _texts(content: Any, count: int | None) -> list[str]:
     good = isinstance(content, list) and all(isinstance(part, str) for part in content)
     if not good or (count is not None and len(content) != count):
-        raise WireError("an answer that is not well formed")
+        raise WireError("a malformed answer")
     return content
 
 
@@ -459,9 +459,9 @@ def _stream(name: str) -> Any:
 
 
 def _overwrite(mine: Any, theirs: Any) -> None:
-    """Give a mutable argument the contents it has in the student's process after the call."""
+    """Give a mutable argument the contents that it has in the student's process after the call."""
     if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
-        # Its memory is never moved: other arrays of the test may look at it.
+        # Its memory never moves: other arrays in the test may be views of it.
         if mine.shape != theirs.shape:
             if mine.size != theirs.size or not mine.flags.c_contiguous:
                 raise TypeError("the call changed the size of an argument")

@@ -20,12 +20,12 @@ from autograder.common.answer_digest import digest
 from autograder.common.cell_names import foreign_names, is_hidden
 from autograder.engine.examiner.remote import Snapshot
 
-#: Characters of an error's text, and of all that a test cell prints.
+#: Maximum characters of an error's text, and of everything that a test cell prints.
 MAX_TEXT, MAX_PRINTED = 20_000, 100_000
 
 
 class _Stdout(io.TextIOBase):
-    """Collects what a test cell writes, in its order."""
+    """Collects what a test cell writes, in order."""
 
     def __init__(self, name: str, outputs: list[dict], left: list[int]):
         self.stream, self.outputs, self.left = name, outputs, left
@@ -46,7 +46,7 @@ class _Stdout(io.TextIOBase):
 
 
 class _TestTimeoutError(BaseException):
-    """A test cell itself takes too long."""
+    """A test cell itself took too long."""
 
 
 def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapshot | None) -> list[dict]:
@@ -63,7 +63,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
     """
     outputs: list[dict] = []
     left = [MAX_PRINTED]
-    # What one test does to the given data, another does not see.
+    # Tests do not see each other's changes to the given data.
     given = {k: copy.deepcopy(v) if isinstance(v, list | dict | set | np.ndarray) else v for k, v in known.items()}
     namespace = {"__name__": "__main__", "__builtins__": builtins, **given}
     filename = f"<{name}>"
@@ -74,7 +74,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
         try:
             body, last = parsed(source, filename)
             for wanted in sorted(foreign_names(source) - known.keys()):
-                with contextlib.suppress(NameError):  # then using it raises NameError, as in a notebook
+                with contextlib.suppress(NameError):  # using it then raises NameError, as in a notebook
                     namespace[wanted] = student.fetch(wanted) if student else _missing(wanted)
             exec(body, namespace)
             if last is not None:
@@ -83,7 +83,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
                     data = {"text/plain": repr(result)[:MAX_TEXT]}
                     outputs.append({"output_type": "execute_result", "data": data})
         except BaseException as error:
-            signal.setitimer(signal.ITIMER_PROF, 0)  # the alarm rings until it is heard; it was
+            signal.setitimer(signal.ITIMER_PROF, 0)  # the alarm repeats until it takes effect, which it now has
             outputs.append(_error_output(error, filename, is_hidden(source)))
     return outputs
 
@@ -102,32 +102,32 @@ def _missing(name: str) -> None:
 
 
 def _error_output(error: BaseException, filename: str, hidden: bool = False) -> dict:
-    """Write an error with those frames of its traceback that lie in the test cell or the set's locked cells."""
+    """Write an error with the part of its traceback that lies in the test cell."""
     try:
         text = str(error)[:MAX_TEXT]
     except Exception:
         text = ""
     kind = "TimeoutError" if isinstance(error, _TestTimeoutError) else type(error).__name__
     if getattr(error, "from_submission", False):
-        # Its text is the student's: it may repeat a hidden argument, and must not pass for the test's own message.
-        if hidden:  # so may its name
+        # The text is the student's: it may repeat a hidden argument, and must not pass for the test's own message.
+        if hidden:  # the name may repeat one too
             kind = next(base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins")
         kind += " (raised by the submission)"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
-    # The cell is the body of a function that runs at once: the frames that call it are nothing to look at.
+    # The cell is the body of a function that runs immediately: the frames that call it are of no interest.
     frames = [frame for frame in frames if frame.name not in ("<module>", "<lambda>")] or frames
     lines = traceback.StackSummary.from_list(frames[:3]).format() if frames else []
     lines = ["Traceback (most recent call last):\n", *lines] if lines else []
     shown = "".join([*lines, f"{kind}: {text}"]).splitlines()
     output = {"output_type": "error", "ename": kind, "evalue": text, "traceback": shown}
-    # The checks raise it where they cannot know; no error of the submission's has a class of theirs.
+    # The checks raise such an error when they cannot decide; the submission's errors never have one of their classes.
     return output | {"awaits_hand": True} if getattr(type(error), "awaits_hand", False) is True else output
 
 
 def judge(
     source: str, name: str, known: dict[str, Any], student: Snapshot, seconds: float
 ) -> tuple[dict[str, Any], list[dict]]:
-    """Judge by one test cell.
+    """Judge with one test cell.
 
     Parameters
     ----------
@@ -136,22 +136,22 @@ def judge(
     known : dict
         What the set's locked cells define.
     student : Snapshot
-        The student's names; `Snapshot.begin` was called.
+        The student's names, after `Snapshot.begin`.
     seconds : float
-        Processor time that the test itself may take, the student's calls apart.
+        Processor time that the test itself may take, apart from calls to the student's functions.
 
     Returns
     -------
     tuple of (dict, list of dict)
-        The ``verdict``, ``passed``, ``failed`` or ``undecided``; whether it is ``doubtful``, for the machine may have had
-        a part in it; a ``digest`` of what the student's functions answered; what was ``measured``; and the outputs.
+        The ``verdict``: ``passed``, ``failed`` or ``undecided``; whether it is ``doubtful``, because the machine may be
+        partly to blame; a ``digest`` of what the student's functions answered; what was ``measured``; and the outputs.
     """
 
     def too_long(*_: Any) -> None:
         raise _TestTimeoutError("the test did not finish in time")
 
-    # The student's side stops itself; this alarm is for what its values make the test itself compute. Python hears it
-    # between two steps; a step that takes for ever, as a power of huge integers, is ended with the whole process.
+    # The student's side stops itself; this alarm limits what its values make the test itself compute. Python handles it
+    # between two steps; an endless step, such as a power of huge integers, is ended with the whole process.
     before = signal.signal(signal.SIGPROF, too_long)
     signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
     try:

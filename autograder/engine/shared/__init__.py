@@ -1,1 +1,1 @@
-"""What both sides of the wire import: limits and isolation, frames, expressions."""
+"""Code that both sides of the wire import: limits and isolation, frames, expressions."""

@@ -1,9 +1,9 @@
-"""The values of a symbolic answer, by mpmath, within bounded work.
+"""Evaluates symbolic answers with mpmath, with a bound on the work.
 
-An expression is a list of nodes, each made of earlier ones. A node has a number, a truth, or no value: at a pole, outside a
-function's domain, where a number is too large to work with, and where a part that matters has none. So whoever judges takes
-another point. What a call of mpmath may cost is known before it is made: by the size of its arguments, which is bounded, and
-by its precision, which the work counter takes into account.
+An expression is a list of nodes, each made of earlier ones. A node's value is a number, a truth value, or none: at a
+pole, outside a function's domain, when a number is too large to work with, and when a part that matters has no value.
+The judging side then tries another point. The cost of each call to mpmath is known in advance: from the size of its
+arguments, which is bounded, and from its precision, which the work counter takes into account.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any, NamedTuple
 
 from mpmath import mp
 
-#: Digits that are worked out beyond those asked for. What rounding leaves is smaller than this.
+#: Digits computed beyond those requested. Rounding errors are smaller than this.
 GUARD_DIGITS = 20
-#: Binary orders of magnitude of a number. No probability and no likelihood of a notebook is as far from 1.
+#: Maximum binary orders of magnitude of a number. No notebook's probability or likelihood is that far from 1.
 MAX_MAGNITUDE = 1_000_000
-#: Size of what `exp` is taken of: the result then keeps within the bound above.
+#: Maximum argument of `exp`: the result then stays within the bound above.
 MAX_EXPONENT = 600_000
-#: Binary order of what a sine is taken of: so many digits of pi it costs.
+#: Maximum binary order of a sine's argument: it takes as many digits of pi.
 MAX_TURNS = 300
-#: Size of what `gamma` and its kind are taken of, and of complex arguments of the long ones.
+#: Maximum argument of `gamma` and similar functions, and of the slow ones' complex arguments.
 MAX_GAMMA, MAX_COMPLEX = 100_000, 100
-#: Orders of `polygamma`, branches of `LambertW`.
+#: Maximum order of `polygamma`, and branch of `LambertW`.
 MAX_ORDER, MAX_BRANCH = 6, 100
-#: Work of one evaluation, and of all evaluations of one answer, in units of some 20 to 50 microseconds.
+#: Maximum work of one evaluation, and of all evaluations of one answer, in units of some 20 to 50 microseconds.
 MAX_WORK, MAX_WORK_OF_ALL = 10_000, 60_000
 
 
@@ -46,9 +46,9 @@ class Function(NamedTuple):
     least, most : int
         How many arguments it has.
     value : callable
-        Given numbers, returns a number; raises where there is none.
+        Given numbers, returns a number; raises if there is none.
     special : bool
-        Whether it costs a hundred times what a logarithm costs.
+        Whether it costs a hundred times as much as a logarithm.
     """
 
     least: int
@@ -75,7 +75,7 @@ def _real(number: Any) -> Any:
 
 
 def _within(number: Any, bound: float) -> Any:
-    """Return a number that is not larger than a bound."""
+    """Return the number if it does not exceed the bound."""
     if _magnitude(number) > 60 or abs(number) > bound:
         raise NoValueError
     return number
@@ -93,7 +93,7 @@ def _integer(number: Any, least: int, most: int) -> int:
 
 
 def _tidy(number: Any, noise: Any) -> Any:
-    """Return a complex number without a part that is nothing but rounding: which side of a branch it is on must not hang on that."""
+    """Drop a part of a complex number that is only rounding error: it must not decide the side of a branch cut."""
     if not isinstance(number, mp.mpc):
         return number
     real, imaginary = abs(number.real), abs(number.imag)
@@ -103,7 +103,7 @@ def _tidy(number: Any, noise: Any) -> Any:
 
 
 def _nearly(left: Any, right: Any) -> bool:
-    """Whether two numbers differ by no more than rounding."""
+    """Whether two numbers differ only by rounding."""
     if not (_finite(left) and _finite(right)):
         return left == right
     return abs(left - right) <= _noise() * max(1, abs(left), abs(right))
@@ -144,7 +144,7 @@ def _log(x: Any, base: Any = None) -> Any:
     return mp.log(x) if base is None else mp.log(x) / _log(base)
 
 
-def _turning(function: Callable) -> Callable:
+def _periodic(function: Callable) -> Callable:
     def value(x: Any) -> Any:
         imaginary = x.imag if isinstance(x, mp.mpc) else 0
         if not _finite(x) or _magnitude(x) > MAX_TURNS or abs(imaginary) > MAX_EXPONENT:
@@ -154,12 +154,12 @@ def _turning(function: Callable) -> Callable:
     return value
 
 
-def _growing(function: Callable) -> Callable:
+def _hyperbolic(function: Callable) -> Callable:
     return lambda x: function(x if not _finite(x) and _real(x) is x else _within(x, MAX_EXPONENT))
 
 
-def _long(function: Callable, order: bool = False) -> Callable:
-    """Guard a function whose evaluation is long."""
+def _slow(function: Callable, order: bool = False) -> Callable:
+    """Guard a function that is slow to evaluate."""
 
     def value(*args: Any) -> Any:
         first, *rest = args
@@ -197,17 +197,17 @@ def _plain(name: str) -> Function:
     return Function(1, 1, _of(name))
 
 
-#: What an answer may use, by its name in SymPy.
+#: The functions that an answer may use, by their names in SymPy.
 FUNCTIONS: dict[str, Function] = {
     "Add": Function(1, 10_000, lambda *args: mp.fsum(args)),
     "Mul": Function(1, 10_000, lambda *args: mp.fprod(args)),
     "Pow": Function(2, 2, _power),
     "exp": Function(1, 1, _exp),
     "log": Function(1, 2, _log),
-    **{name: Function(1, 1, _turning(_of(name))) for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinc")},
+    **{name: Function(1, 1, _periodic(_of(name))) for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinc")},
     **{name: _plain(name) for name in ("asin", "acos", "atan", "acot", "asec", "acsc")},
     "atan2": Function(2, 2, lambda y, x: mp.atan2(_real(y), _real(x))),
-    **{name: Function(1, 1, _growing(_of(name))) for name in ("sinh", "cosh", "tanh", "coth", "sech", "csch")},
+    **{name: Function(1, 1, _hyperbolic(_of(name))) for name in ("sinh", "cosh", "tanh", "coth", "sech", "csch")},
     **{name: _plain(name) for name in ("asinh", "acosh", "atanh", "acoth", "asech", "acsch")},
     "Abs": Function(1, 1, abs),
     "sign": Function(1, 1, _sign),
@@ -222,15 +222,15 @@ FUNCTIONS: dict[str, Function] = {
     "im": Function(1, 1, lambda x: x.imag),
     "conjugate": Function(1, 1, mp.conj),
     "arg": Function(1, 1, mp.arg),
-    "gamma": Function(1, 1, _long(_of("gamma")), True),
-    "loggamma": Function(1, 1, _long(_of("loggamma")), True),
-    "digamma": Function(1, 1, _long(_of("digamma")), True),
-    "polygamma": Function(2, 2, _long(_of("psi"), order=True), True),
-    "factorial": Function(1, 1, _long(_of("factorial")), True),
-    "binomial": Function(2, 2, _long(_of("binomial")), True),
-    "beta": Function(2, 2, _long(_of("beta")), True),
-    "erf": Function(1, 1, _long(_of("erf")), True),
-    "erfc": Function(1, 1, _long(_of("erfc")), True),
+    "gamma": Function(1, 1, _slow(_of("gamma")), True),
+    "loggamma": Function(1, 1, _slow(_of("loggamma")), True),
+    "digamma": Function(1, 1, _slow(_of("digamma")), True),
+    "polygamma": Function(2, 2, _slow(_of("psi"), order=True), True),
+    "factorial": Function(1, 1, _slow(_of("factorial")), True),
+    "binomial": Function(2, 2, _slow(_of("binomial")), True),
+    "beta": Function(2, 2, _slow(_of("beta")), True),
+    "erf": Function(1, 1, _slow(_of("erf")), True),
+    "erfc": Function(1, 1, _slow(_of("erfc")), True),
     "LambertW": Function(1, 2, _lambert, True),
 }
 _CONSTANTS: dict[str, Callable[[], Any]] = {
@@ -269,16 +269,16 @@ def _connected(name: str, parts: Sequence[bool | None]) -> bool:
     return not parts[0] if name == "Not" else not decisive
 
 
-# ---- the whole
+# ---- evaluation
 
 
 class Evaluation:
-    """Evaluates the nodes of one answer, and counts the work of all evaluations.
+    """Evaluates the nodes of one answer and counts the work of all evaluations.
 
     Parameters
     ----------
     nodes : sequence of sequence
-        As `expressions.decode` accepts them; the last one is the answer.
+        Nodes that `expressions.decode` accepts; the last one is the answer.
     """
 
     def __init__(self, nodes: Sequence[Sequence]):
@@ -292,22 +292,22 @@ class Evaluation:
         point : mapping of str to int or Fraction
             The value of each symbol.
         digits : int
-            To how many digits, cancellation apart.
+            How many digits to compute, apart from cancellation.
 
         Returns
         -------
         mpmath.mpf or mpmath.mpc or bool or None
-            None where there is no finite value.
+            None if there is no finite value.
 
         Raises
         ------
         TooMuchWorkError
-            It takes too long.
+            The evaluation takes too long.
         """
         with mp.workdps(digits + GUARD_DIGITS):
             noise = _noise()
-            # mpmath's multiplication is quadratic, its long functions are a little worse.
-            dearer, much_dearer = 1 + (mp.dps / 300) ** 2, (max(60, mp.dps) / 60) ** 2.6
+            # mpmath's multiplication is quadratic in the digits; its slow functions are a little worse.
+            factor, slow_factor = 1 + (mp.dps / 300) ** 2, (max(60, mp.dps) / 60) ** 2.6
             values: list[Any] = []
             work = 0.0
             for node in self.nodes:
@@ -315,9 +315,9 @@ class Evaluation:
                 if function is not None:
                     args = [values[index] for index in node[1:]]
                     cost = 5 if any(isinstance(arg, mp.mpc) for arg in args) else 1
-                    work += (30 * cost * much_dearer if function.special else cost * dearer) + 0.1 * len(args)
+                    work += (30 * cost * slow_factor if function.special else cost * factor) + 0.1 * len(args)
                     if work > MAX_WORK or self.done + work > MAX_WORK_OF_ALL:
-                        self.done = MAX_WORK_OF_ALL  # it is not tried again
+                        self.done = MAX_WORK_OF_ALL  # do not try again
                         raise TooMuchWorkError
                 values.append(self._node(node, values, point, noise))
             self.done += work
@@ -328,16 +328,16 @@ class Evaluation:
 
     def _node(self, node: Sequence, values: list, point: Mapping[str, Any], noise: Any) -> Any:
         try:
-            value = _tidy(self._worked_out(node[0], node[1:], values, point), noise)
+            value = _tidy(self._computed(node[0], node[1:], values, point), noise)
             if value is None or isinstance(value, bool):
                 return value
-            without = mp.isnan(value) or (_finite(value) and abs(_magnitude(value)) > MAX_MAGNITUDE)
-            return None if without else value
-        except Exception:  # a pole, a domain's end, a series that does not converge: whatever mpmath raises
+            unusable = mp.isnan(value) or (_finite(value) and abs(_magnitude(value)) > MAX_MAGNITUDE)
+            return None if unusable else value
+        except Exception:  # a pole, the end of a domain, a series that does not converge: whatever mpmath raises
             return None
 
     @staticmethod
-    def _worked_out(name: str, content: Sequence, values: list, point: Mapping[str, Any]) -> Any:
+    def _computed(name: str, content: Sequence, values: list, point: Mapping[str, Any]) -> Any:
         if name in ("outside", "too long"):
             raise NoValueError
         if name == "integer":

@@ -1,8 +1,8 @@
-"""Symbolic answers, as they cross the wire: a list of nodes, and nothing else.
+"""Symbolic answers as they cross the wire: a list of nodes, and nothing else.
 
-`encode` runs beside the submission and reads SymPy's objects there. `decode` runs where answers are judged: it imports no
-SymPy and builds none, and accepts nothing but the tables below. Each node names what it is and the nodes it is made of, all
-of which come before it in the list; so a part that occurs a thousand times crosses once.
+`encode` runs in the submission's process and reads SymPy's objects there. `decode` runs where answers are judged: it
+neither imports SymPy nor builds its objects, and accepts only what is in the tables below. Each node gives its kind and
+its parts, which are nodes earlier in the list; so a part that occurs a thousand times crosses once.
 """
 
 from __future__ import annotations
@@ -14,55 +14,55 @@ from typing import Any
 
 from autograder.engine.shared.expression_values import FUNCTIONS, Evaluation, TooMuchWorkError
 
-#: Distinct nodes, and levels of them. The longest answer of a problem set, left as `diff` wrote it, has some hundred.
+#: Maximum distinct nodes, and levels. The longest answer in a set, exactly as `diff` returns it, has about a hundred.
 MAX_NODES, MAX_DEPTH = 1_500, 300
-#: References from nodes to their parts, all together.
+#: Maximum references from nodes to their parts, in total.
 MAX_PARTS = 10_000
-#: Digits of all numbers together. Answers are compared to twice as many and more, so that no number can stand in for
-#: another one; that takes the time that this bound limits.
+#: Maximum digits of all numbers together. Answers are compared to at least twice as many digits, so that no number can
+#: pass for another; this bound limits the time that takes.
 MAX_DIGITS = 1_000
-#: Bits of the exponent of a float.
+#: Maximum binary exponent of a float.
 MAX_FLOAT_EXPONENT = 20_000
-#: Characters of the name of a symbol, and of a class of SymPy that is not in the tables.
+#: Maximum characters in the name of a symbol, or of a SymPy class that is not in the tables.
 MAX_NAME = 40
-#: Functions whose evaluation is long.
+#: Maximum number of functions that are slow to evaluate.
 MAX_SPECIAL = 50
-#: Entries of a matrix.
+#: Maximum entries of a matrix.
 MAX_ENTRIES = 10_000
 
 CONSTANTS = ("pi", "E", "I", "EulerGamma", "GoldenRatio", "Catalan", "oo", "-oo", "zoo", "nan", "true", "false")
 RELATIONS = {"Eq": "==", "Ne": "!=", "Lt": "<", "Le": "<=", "Gt": ">", "Ge": ">="}
 CONNECTIVES = ("And", "Or", "Not")
-#: What SymPy leaves standing until somebody asks it to work it out.
+#: What SymPy leaves unevaluated until `doit` is called.
 UNEVALUATED = ("Derivative", "Integral", "Limit", "Product", "Subs", "Sum")
-#: What crosses in place of an expression that is beyond the bounds.
+#: What crosses instead of an expression that exceeds the bounds.
 _TOO_LONG = [["too long"]]
 _WHOLE = re.compile(r"-?\d{1,1500}")
 
 
 class TooLongError(ValueError):
-    """An expression is beyond the bounds."""
+    """An expression exceeds the bounds."""
 
 
-# ---- beside the submission
+# ---- in the submission's process
 
 
 def encode(value: Any) -> dict | None:
-    """Return the wire's node of an object of SymPy; None for anything else. Does not import SymPy.
+    """Return the wire node of a SymPy object; None for anything else. Does not import SymPy.
 
     Parameters
     ----------
     value : object
-        Anything that a notebook defines.
+        Any value in a notebook.
 
     Returns
     -------
     dict or None
-        ``int`` and ``fraction`` for plain numbers, ``mpf`` for floats of SymPy and mpmath, ``objects`` for a matrix, ``tuple``
-        for a tuple, ``expression`` for all other expressions, conditions and sets.
+        ``int`` and ``fraction`` for plain numbers, ``mpf`` for floats of SymPy and mpmath, ``objects`` for matrices,
+        ``tuple`` for tuples, ``expression`` for all other expressions, conditions and sets.
     """
     mpmath = sys.modules.get("mpmath")
-    if mpmath is None:  # then there is no SymPy either
+    if mpmath is None:  # SymPy cannot be loaded either
         return None
     try:
         if isinstance(value, mpmath.mpf):
@@ -73,7 +73,7 @@ def encode(value: Any) -> dict | None:
         return _encode(value, sympy)
     except TooLongError:
         return {"expression": _TOO_LONG}
-    except Exception:  # an object that breaks SymPy's own rules is an object like any other
+    except Exception:  # an object that breaks SymPy's own rules is treated like any other object
         return None
 
 
@@ -94,7 +94,7 @@ def _encode(value: Any, sympy: Any) -> Any:
         return _float(value._mpf_)
     boolean = sympy.logic.boolalg.Boolean
     if isinstance(value, sympy.Lambda) or not isinstance(value, sympy.Expr | boolean | sympy.Set):
-        return None  # what can be called, or be asked for its parts, stays where it is
+        return None  # an object that tests call, or ask for its parts, stays in its process
     return {"expression": _Writer(sympy).write(value)}
 
 
@@ -118,18 +118,18 @@ def _digits(number: Any) -> str:
 
 
 class _Writer:
-    """Writes one expression. Parts are known again by what they are made of, so that comparing them costs nothing."""
+    """Writes one expression. Equal parts are recognised by their content, so that comparing them costs nothing."""
 
     def __init__(self, sympy: Any):
         self.sympy = sympy
         self.classes, self.constants = _classes(sympy), _constants(sympy)
         self.nodes: list[list] = []
-        self.numbers: dict[tuple, int] = {}  # of a node's content
-        self.known: dict[int, int] = {}  # of an object, by its id
-        self.kept: list[Any] = []  # objects whose id is known stay alive
+        self.numbers: dict[tuple, int] = {}  # by a node's content
+        self.known: dict[int, int] = {}  # by an object's id
+        self.kept: list[Any] = []  # keeps objects with a known id alive
 
     def write(self, value: Any) -> list[list]:
-        # A stack of our own: an expression of SymPy may be nested more deeply than Python calls.
+        # An explicit stack: SymPy expressions may be nested more deeply than Python's calls.
         waiting = [value]
         replaced: dict[int, Any] = {}
         while waiting:
@@ -138,7 +138,7 @@ class _Writer:
                 waiting.pop()
                 continue
             if id(part) not in replaced:
-                replaced[id(part)] = self._worked_out(part)
+                replaced[id(part)] = self._evaluated(part)
                 self.kept += [part, replaced[id(part)]]
                 if len(self.kept) > 20 * MAX_NODES:
                     raise TooLongError
@@ -174,7 +174,7 @@ class _Writer:
         return self.numbers[key]
 
     def _parts(self, value: Any) -> tuple[Any, list]:
-        """Return a node's name and its parts; the whole node where it has none."""
+        """Return a node's name and its parts; the whole node if it has none."""
         sympy = self.sympy
         if isinstance(value, sympy.Symbol):
             name = value.name
@@ -200,20 +200,20 @@ class _Writer:
             args.append(sympy.Rational(1, 2))
         return (name, args) if args else (["outside", _class_name(value)], [])
 
-    def _worked_out(self, value: Any) -> Any:
-        """Return what an unevaluated derivative, sum and so on is; anything else as it is."""
+    def _evaluated(self, value: Any) -> Any:
+        """Evaluate an unevaluated derivative, sum and so on; return anything else unchanged."""
         sympy = self.sympy
         if type(value) is sympy.UnevaluatedExpr:
             return value.args[0]
         if _class_name(value) not in UNEVALUATED:
             return value
-        # One plain symbol for each name: Symbol("p") and Symbol("p", positive=True) are different objects, though whoever
-        # wrote both means the same.
+        # One plain symbol for each name: Symbol("p") and Symbol("p", positive=True) are different objects, but mean the
+        # same to the student who wrote both.
         plain = {symbol: sympy.Symbol(symbol.name, real=True) for symbol in value.atoms(sympy.Symbol)}
         for attempt in (lambda: value.xreplace(plain).doit(), value.doit):
             try:
                 result = attempt()
-            except Exception:  # what cannot be worked out stays as it is
+            except Exception:  # what cannot be evaluated stays unchanged
                 continue
             if not result.has(*(getattr(sympy, name) for name in UNEVALUATED)):
                 return result
@@ -249,7 +249,7 @@ class Expression:
     Parameters
     ----------
     nodes : list of list
-        As they crossed the wire.
+        The nodes, as received.
 
     Attributes
     ----------
@@ -260,14 +260,14 @@ class Expression:
     digits : int
         Digits of all its numbers together.
     outside : tuple of str
-        Classes of SymPy in it that are not in the tables: such a part has no value.
+        SymPy classes in it that are not in the tables; such parts have no value.
     too_long : bool
-        Whether it was beyond the bounds and did not cross, or its evaluation took too long.
+        Whether it exceeded the bounds and did not cross, or its evaluation took too long.
 
     Raises
     ------
     ValueError
-        They are no such nodes.
+        The nodes are malformed.
     """
 
     __slots__ = ("_nodes", "_evaluation", "digits", "floats", "outside", "symbols", "too_long")
@@ -286,9 +286,9 @@ class Expression:
         self.floats = tuple(_mpf(*node[1:]) for node in nodes if node[0] == "float")
 
     def value_at(self, point: Mapping[str, Any], digits: int) -> Any:
-        """Return the value at a point, to so many digits, as a number of mpmath; None where there is none.
+        """Return the value at a point as an mpmath number with this many digits; None if there is none.
 
-        None, too, where it takes too long; from then on, `too_long` is true.
+        Also returns None if evaluation takes too long; from then on, `too_long` is true.
         """
         try:
             value = self._evaluation.value(point, digits)
@@ -306,7 +306,7 @@ class Expression:
         return complex(self._number())
 
     def __float__(self) -> float:
-        return float(self._number())  # of a complex number: TypeError
+        return float(self._number())  # TypeError for a complex number
 
     def __int__(self) -> int:
         value = self._number()
@@ -338,18 +338,18 @@ class Expression:
 
 
 def decode(content: Any) -> Expression:
-    """Return the expression that these nodes are.
+    """Return the expression that these nodes describe.
 
     Raises
     ------
     ValueError
-        They are none.
+        The nodes are malformed.
     """
     return Expression(content)
 
 
 def decode_float(content: Any) -> Any:
-    """Return a float of SymPy or mpmath as mpmath's; ValueError if it is none."""
+    """Return a float of SymPy or mpmath as mpmath's; raise ValueError if it is malformed."""
     _validate([["float", *content]])
     return _mpf(*content)
 
@@ -361,12 +361,12 @@ def _mpf(mantissa: str, exponent: int) -> Any:
 
 
 def _validate(nodes: Any) -> None:
-    """Raise ValueError unless each node is in the tables and made of earlier ones of the right kind."""
+    """Raise ValueError unless each node is in the tables and made of earlier nodes of the right kind."""
     good = isinstance(nodes, list) and 0 < len(nodes) <= MAX_NODES
-    truths: list[bool | None] = []  # whether a node is a condition; None: it may be one
+    truths: list[bool | None] = []  # whether a node is a condition; None if it may be one
     for node in nodes if good else ():
         if not isinstance(node, list) or not node or not isinstance(node[0], str):
-            raise ValueError("an expression is not well formed")
+            raise ValueError("an expression is malformed")
         name, *content = node
         if name in ("outside", "symbol"):
             (label,) = content
@@ -386,14 +386,14 @@ def _validate(nodes: Any) -> None:
         else:
             known = len(truths)
             if not all(type(index) is int and 0 <= index < known for index in content):
-                raise ValueError("an expression is not well formed")
+                raise ValueError("an expression is malformed")
             conditions = _conditions(name, len(content))
             good = all(truths[i] in (None, wanted) for i, wanted in zip(content, conditions, strict=True))
             truths.append(name in RELATIONS or name in CONNECTIVES)
         if not good:
             break
     if not good:
-        raise ValueError("an expression is not well formed")
+        raise ValueError("an expression is malformed")
 
 
 def _is_whole(text: Any) -> bool:
@@ -401,18 +401,18 @@ def _is_whole(text: Any) -> bool:
 
 
 def _conditions(name: str, count: int) -> list[bool]:
-    """Return, for each of a node's parts, whether it is a condition; ValueError if it cannot have so many."""
+    """Return, for each of a node's parts, whether it is a condition; ValueError if it cannot have that many."""
     if name == "Piecewise" and count and count % 2 == 0:
         return [False, True] * (count // 2)
     if name in FUNCTIONS and FUNCTIONS[name].least <= count <= FUNCTIONS[name].most:
         return [False] * count
     if (name in RELATIONS and count == 2) or (name in CONNECTIVES and (count == 1 if name == "Not" else count)):
         return [name in CONNECTIVES] * count
-    raise ValueError("an expression is not well formed")
+    raise ValueError("an expression is malformed")
 
 
 def _measure(nodes: list[list]) -> int:
-    """Return how many digits the numbers have; raise TooLongError where the nodes are beyond the bounds."""
+    """Return the number of digits in all numbers; raise TooLongError if the nodes exceed the bounds."""
     depths: list[int] = []
     digits = parts = special = 0
     for name, *content in nodes:
@@ -434,15 +434,15 @@ def _measure(nodes: list[list]) -> int:
     return digits
 
 
-#: Characters of an expression, and of a part of it, in a message.
+#: Maximum characters of an expression, or of a part of it, in a message.
 _LONGEST_TEXT = 200
 _SIGNS = {"Add": (" + ", 1), "Mul": ("*", 2), "And": (" & ", 0), "Or": (" | ", 0)}
 _SIGNS |= {name: (f" {sign} ", 0) for name, sign in RELATIONS.items()}
 
 
 def _text(nodes: list[list]) -> str:
-    """Write the expression as in code, cut where it grows long."""
-    texts: list[tuple[str, int]] = []  # and how strongly what they are made of is bound
+    """Write the expression as code, cut off if it grows long."""
+    texts: list[tuple[str, int]] = []  # and the binding strength of their operators
 
     def bound(index: int, least: int) -> str:
         text, strength = texts[index]

@@ -1,6 +1,6 @@
-"""What Linux offers a process to give up its rights: namespaces, mounts, capabilities, limits. Used inside the sandbox.
+"""Lets a process in the sandbox give up its rights on Linux: namespaces, mounts, capabilities, limits.
 
-Python 3.11 has no calls for these, so they go through the C library. Every failure raises OSError.
+Python 3.11 has no functions for these, so they go through the C library. Every failure raises OSError.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Limits:
     processes : int
         Processes and threads at once.
     file_bytes : int
-        Bytes of one file; all its files together may have four times as much.
+        Bytes of one file; all files together may take four times as much.
     cell_seconds, total_seconds : float
         Processor time of one cell or test, and of the whole submission.
     output_bytes : int
-        Bytes of the outputs of one cell.
+        Bytes of one cell's outputs.
     patience : float
-        How many times as long, on the clock, a cell may take before it is given up: a busy machine gives a process a
-        small part of its time.
+        How long a cell may take on the clock, as a multiple of its processor time: on a busy machine, a process gets
+        only a small share of the time.
     """
 
     memory: int = 1 << 30
@@ -61,7 +61,7 @@ def _checked(result: int) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Give this process namespaces of its own."""
+    """Give this process its own namespaces."""
     _checked(_libc.unshare(flags))
 
 
@@ -71,7 +71,7 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
 
 
 def private_scratch(limits: Limits, scratch: str, counted: bool = True) -> None:
-    """Mount an empty scratch folder and /dev/shm, which no other submission sees.
+    """Mount an empty scratch folder and an empty /dev/shm that no other submission sees.
 
     Parameters
     ----------
@@ -80,11 +80,12 @@ def private_scratch(limits: Limits, scratch: str, counted: bool = True) -> None:
     scratch : str
         The folder.
     counted : bool
-        Whether a control group counts its memory. Else /dev/zero is empty: mapped to be shared, it holds memory of nobody.
+        Whether a control group counts its memory. If not, /dev/zero is empty: shared mappings of it hold memory that
+        counts for no process.
     """
     unshare(CLONE_NEWNS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-    # An ordinary user owns the sandbox's /dev, and pseudo-terminals are counted for the whole machine.
+    # An ordinary user owns the sandbox's /dev, and the limit on pseudo-terminals is for the whole machine.
     if os.path.isdir("/dev/pts"):
         _mount("none", "/dev/pts", "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=4096,nr_inodes=2")
     if not counted and os.path.exists("/dev/zero"):
@@ -96,15 +97,15 @@ def private_scratch(limits: Limits, scratch: str, counted: bool = True) -> None:
 
 
 def private_proc() -> None:
-    """Mount the /proc of this PID namespace, in a mount namespace of its own: the parent keeps the one it has."""
+    """Mount this PID namespace's /proc in a new mount namespace, so that the parent keeps its own /proc."""
     unshare(CLONE_NEWNS)
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
 
 
 def fresh_descriptors(keep: set[int]) -> None:
-    """Close every inherited descriptor but these; a regular file is opened anew.
+    """Close all inherited descriptors but these; reopen regular files.
 
-    Processes that inherit a descriptor share its offset: what one submission reads, the next would find read.
+    Processes that inherit a descriptor share its offset: one submission's reading would move it for the next.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def fresh_descriptors(keep: set[int]) -> None:
                 again = os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
                 os.dup2(again, number, inheritable=False)
                 os.close(again)
-            elif not stat.S_ISCHR(mode):  # /dev/null and its like have nothing to remember
+            elif not stat.S_ISCHR(mode):  # /dev/null and the like keep no state
                 os.close(number)
         except OSError:  # the descriptor of the listing itself, or a file that is gone
             with contextlib.suppress(OSError):
@@ -133,7 +134,7 @@ _HUGE = 2 << 20
 
 
 def use_huge_pages() -> None:
-    """Put this process's memory into huge pages where the kernel can: a fork copies tables with an entry a page."""
+    """Move this process's memory to huge pages if the kernel can: a fork copies a table with one entry per page."""
     with open("/proc/self/maps", encoding="ascii") as maps:
         for line in maps:
             addresses, rights, _, _, inode, *name = line.split()
@@ -145,15 +146,15 @@ def use_huge_pages() -> None:
 
 
 def processor_seconds(process: int) -> float:
-    """Return the processor time that the kernel has counted for a process and its threads; 0 where it has ended."""
+    """Return the processor time that the kernel has counted for a process and its threads; 0 if it has ended."""
     try:
-        return time.clock_gettime((~process << 3) | 2)  # the clock of that process: see clock_getcpuclockid(3)
+        return time.clock_gettime((~process << 3) | 2)  # that process's clock: see clock_getcpuclockid(3)
     except OSError:
         return 0.0
 
 
 def try_namespaces(scratch: str) -> None:
-    """Do, in a child, what every submission's process does; raise OSError where that is refused."""
+    """Do in a child what every submission's process does; raise OSError if that is refused."""
     unshare(CLONE_NEWPID | CLONE_NEWIPC)
     private_scratch(Limits(), scratch)
     child = os.fork()
@@ -167,7 +168,7 @@ def try_namespaces(scratch: str) -> None:
     _, status = os.waitpid(child, 0)
     if status:
         number = os.waitstatus_to_exitcode(status)
-        raise OSError(number, f"a process inside the sandbox cannot be shut in further: {os.strerror(number)}")
+        raise OSError(number, f"a process inside the sandbox cannot be isolated further: {os.strerror(number)}")
 
 
 def _set_limits(*limits: tuple[int, int]) -> None:
@@ -177,20 +178,20 @@ def _set_limits(*limits: tuple[int, int]) -> None:
         resource.setrlimit(name, (value, value))
 
 
-#: Bytes that a snapshot comes to hold of its own, beside what a submission may allocate: the runner writes to pages that they share.
+#: Bytes that a snapshot comes to hold beyond what a submission may allocate, as the runner writes to shared pages.
 SNAPSHOT_MEMORY = 16 << 20
-#: Descriptors that a process of a submission may have, where a control group counts what the kernel keeps for them, and
-#: where their number alone bounds it.
+#: Maximum descriptors of a submission's process if a control group counts what the kernel keeps for them, and if only
+#: their number bounds it.
 DESCRIPTORS, FEW_DESCRIPTORS = 256, 64
 
 
 def processor_limit(limits: Limits) -> int:
-    """Return after how many seconds of processor time the kernel kills a process of a submission."""
+    """Return the seconds of processor time after which the kernel kills a submission's process."""
     return int(limits.total_seconds) + 5
 
 
 def limit(limits: Limits, counted: bool) -> None:
-    """Set resource limits for this process and those it starts.
+    """Set resource limits for this process and its children.
 
     Parameters
     ----------
@@ -216,14 +217,14 @@ def limit(limits: Limits, counted: bool) -> None:
 
 
 def limit_alone(memory: int, seconds: int) -> None:
-    """Set resource limits for a process that computes, writes no file and starts no process.
+    """Set resource limits for a process that only computes: it writes no files and starts no processes.
 
     Parameters
     ----------
     memory : int
         Bytes that it may allocate beyond what it has.
     seconds : int
-        Its processor time; then it is killed.
+        Processor time after which it is killed.
     """
     with open("/proc/self/statm", encoding="ascii") as statm:
         total = int(statm.read().split()[0]) * resource.getpagesize()
@@ -239,12 +240,12 @@ def limit_alone(memory: int, seconds: int) -> None:
 
 
 def give_up_rights(uid: int | None) -> None:
-    """Become an ordinary user for good: no capabilities, none to be had by starting a program.
+    """Become an ordinary user for good, without capabilities or any way to gain them by starting a program.
 
     Parameters
     ----------
     uid : int or None
-        The user and group to become; None to keep this one (an ordinary user has no other).
+        The user and group to become; None to keep the present ones (an ordinary user has no others).
     """
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     for capability in range(_LAST_CAPABILITY + 1):
@@ -258,10 +259,10 @@ def give_up_rights(uid: int | None) -> None:
     _checked(_libc.capset(header, bytes(24)))
 
 
-#: System calls that a submission does not get, by name, with their numbers on x86_64 and aarch64 (None: not there). An
-#: unknown machine runs without this filter.
+#: System calls denied to a submission, by name, with their numbers on x86_64 and aarch64 (None: no such call). Other
+#: machines run without this filter.
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
-    # What changes a process's surroundings, or reaches rarely used parts of the kernel.
+    # Calls that change a process's surroundings or reach rarely used parts of the kernel.
     **{"ptrace": (101, 117), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51)},
     **{"unshare": (272, 97), "setns": (308, 268), "keyctl": (250, 219), "add_key": (248, 217), "bpf": (321, 280)},
     **{"request_key": (249, 218), "userfaultfd": (323, 282), "perf_event_open": (298, 241), "kcmp": (312, 272)},
@@ -271,27 +272,27 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     **{"process_vm_writev": (311, 271), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430)},
     **{"fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442)},
     **{"pidfd_getfd": (438, 438), "personality": (135, 92), "process_madvise": (440, 440), "syslog": (103, 116)},
-    # What holds memory that belongs to no process, or to the whole machine.
+    # Calls that hold memory that belongs to no process, or to the whole machine.
     **{"memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190)},
     **{"msgget": (68, 186), "io_setup": (206, 0), "fanotify_init": (300, 262), "landlock_create_ruleset": (444, 444)},
-    # A page that a pipe holds belongs to nobody, and where it is a huge one, the pipe holds all of it.
+    # A page held by a pipe counts for no process, and a pipe holds all of a huge page.
     "vmsplice": (278, 75),
-    # What tells, or leaves behind, which shared files others have read or hold.
+    # Calls that reveal, or leave traces of, which shared files others have read or hold.
     **{"fadvise64": (221, 223), "mincore": (27, 232), "cachestat": (451, 451), "flock": (73, 32)},
     **{"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
 }
-#: System calls that answer as if the kernel did not have them: libraries then do without.
+#: System calls that fail as if the kernel lacked them, so that libraries do without.
 _ABSENT = {"clone3": (435, 435), "preadv2": (327, 286), "pwritev2": (328, 287)}
-#: What the examiner does not need besides: it starts no process and opens no connection.
+#: Further calls that the examiner does not need: it starts no process and opens no connection.
 _REFUSED_ALONE: dict[str, tuple[int | None, int | None]] = {
     **{"clone": (56, 220), "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)},
     **{"socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "kill": (62, 129)},
 }
-#: System calls refused, or said to be done, for some values of an argument: its place, the values, the answer (errno).
+#: System calls that fail, or pretend to succeed, for some values of an argument: its index, the values, the errno.
 _BY_ARGUMENT = [
-    # Locks, leases and notices by which others see who holds a file; a pipe of more than the usual size.
+    # Locks, leases and notifications that show others who holds a file; pipes larger than usual.
     ("fcntl", (72, 25), 1, (5, 36, 37, 38, 1024, 1025, 1026, 1031), 1),
-    # Larger buffers of sockets are counted for no process: asked for, they stay as they are.
+    # Larger socket buffers count for no process, so such requests change nothing.
     ("setsockopt", (54, 208), 2, (7, 8, 32, 33), 0),
 ]
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -302,20 +303,20 @@ _AF_UNIX = 1
 
 
 def filter_system_calls(alone: bool = False, counted: bool = True) -> bool:
-    """Refuse the system calls listed above from now on; return whether this machine's are known.
+    """Refuse the system calls listed above from now on; return whether this machine's calls are known.
 
-    Sockets are those between processes of the submission: other families reach parts of the kernel that no network
-    namespace shuts in, and their buffers are counted for the whole machine.
+    Only sockets between the submission's own processes are allowed: other families reach parts of the kernel that no
+    network namespace isolates, and their buffers count for the whole machine.
 
-    clone3 answers that it does not exist, so that the C library uses clone, whose flags a filter can see.
+    clone3 fails as if it did not exist, so that the C library uses clone, whose flags a filter can see.
 
     Parameters
     ----------
     alone : bool
-        Whether this process starts no other and speaks to none but those it is connected to.
+        Whether this process starts no others and talks only to those that it is already connected to.
     counted : bool
-        Whether a control group counts this process's memory. Else it shares none without a file: of what it unmaps but for a
-        page, the kernel keeps all, and no number of a process tells.
+        Whether a control group counts this process's memory. If not, it cannot share memory without a file: when all
+        but one page is unmapped, the kernel keeps everything, and no statistic of a process shows it.
     """
     known = _MACHINES.get(os.uname().machine)
     if known is None:
@@ -328,12 +329,12 @@ def filter_system_calls(alone: bool = False, counted: bool = True) -> bool:
         return (load, 0, 0, 16 + 8 * place)
 
     rules: list[tuple[int, int, int, int]] = [
-        (load, 0, 0, 4),  # the architecture
+        (load, 0, 0, 4),  # the architecture of the call
         (jump_equal, 1, 0, architecture),
         (answer, 0, 0, kill),
         (load, 0, 0, 0),  # the number of the call
     ]
-    if os.uname().machine == "x86_64":  # the x32 numbers begin there
+    if os.uname().machine == "x86_64":  # x32 call numbers start here
         rules += [(jump_at_least, 0, 1, 0x40000000), (answer, 0, 0, error | 38)]
     for names, number in ((_REFUSED | (_REFUSED_ALONE if alone else {}), 1), (_ABSENT, 38)):
         for numbers in names.values():
@@ -362,14 +363,14 @@ def filter_system_calls(alone: bool = False, counted: bool = True) -> bool:
     rules += [(answer, 0, 0, allow)]
     program = b"".join(struct.pack("HBBI", *rule) for rule in rules)
     buffer = ctypes.create_string_buffer(program)
-    # struct sock_fprog: the number of rules, and where they are.
+    # struct sock_fprog: the number of rules and their address.
     description = struct.pack("HxxxxxxP", len(rules), ctypes.addressof(buffer))
     _checked(_libc.prctl(_PR_SET_SECCOMP, 2, description, 0, 0))
     return True
 
 
 def hide_from_others() -> None:
-    """Keep other processes of the same user from this one's memory, also through /proc."""
+    """Keep other processes of the same user out of this one's memory, even through /proc."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 

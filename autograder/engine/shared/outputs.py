@@ -1,6 +1,6 @@
-"""What a cell shows, on its way from the process that ran it: a short list of kinds and sizes, and the texts as raw bytes.
+"""Carries a cell's outputs from the process that ran it: a short list of kinds and sizes, and the texts as raw bytes.
 
-The list is small whatever a cell shows, so that whoever reads it never parses a large document that a submission wrote.
+The list is always small, so that the reader never parses a large document written by a submission.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-#: Outputs of one cell, and lines of a traceback.
+#: Maximum outputs of one cell, and lines of a traceback.
 MAX_OUTPUTS, MAX_LINES = 200, 300
-#: Kinds of output that a notebook's cell shows.
+#: Kinds of output that a notebook cell shows.
 MIME_TYPES = frozenset(
     [
         *("text/plain", "text/html", "text/markdown", "text/latex"),
         *("image/png", "image/jpeg", "image/svg+xml", "image/gif"),
     ]
 )
-#: Marks a figure that was to be shown and was not drawn, and one in whose place the picture stands that was handed in.
+#: Mark a figure that was not drawn, and one replaced by the picture that was handed in.
 NOT_DRAWN = {"autograder": {"figure": "not drawn"}}
 HANDED_IN = {"autograder": {"figure": "as handed in"}}
 _STREAMS = frozenset(["stdout", "stderr"])
 
 
 def pack(outputs: list[dict]) -> tuple[list, list[bytes]]:
-    """Return what a frame holds of these outputs: its message and its buffers.
+    """Return the message and the buffers of a frame that carries these outputs.
 
     Parameters
     ----------
     outputs : list of dict
-        As the notebook format has them.
+        Outputs in the notebook format.
     """
     message: list = []
     buffers: list[bytes] = []
@@ -49,7 +49,7 @@ def pack(outputs: list[dict]) -> tuple[list, list[bytes]]:
 
 
 def unpack(message: Any, buffers: list[memoryview]) -> list[dict]:
-    """Build outputs anew from what `pack` made; what is not well formed is left out.
+    """Rebuild outputs from what `pack` made; anything malformed is dropped.
 
     Parameters
     ----------
@@ -82,6 +82,6 @@ def unpack(message: Any, buffers: list[memoryview]) -> list[dict]:
 
 
 def size(output: dict) -> int:
-    """Return how many characters an output holds."""
+    """Return the number of characters in an output."""
     texts = [output.get(name, "") for name in ("text", "ename", "evalue")]
     return sum(map(len, [*texts, *output.get("traceback", ()), *output.get("data", {}).values()]))

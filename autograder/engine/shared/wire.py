@@ -1,8 +1,8 @@
-"""What crosses between the examiner and a student's process: frames of JSON and raw buffers, and nothing that executes.
+"""The messages between the examiner and a student's process: frames of JSON and raw buffers, nothing executable.
 
-A frame is a header of two lengths, a JSON document, and the bytes of the arrays it mentions. Both ends use this module,
-and each end treats what it receives as data: a decoder builds values of the types listed here and nothing else, whatever
-the other end sends.
+A frame is a header with two lengths, a JSON document, and the bytes of the arrays that it mentions. Both ends use this
+module, and each treats what it receives as data: whatever the other end sends, a decoder builds only values of the
+types listed here.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ import numpy as np
 
 from autograder.engine.shared import expressions
 
-#: Bytes of one frame: its JSON, and all its arrays together. The largest honest argument of a test has some ten million
-#: numbers.
+#: Maximum bytes of one frame: its JSON, and all its arrays together. The largest honest argument of a test has some ten
+#: million numbers.
 MAX_JSON_BYTES = 32_000_000
 MAX_BUFFER_BYTES = 256_000_000
-#: Levels of lists in lists. A value nested more deeply is refused on both ends before Python's own limit is near.
+#: Maximum levels of nesting. Both ends refuse a deeper value long before Python's own limit.
 MAX_DEPTH = 40
-#: Digits beyond which an integer or an expression is refused: converting it would take longer than any test.
+#: Maximum digits of an integer or an expression: converting more would take longer than any test.
 MAX_DIGITS = 4_000
 
 _HEADER = struct.Struct("!QQ")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-#: Bytes that are sent, and asked for, in one call: most frames are shorter.
+#: Bytes to send or request in one call: most frames are shorter.
 _TOGETHER = 1 << 16
-#: Lists of so many numbers of one of these types cross as an array does: node by node takes longer than most computing.
+#: From this length, lists of numbers of one of these types cross as arrays: node by node would take longer than most
+#: computations.
 _MANY = 64
 _PACKED = {"float": (float, "<f8"), "int": (int, "<i8"), "float64": (np.float64, "<f8"), "int64": (np.int64, "<i8")}
 _PACKED_NAMES = {kind: name for name, (kind, _) in _PACKED.items()}
-#: Kinds of array that are numbers or text: boolean, integer, unsigned, float, complex, text, bytes, times.
+#: Kinds of array that can cross: boolean, integer, unsigned, float, complex, text, bytes, times.
 _KINDS = "biufcUSmM"
 
 
 class WireError(Exception):
-    """The other end sent something that is not a frame, or closed the connection."""
+    """The other end sent something other than a frame, or closed the connection."""
 
 
 class ConnectionEndedError(WireError):
-    """The other end is gone."""
+    """The other end has closed the connection."""
 
 
 class DeadlineError(WireError):
@@ -56,23 +57,23 @@ class DeadlineError(WireError):
 
 
 class EncodeError(ValueError):
-    """A value cannot cross."""
+    """A value cannot be sent."""
 
 
 class Connection:
-    """One end of a socket on which frames travel.
+    """One end of a socket that carries frames.
 
     Parameters
     ----------
     end : socket.socket
         A connected stream socket; the connection owns it.
     most, most_buffers : int
-        Bytes of JSON, and of arrays, that a frame may have which arrives here.
+        Maximum bytes of JSON, and of arrays, in a received frame.
     """
 
     def __init__(self, end: socket.socket, most: int = MAX_JSON_BYTES, most_buffers: int = MAX_BUFFER_BYTES):
         self.socket, self.most, self.most_buffers = end, most, most_buffers
-        self._received = bytearray()  # of the next frame, and what came with it
+        self._received = bytearray()  # the next frame so far, and any bytes after it
         self._slice = 0.0
         end.settimeout(None)
 
@@ -86,7 +87,7 @@ class Connection:
         buffers : list of bytes-like
             The arrays' bytes, in the order in which the message mentions them.
         deadline : float, optional
-            Time on the monotonic clock when to give up.
+            Time on the monotonic clock at which to give up.
 
         Raises
         ------
@@ -112,7 +113,7 @@ class Connection:
                     raise ConnectionEndedError("the other end is gone") from None
 
     def receive(self, deadline: float | None = None) -> tuple[Any, list[memoryview]]:
-        """Wait for one frame. After a DeadlineError, another call goes on with the same frame.
+        """Wait for one frame. After a DeadlineError, another call continues with the same frame.
 
         Returns
         -------
@@ -122,7 +123,7 @@ class Connection:
         Raises
         ------
         DeadlineError, ConnectionEndedError, WireError
-            No frame in time, none any more, or not a frame.
+            No frame in time, no more frames, or not a frame.
         """
         self._fill(_HEADER.size, deadline)
         size, buffer_size = _HEADER.unpack_from(self._received)
@@ -145,7 +146,7 @@ class Connection:
             if total != buffer_size:
                 raise ValueError
         except (ValueError, TypeError, RecursionError, MemoryError):
-            raise WireError("a message is not well formed") from None
+            raise WireError("a message is malformed") from None
         return message, parts
 
     def close(self) -> None:
@@ -153,7 +154,7 @@ class Connection:
         self.socket.close()
 
     def _wait_until(self, deadline: float | None) -> None:
-        """Have the kernel end a call after a second, or sooner where the deadline is near: most then need no new setting."""
+        """Have the kernel end a call after a second, or sooner near the deadline: most calls need no new setting."""
         left = math.inf if deadline is None else deadline - time.monotonic()
         wait = 0.0 if deadline is None else 1.0 if left > 0.5 else max(0.001, left)
         if wait != self._slice:
@@ -163,7 +164,7 @@ class Connection:
             self._slice = wait
 
     def _fill(self, count: int, deadline: float | None) -> None:
-        """Receive until there are this many bytes. The buffer grows with what arrives, whatever a header says."""
+        """Receive until this many bytes have arrived. The buffer grows with the data, whatever a header claims."""
         while len(self._received) < count:
             self._wait_until(deadline)
             try:
@@ -183,12 +184,12 @@ class Connection:
 
 
 class Encoder:
-    """Turn values into what a frame holds.
+    """Turns values into JSON nodes and buffers for a frame.
 
     Parameters
     ----------
     other : callable
-        Given a value of no type listed here, returns its JSON node (a reference), or raises EncodeError.
+        Given a value of a type not listed here, returns its JSON node (a reference) or raises EncodeError.
     """
 
     def __init__(self, other: Callable[[Any], Any]):
@@ -218,7 +219,7 @@ class Encoder:
             return {"dict": [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in items]}
         if isinstance(value, str):
             return _text(str.__str__(value))
-        if isinstance(value, int):  # a subclass, as IntEnum
+        if isinstance(value, int):  # a subclass, such as IntEnum
             return self.encode(int.__index__(value))
         if isinstance(value, float):
             return float.__float__(value)
@@ -252,7 +253,7 @@ class Encoder:
         return {tag: array.dtype.str, "shape": list(array.shape), "buffer": len(self.buffers) - 1}
 
     def _packed(self, value: list) -> Any:
-        """Return the node of a list of numbers of one type, or of lists of them, all of one length; None for any other."""
+        """Return the node of a list of numbers of one type, or of equally long lists of them; else None."""
         items, shape, kinds = value, [len(value)], set(map(type, value))
         if kinds == {list} and len({*map(len, value)}) == 1:
             items, shape = list(itertools.chain.from_iterable(value)), [len(value), len(value[0])]
@@ -272,7 +273,7 @@ _CONTAINERS = [(list, "list"), (tuple, "tuple"), (set, "set"), (frozenset, "froz
 
 
 def _text(value: str) -> str:
-    # A lone surrogate is a valid Python string and no valid UTF-8.
+    # A lone surrogate is valid in a Python string, but not in UTF-8.
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -283,14 +284,14 @@ def _big_integer(value: int) -> dict:
 
 
 class Decoder:
-    """Turn what a frame holds into values.
+    """Turns a frame's JSON nodes and buffers into values.
 
     Parameters
     ----------
     buffers : list of memoryview
         The frame's arrays.
     other : callable
-        Given a JSON node with a tag that is not listed here, returns its value or raises WireError.
+        Given a JSON node with a tag not listed here, returns its value or raises WireError.
     """
 
     def __init__(self, buffers: list[memoryview], other: Callable[[dict], Any]):
@@ -303,18 +304,18 @@ class Decoder:
         Raises
         ------
         WireError
-            It is no such node.
+            The node is malformed.
         """
         if node is None or isinstance(node, bool | int | float | str):
             return node
         if depth > MAX_DEPTH + 2 or not isinstance(node, dict) or not node:
-            raise WireError("a value is not well formed")
+            raise WireError("a value is malformed")
         try:
             return self._tagged(next(iter(node)), node, depth)
         except WireError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, ArithmeticError, RecursionError):
-            raise WireError("a value is not well formed") from None
+            raise WireError("a value is malformed") from None
 
     def _tagged(self, tag: str, node: dict, depth: int) -> Any:
         content = node[tag]
@@ -376,12 +377,12 @@ class Decoder:
         dtype = np.dtype(node[tag])
         if dtype.kind not in _KINDS or dtype.hasobject or dtype.subdtype is not None:
             raise ValueError
-        if dtype.kind == "b":  # a byte that is neither 0 nor 1 is no boolean
+        if dtype.kind == "b":  # a byte other than 0 or 1 is not a valid boolean
             flags = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=np.uint8) != 0
             array = flags.reshape(_shape(node["shape"]))
         else:
             array = np.frombuffer(self.buffers[_integer(node["buffer"])], dtype=dtype)
-            # A copy: the examiner's arrays are writable, and do not hang on to the frame.
+            # A copy, so that the examiner's arrays are writable and do not keep the frame alive.
             array = array.reshape(_shape(node["shape"])).copy()
         if tag == "array":
             return array

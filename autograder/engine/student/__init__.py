@@ -1,1 +1,1 @@
-"""The process that runs what a student wrote."""
+"""The process that runs a student's code."""

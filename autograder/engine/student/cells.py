@@ -1,4 +1,4 @@
-"""Executes a notebook's cells as a Jupyter kernel does, and collects what they show."""
+"""Executes a notebook's cells as a Jupyter kernel does, and collects their outputs."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from autograder.engine.student.display import Collector
 from autograder.engine.student.kernel import Kernel, OutStream, text_of
 from autograder.engine.student.service import CellTimeoutError
 
-#: Turns of the event loop after a cell, for tasks that the cell left behind; a kernel has some milliseconds.
+#: Turns of the event loop after a cell, for tasks that it left behind; a kernel gives them a few milliseconds.
 TURNS = 50
-#: Seconds in which what was interrupted puts its things in order.
+#: Seconds that an interrupted cell has to clean up.
 END = 1.0
 
 
 class Cells:
-    """Executes cells inside a running event loop, one after the other.
+    """Executes cells inside a running event loop, one after another.
 
     Parameters
     ----------
     kernel : Kernel
         From `kernel.new_kernel`; it may have been used before this process was forked.
     limit : int
-        Bytes that the outputs of one cell may have.
+        Maximum bytes of one cell's outputs.
     clock : callable, optional
-        Returns a context manager in which a cell is executed. It may raise an error in the cell, also more than once.
+        Returns a context manager in which a cell is executed. It may raise errors in the cell, even more than once.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class Cells:
     ):
         self.kernel, self.limit, self.clock = kernel, limit, clock
         self.compiled = compiled_cells()
-        # A loop of this process: two that part by a fork must not wait at one selector.
+        # This process's own loop: after a fork, two processes must not share a selector.
         self.loop = _Loop()
         asyncio.set_event_loop(self.loop)
-        # What cells keep in context variables (decimal does) stays from one to the next.
+        # What cells keep in context variables (as decimal does) persists from one to the next.
         self.context = contextvars.copy_context()
         self._descriptors = Descriptors(tempfile.gettempdir())
         self._streams = [OutStream("stdout"), OutStream("stderr")]
@@ -79,17 +79,17 @@ class Cells:
         source : str
             The cell.
         draw : bool
-            Whether figures are drawn; a figure that is not has its text, and ``NOT_DRAWN`` as metadata.
+            Whether figures are drawn; if not, a figure gets only its text, and ``NOT_DRAWN`` as metadata.
 
         Returns
         -------
         dict
-            ``outputs``, as the notebook format writes them, and ``cut``: whether there were more than the limit allows.
+            ``outputs`` in the notebook format, and ``cut``: whether they exceeded the limit.
         """
-        collector = Collector(self.limit, lambda: self._descriptors.hand_on(collector))
+        collector = Collector(self.limit, lambda: self._descriptors.pass_on(collector))
         task = None
         try:
-            with self._descriptors.caught():
+            with self._descriptors.captured():
                 try:
                     self._show_in(collector)
                     self.kernel.shell.display_formatter.draw = draw
@@ -98,7 +98,7 @@ class Cells:
                         reply = self.loop.run_until_complete(task)
                         self._turn()
                     self._complete(collector, reply)
-                except BaseException as error:  # the clock may ring anywhere, in IPython's own code too
+                except BaseException as error:  # the clock may interrupt anywhere, even in IPython's own code
                     collector.error(type(error).__name__, text_of(error), [f"{type(error).__name__}: {error}"])
                 self._descriptors.finish(collector)
         finally:
@@ -108,7 +108,7 @@ class Cells:
         return {"outputs": collector.written(), "cut": collector.cut}
 
     def inside(self, function: Callable[[], Any]) -> Any:
-        """Call a function where cells are executed: inside the event loop and with their context variables."""
+        """Call a function as cells are executed: inside the event loop and with their context variables."""
 
         async def call() -> Any:
             return function()
@@ -116,24 +116,25 @@ class Cells:
         return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
 
     def fork(self) -> int:
-        """Fork this process, and make the fork independent: what needed threads or a shared pipe is made anew there.
+        """Fork this process and make the copy independent: recreate there whatever needs threads or a shared pipe.
 
         Returns
         -------
         int
-            The process id of the fork; in the fork, 0.
+            The process ID of the copy; in the copy, 0.
         """
-        threaded = threading.active_count() > 1  # in the fork, nothing tells: it has one thread
+        threaded = threading.active_count() > 1  # asked before: the copy has only this thread
         with warnings.catch_warnings():
-            # Python warns where there are other threads; as an error, which a cell may ask for, it would end this process.
+            # Since version 3.12, Python warns when there are other threads. A cell may have turned warnings into errors,
+            # and this one would end the process.
             warnings.simplefilter("ignore", DeprecationWarning)
             process = os.fork()
         if process == 0:
-            self._part(threaded)
+            self._detach(threaded)
         return process
 
-    def _part(self, threaded: bool) -> None:
-        self.loop.part()
+    def _detach(self, threaded: bool) -> None:
+        self.loop.detach()
         self.kernel._forward_input(False)
         magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
         if getattr(magics, "event_loop", None) is not None:
@@ -147,7 +148,7 @@ class Cells:
         return await self.kernel.do_execute(source, silent=False, store_history=True, allow_stdin=False)
 
     def _execute_compiled(self, source: str) -> dict:
-        """Do what IPython does with a cell that shows no result, but for compiling it."""
+        """Do what IPython does with a cell that shows no result, except compile it."""
         shell = self.kernel.shell
         shell.history_manager.store_inputs(shell.execution_count, source, source)
         shell.execution_count += 1
@@ -168,7 +169,7 @@ class Cells:
         self.context.run(self.kernel.set_parent, b"", {"header": header, "content": {}, "metadata": {}})
 
     def _turn(self) -> None:
-        """Let tasks that the cell has left behind begin."""
+        """Let tasks that the cell left behind start."""
         for _ in range(TURNS):
             if not asyncio.all_tasks(self.loop):
                 return
@@ -182,26 +183,26 @@ class Cells:
             collector.error(reply["ename"], reply["evalue"], reply["traceback"])
 
     def _end(self, task: asyncio.Task) -> None:
-        """Cancel what was interrupted while it waited."""
+        """Cancel a task that was interrupted while waiting."""
         with contextlib.suppress(BaseException), self.clock():
             task.cancel()
-            # The clock may have rung just when its next step was due: then nobody takes that any more.
+            # If the clock rang just as the task's next step was due, that step is lost, and the task never ends.
             self.loop.run_until_complete(asyncio.wait([task], timeout=END))
 
 
 @functools.cache
 def compiled_cells() -> dict[str, CodeType]:
-    """Return the cells that were compiled before this process was forked, by their text."""
+    """Return the cells compiled before this process was forked, by their text."""
     return {}
 
 
 def compile_cell(source: str) -> None:
-    """Compile a cell that many submissions share, so that they find it compiled; one that shows a result is left out.
+    """Compile in advance a cell that many submissions share, unless it shows a result.
 
     Parameters
     ----------
     source : str
-        A locked cell of a set; its author is trusted.
+        A set's locked cell; its author is trusted.
     """
     try:
         tree = ast.parse(source)
@@ -212,16 +213,16 @@ def compile_cell(source: str) -> None:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that survives a fork, and that the clock of a cell ends wherever it rings."""
+    """An event loop that survives a fork, and that a cell's clock can interrupt anywhere."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Report an error of a callback; what the clock raises there is the cell's, which may be waiting for the callback."""
+        """Report a callback's error, but let the clock's through: the cell may be waiting for that callback."""
         if "handle" in context and isinstance(context.get("exception"), CellTimeoutError):
             raise context["exception"]
         super().call_exception_handler(context)
 
-    def part(self) -> None:
-        """Replace the pipe by which threads wake the loop: after a fork, two processes would read it."""
+    def detach(self) -> None:
+        """Replace the pipe with which threads wake the loop: after a fork, two processes would read from it."""
         shared, self._selector = self._selector, type(self._selector)()
         for key in shared.get_map().values():
             self._selector.register(key.fileobj, key.events, key.data)
@@ -231,8 +232,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def _revive_pools() -> None:
-    """Let thread pools start new threads: a fork has none of those that they had."""
-    # Of an object, only its type is asked: a proxy of something that is gone answers isinstance with an error.
+    """Let thread pools start new threads: a fork does not inherit the old ones."""
+    # isinstance would ask the object too, and a weak proxy whose object is gone answers with an error.
     for pool in [item for item in gc.get_objects() if issubclass(type(item), ThreadPoolExecutor)]:
         pool._threads = set()
         pool._idle_semaphore = threading.Semaphore(0)

@@ -1,4 +1,4 @@
-"""What programs and C code write past Python, to descriptors 1 and 2, while a cell runs."""
+"""Captures what programs and C code write directly to descriptors 1 and 2 while a cell runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _NAMES = {1: "stdout", 2: "stderr"}
 
 
 class Descriptors:
-    """Catches descriptors 1 and 2 in files without a name, as a kernel does in pipes.
+    """Captures descriptors 1 and 2 in unnamed files, as a kernel does in pipes.
 
-    A file needs no thread that reads it, and nobody who writes ever waits. Each cell has its own, so that nothing is
-    shared by processes that part afterwards.
+    Files need no reading thread, and writers never wait. Each cell has its own, so that processes forked later share
+    nothing.
 
     Parameters
     ----------
     folder : str
-        Where the files are.
+        Where to put the files.
     """
 
     def __init__(self, folder: str):
@@ -33,8 +33,8 @@ class Descriptors:
         self._read: dict[int, int] = {}
 
     @contextlib.contextmanager
-    def caught(self) -> Iterator[None]:
-        """Catch what is written meanwhile."""
+    def captured(self) -> Iterator[None]:
+        """Capture whatever is written inside the context."""
         kept = {number: os.dup(number) for number in _NAMES}
         try:
             for number in _NAMES:
@@ -53,8 +53,8 @@ class Descriptors:
                 os.close(file)
             self._files.clear()
 
-    def hand_on(self, collector: Collector) -> None:
-        """Give a collector what has been written since the last time."""
+    def pass_on(self, collector: Collector) -> None:
+        """Pass a collector what has been written since the last call."""
         for number, file in self._files.items():
             size = os.fstat(file).st_size
             if size > self._read[number]:
@@ -63,9 +63,9 @@ class Descriptors:
                 collector.write(_NAMES[number], self._decoders[number].decode(data))
 
     def finish(self, collector: Collector) -> None:
-        """Give a collector the rest."""
+        """Pass a collector the rest."""
         self._flush()
-        self.hand_on(collector)
+        self.pass_on(collector)
 
     @staticmethod
     def _flush() -> None:

@@ -1,4 +1,4 @@
-"""What a cell shows: collected as the notebook format writes it, up to a limit."""
+"""Collects a cell's outputs in the notebook format, up to a limit."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-#: Bytes that an output counts beside what it shows, so that the number of outputs is bounded too.
+#: Bytes that each output costs in addition to its content, so that the number of outputs is bounded too.
 OVERHEAD = 100
-#: Bytes of an output's metadata: a size or a background takes a few dozen.
+#: Maximum bytes of an output's metadata: a size or a background takes a few dozen.
 MAX_METADATA = 2_000
 
 
 class Collector:
-    """Collects the outputs of one cell as the notebook format writes them, up to a limit.
+    """Collects the outputs of one cell in the notebook format, up to a limit.
 
-    It treats a kernel's messages as nbclient does: `clear_output` with ``wait`` waits for the next output, a display
-    that has a name can be updated, and what a widget captures is not shown.
+    It handles a kernel's messages as nbclient does: `clear_output` with ``wait`` waits for the next output, a named
+    display can be updated, and what a widget captures is not shown.
 
     Parameters
     ----------
     limit : int
-        Bytes that the outputs may have together.
+        Maximum bytes of all outputs together.
     elsewhere : callable, optional
-        Called before each output: it fetches what was written past Python, so that the order is kept.
+        Called before each output to fetch what was written without Python, so that the order is kept.
 
     Attributes
     ----------
     outputs : list of dict
-        So far; `written` completes them.
+        The outputs so far; `written` completes them.
     left : int
-        Bytes that are left.
+        Bytes left.
     cut : bool
-        Whether something was left out.
+        Whether anything was dropped.
     """
 
     def __init__(self, limit: int, elsewhere: Callable[[], None] | None = None):
@@ -48,7 +48,7 @@ class Collector:
         self._capturing: set[str] = set()
 
     def receive(self, kind: str, content: dict) -> None:
-        """Take a message of the kernel."""
+        """Receive a message from the kernel."""
         match kind:
             case "stream":
                 self.write(content["name"], content["text"])
@@ -83,7 +83,7 @@ class Collector:
                 self._widget(kind, content)
 
     def add(self, output: dict, size: int) -> bool:
-        """Add an output that is not a stream; return whether there was room."""
+        """Add an output other than a stream; return whether it fitted."""
         self._before()
         if self._capturing:
             return False
@@ -114,7 +114,7 @@ class Collector:
             self.outputs[-1]["parts"].append(text)
 
     def error(self, name: str, text: str, traceback: list[str]) -> None:
-        """Add an error; one is always told, if need be in short."""
+        """Add an error; at least one is always reported, shortened if need be."""
         self._before()
         lines = [str(line) for line in traceback]
         if _size(text) + sum(map(_size, lines)) + OVERHEAD > self.left:
@@ -125,7 +125,7 @@ class Collector:
         self.left -= _size(text) + sum(map(_size, lines)) + OVERHEAD
 
     def clear(self) -> None:
-        """Drop what was shown so far; its bytes stay spent."""
+        """Drop the outputs so far; their bytes stay spent."""
         self.outputs.clear()
         self._named.clear()
         self._clear = False
@@ -142,7 +142,7 @@ class Collector:
 
     def _before(self) -> None:
         if self._elsewhere is not None:
-            elsewhere, self._elsewhere = self._elsewhere, None  # what it fetches is written here
+            elsewhere, self._elsewhere = self._elsewhere, None  # what it fetches comes back to this method
             try:
                 elsewhere()
             finally:
@@ -155,7 +155,7 @@ class Collector:
             earlier.update(data=output["data"], metadata=output["metadata"])
 
     def _widget(self, kind: str, content: dict) -> None:
-        """Note when an Output widget begins and ends to capture what is shown."""
+        """Record when an Output widget starts and stops capturing outputs."""
         data = content.get("data")
         state = data.get("state", {}) if isinstance(data, dict) else {}
         if "msg_id" in state and (kind == "comm_msg" or state.get("_model_name") == "OutputModel"):
@@ -163,14 +163,14 @@ class Collector:
 
 
 class Stream(io.TextIOBase):
-    """A text stream that hands on what is written, as a kernel's does.
+    """A text stream that passes on what is written, as a kernel's does.
 
     Parameters
     ----------
     name : str
         ``stdout`` or ``stderr``.
     collector : Collector or None
-        Takes what is written; it may be another for each cell, for a logger keeps the stream that it once got.
+        Receives what is written. It can change with each cell, while a logger keeps the stream that it was once given.
     """
 
     encoding = "UTF-8"
@@ -181,37 +181,37 @@ class Stream(io.TextIOBase):
         self._owner = os.getpid()
 
     def write(self, text: str) -> int:
-        """Hand on a text; return its length."""
+        """Pass on a text; return its length."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if os.getpid() != self._owner:  # a process of a pool has a copy of the collector, which nobody reads
+        if os.getpid() != self._owner:  # a pool's process has a copy of the collector that nobody reads
             os.write(1 if self.name == "stdout" else 2, text.encode("utf-8", "replace"))
         elif self.collector is not None:
             self.collector.write(self.name, text)
         return len(text)
 
     def writelines(self, lines) -> None:
-        """Hand on texts."""
+        """Pass on texts."""
         for line in lines:
             self.write(line)
 
     def writable(self) -> bool:
-        """Tell that it takes texts."""
+        """Say that the stream accepts text."""
         return True
 
     def isatty(self) -> bool:
-        """Tell that nobody types here."""
+        """Say that this is not a terminal."""
         return False
 
     def flush(self) -> None:
-        """Do nothing: what is written is handed on at once."""
+        """Do nothing: text is passed on immediately."""
 
     def close(self) -> None:
-        """Do nothing: later cells print too."""
+        """Do nothing: later cells will print too."""
 
 
 def _bundle(data: dict) -> tuple[dict, int]:
-    """Write a mime bundle as plain data: text as it is, bytes as base64, JSON where the kind says so."""
+    """Write a mime bundle as plain data: text unchanged, bytes as base64, and JSON if the kind says so."""
     bundle, size = {}, 0
     for kind, value in data.items():
         if isinstance(value, bytes):
@@ -238,7 +238,7 @@ def _metadata(metadata: Any) -> dict:
 
 
 def _plain(value: Any) -> tuple[Any, int]:
-    """Return a value as JSON reads it back, None if it cannot be written, and how long it is."""
+    """Return a value as JSON reads it back, or None if it cannot be written, and its length as text."""
     try:
         written = json.dumps(value, allow_nan=False)
         return json.loads(written), len(written)
@@ -247,7 +247,7 @@ def _plain(value: Any) -> tuple[Any, int]:
 
 
 def _text(text: str) -> str:
-    """Return a text of characters that can be written: half a pair of surrogates cannot."""
+    """Replace characters that cannot be encoded, which are halves of surrogate pairs."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""A Jupyter kernel without its sockets: what a cell can ask of ipykernel is there, and its messages stay in this process."""
+"""A Jupyter kernel without sockets: cells find everything of ipykernel's, and its messages stay in this process."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from autograder.engine.student.display import Stream
 
 
 class Messages(Session):
-    """Hands the kernel's messages to the collector of the cell that runs."""
+    """Passes the kernel's messages to the collector of the running cell."""
 
     collector: Any = None
 
     def send(self, stream: Any, msg_or_type: Any, content: dict | None = None, *_: Any, **__: Any) -> None:
-        """Hand on a message; in between cells there is nobody to take it."""
+        """Pass on a message; between cells, there is no one to receive it."""
         if isinstance(msg_or_type, dict):
             msg_or_type, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
         if self.collector is not None:
@@ -41,28 +41,28 @@ class Messages(Session):
 
 
 class OutStream(Stream, iostream.OutStream):
-    """A kernel's stdout or stderr, by the class that packages look for, without its thread."""
+    """A kernel's stdout or stderr, with the class that packages look for but without its thread."""
 
     def __init__(self, name: str):
         Stream.__init__(self, name, None)
-        # Its number is given to programs, whose output then reaches no notebook.
+        # Programs given this descriptor write output that reaches no notebook.
         self._nowhere = os.open(os.devnull, os.O_RDWR)
 
     def fileno(self) -> int:
-        """Return the number of a descriptor that leads nowhere, as a kernel's leads to its log."""
+        """Return a descriptor that leads nowhere; a kernel's leads to its log."""
         return self._nowhere
 
     def set_parent(self, parent: dict) -> None:
-        """Do nothing: what is written belongs to the cell that runs."""
+        """Do nothing: what is written belongs to the running cell."""
 
 
 class Formatter(DisplayFormatter):
-    """Writes what is displayed; can leave figures undrawn, which is most of the work in many a notebook."""
+    """Formats what is displayed; can skip drawing figures, which is most of the work in many notebooks."""
 
     draw = True
 
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        """Write an object in the kinds that a notebook shows."""
+        """Format an object in the kinds that a notebook shows."""
         figures = sys.modules.get("matplotlib.figure")
         if not self.draw and figures is not None and isinstance(obj, figures.Figure):
             return {
@@ -72,20 +72,20 @@ class Formatter(DisplayFormatter):
 
 
 class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
-    """A kernel's shell in a process that has no terminal, no screen and no sockets."""
+    """A kernel's shell in a process without a terminal, a screen or sockets."""
 
-    # Code that wants to know whether it runs in a notebook asks for the name of this class and of its module.
+    # Code finds out whether it runs in a notebook from the name of this class and its module.
     __module__ = zmqshell.ZMQInteractiveShell.__module__
     _transformed: tuple[str, str] | None = None
     _asynchronous: tuple[str, bool] | None = None
 
     def init_display_formatter(self) -> None:
-        """Use a formatter that can leave figures undrawn."""
+        """Use a formatter that can skip drawing figures."""
         self.display_formatter = Formatter(parent=self)
         self.configurables.append(self.display_formatter)
 
     def transform_cell(self, raw_cell: str) -> str:
-        """Turn a cell into Python; ipykernel asks twice for each cell, and is answered once from memory."""
+        """Turn a cell into Python; ipykernel asks twice for each cell, so the second answer is cached."""
         remembered, self._transformed = self._transformed, None
         if remembered is not None and remembered[0] is raw_cell:
             return remembered[1]
@@ -94,7 +94,7 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         return transformed
 
     def should_run_async(self, raw_cell: str, **options: Any) -> bool:
-        """Tell whether a cell awaits something; asked twice for each cell too."""
+        """Say whether a cell awaits something; ipykernel asks twice for each cell here too."""
         remembered, self._asynchronous = self._asynchronous, None
         if remembered is not None and remembered[0] is options.get("transformed_cell"):
             return remembered[1]
@@ -103,13 +103,13 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         return asynchronous
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """Accept what a kernel accepts; there is no screen whose events would have to be looked after."""
+        """Accept what a kernel accepts; there is no screen with events to handle."""
         if gui not in loop_map:
             raise UsageError(f"Invalid GUI request {gui!r}, valid ones are:{loop_map.keys()}")
         self.active_eventloop = gui
 
     def system_piped(self, cmd: str) -> None:
-        """Run a program and print what it writes; a kernel does so through a pseudo-terminal, which a sandbox lacks."""
+        """Run a program and print its output; a kernel uses a pseudo-terminal, which a sandbox lacks."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
@@ -127,17 +127,17 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     def _showtraceback(self, etype: type, evalue: BaseException, stb: Any) -> None:
         try:
             super()._showtraceback(etype, evalue, stb)
-        except BaseException:  # the error's own text fails; a kernel gives up here and never answers
+        except BaseException:  # the error's own text raises; a kernel gives up here and never answers
             self._last_traceback = stb if isinstance(stb, list) else [str(stb)]
             content = {"ename": etype.__name__, "evalue": text_of(evalue), "traceback": self._last_traceback}
             self.kernel.session.send(None, "error", content)
 
 
 class Compiler(XCachingCompiler):
-    """Gives a cell a name of the form that ipykernel gives it; ipykernel's hash, in Python, takes milliseconds a cell."""
+    """Names cells in ipykernel's form, but faster: ipykernel's hash, in Python, takes milliseconds per cell."""
 
     def get_code_name(self, raw_code: str, code: str, number: int) -> str:
-        """Return the name of the file in which a traceback finds the cell."""
+        """Return the file name under which tracebacks find the cell."""
         return f"{get_tmp_directory()}{os.sep}{zlib.crc32(raw_code.encode('utf-8', 'replace'))}.py"
 
 
@@ -154,7 +154,7 @@ class Kernel(IPythonKernel):
 
 
 def text_of(error: BaseException) -> str:
-    """Return what an error says; its own method may fail."""
+    """Return an error's text; its own method may fail."""
     try:
         return str(error)
     except BaseException:
@@ -162,17 +162,17 @@ def text_of(error: BaseException) -> str:
 
 
 def new_kernel() -> Kernel:
-    """Return the one kernel of this process."""
+    """Return this process's only kernel."""
     import pdb
 
-    # As in a kernel: `pdb` asks for input, which nobody gives, and ends in an error; a forgotten `breakpoint()` does
-    # nothing while no debugger is attached.
+    # As in a kernel: `pdb` asks for input that never comes, and ends in an error; a forgotten `breakpoint()` does
+    # nothing if no debugger is attached.
     sys.breakpointhook = lambda *_, **__: None
     pdb.Pdb, pdb.set_trace = getattr(debugger, "InterruptiblePdb", pdb.Pdb), debugger.set_trace
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
-    log = logging.Logger("kernel", logging.CRITICAL + 1)  # what a kernel tells its own log is shown nowhere
+    log = logging.Logger("kernel", logging.CRITICAL + 1)  # a kernel's own log is shown nowhere
     with _without_debugger():
         kernel = Kernel.instance(config=config, session=Messages(key=b""), log=log)
     kernel.shell.extension_manager.load_extension("storemagic")  # every kernel has %store
@@ -181,7 +181,7 @@ def new_kernel() -> Kernel:
 
 @contextlib.contextmanager
 def _without_debugger() -> Iterator[None]:
-    """Let ipykernel find no debugpy: nobody attaches a debugger, and it takes more memory than the rest of ipykernel."""
+    """Hide debugpy from ipykernel: nobody attaches a debugger, and it takes more memory than the rest of ipykernel."""
     kept = sys.modules.get("debugpy")
     sys.modules["debugpy"] = None
     try:

@@ -1,10 +1,11 @@
-"""The process that runs what a student wrote. It is inside the sandbox, and whatever it says is only data.
+"""The process that runs a student's code. It is inside the sandbox, and whatever it says is only data.
 
-Four kinds of process live here. The *warm process* has imported everything and starts a *supervisor* for each submission,
-which keeps its rights, runs nothing of the student's, and counts what the submission uses. The supervisor starts the
-*runner*, which gives up its rights and executes the submission's own cells; for each group of test cells the runner leaves a
-*snapshot*, a fork of itself that waits. When the runner is through, the examiner asks the snapshots to call the student's
-functions: what they see then, hidden cases included, comes too late to be printed by any cell.
+There are four kinds of process here. The *warm process* has imported everything and starts a *supervisor* for each
+submission, which keeps its rights, runs none of the student's code, and counts what the submission uses. The
+supervisor starts the *runner*, which gives up its rights and executes the submission's own cells; for each group of
+test cells, the runner leaves a *snapshot*, a fork of itself that waits. When the runner has finished, the examiner asks
+the snapshots to call the student's functions: what they see then, including hidden cases, comes too late for any cell
+to print.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch
 from autograder.engine.student.warm_up import warm_kernel
 
-#: Seconds between looks at what a submission uses.
+#: Seconds between checks on what a submission uses.
 LOOK = 0.25
-#: Seconds in which a runner that has closed its connection has ended too, unless it only closed it.
+#: Seconds in which a runner that closed its connection also ends, unless it closed only the connection.
 LAST = 5.0
-#: All states of the scratch folder together may be this many times as large as the folder.
+#: Maximum size of all states of the scratch folder together, as a multiple of the folder's.
 STATES = 4
-#: Bytes of a message: a task, a cell to compile, a question.
+#: Maximum bytes of a message: a task, a cell to compile, a request.
 MESSAGE = 262_144
 
 
 def main() -> None:
-    """Import everything once, then start a supervisor for each request on the socket that was inherited as argv[1]."""
+    """Import everything once, then start a supervisor for each request on the inherited socket argv[1]."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     isolated = sys.argv[2] == "isolated"
     if not isolated:
         isolation.die_with_parent()
     kernel = warm_kernel()
     gc.collect()
-    gc.freeze()  # the collector does not touch, and so does not copy, what all forks share
+    gc.freeze()  # so that the collector does not touch, and thereby copy, what all forks share
     isolation.use_huge_pages()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     requests.sendall(b"ready")
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None:
-    """Start the runner, watch it, and end everything it started when it ends or when nobody listens; does not return."""
+    """Start and watch the runner; when it ends or nobody listens, end everything it started; does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     limits, control = Limits(**task["limits"]), socket.socket(fileno=ends[0])
     reason, runner = "", 0
@@ -88,7 +89,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         handle = os.pidfd_open(runner)
         scratch = Scratch(folder, STATES * 4 * limits.file_bytes)
         own = {1, os.getpid(), os.getppid()} if isolated else None
-        # What the runner shares with this process from the start counts for neither.
+        # What the runner shares with this process from the start does not count.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
         most += (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
         asleep, seen, before = 0.0, time.monotonic(), 0.0
@@ -99,7 +100,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
             now = time.monotonic()
             if now - seen > LOOK / 2:
                 used = _processor(runner, own)
-                # While the machine is busy, whoever wants to run is ready to: only what wants nothing sleeps.
+                # On a busy machine, processes that want to run are still runnable: the others are asleep.
                 if not _wants_to_run(_others(own) if own else _session(runner)):
                     asleep += max(0.0, now - seen - max(0.0, used - before))
                 seen, before = now, used
@@ -112,12 +113,10 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
                     select.select([handle], [], [], LAST)
                 try:
                     _attend(request, scratch)
-                except (
-                    Exception
-                ):  # they are too many, or such that nobody can walk through them: no fault of the machine
+                except Exception:  # too many files, or impossible to walk through: not the machine's fault
                     reason = "files"
                     break
-                # Of what a control group counts, this process's own time is not the submission's.
+                # A control group also counts this process's own time, which is not the submission's.
                 reply = {"processor": _processor(runner, own), "own": time.process_time(), "asleep": asleep}
                 control.send(json.dumps(reply).encode())
                 continue
@@ -130,7 +129,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         used = _processor(runner, own)
         lowered = _processor_limit(runner) < min(_processor_limit(os.getpid()), isolation.processor_limit(limits))
         os.kill(runner, signal.SIGKILL)
-        # As process 1 of its namespace, the runner takes everything with it that it has started.
+        # The runner is process 1 of its namespace, so everything that it started ends with it.
         _, status = os.waitpid(runner, 0)
         code = os.waitstatus_to_exitcode(status)
         report = {"reason": reason, "code": code, "ended": handle in ready, "lowered": lowered}
@@ -147,7 +146,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
 
 
 def _attend(message: dict, scratch: Scratch) -> None:
-    """Do what the grader asks of a submission's files."""
+    """Do what the grader requests with a submission's files."""
     if "keep" in message:
         scratch.keep(message["keep"])
     elif "put back" in message:
@@ -155,7 +154,7 @@ def _attend(message: dict, scratch: Scratch) -> None:
 
 
 def _processor(runner: int, own: set[int] | None) -> float:
-    """Return the processor time of the submission's processes, and of those that they have waited for, in seconds."""
+    """Return the seconds of processor time of the submission's processes and of those that they have waited for."""
     total = 0.0
     for process in _others(own) if own else _session(runner):
         total += isolation.processor_seconds(process)
@@ -166,7 +165,7 @@ def _processor(runner: int, own: set[int] | None) -> float:
 
 
 def _wants_to_run(processes: list[int]) -> bool:
-    """Whether a thread of these processes runs, waits for its turn, or for a disk."""
+    """Whether a thread of these processes is running, waiting for its turn, or waiting for a disk."""
     for process in processes:
         with contextlib.suppress(OSError):
             for thread in os.listdir(f"/proc/{process}/task"):
@@ -177,7 +176,7 @@ def _wants_to_run(processes: list[int]) -> bool:
 
 
 def _processor_limit(process: int) -> float:
-    """Return after how many seconds of processor time the kernel kills a process, ended or not."""
+    """Return the seconds of processor time after which the kernel kills a process, which may have ended."""
     with contextlib.suppress(OSError), open(f"/proc/{process}/limits", encoding="ascii") as limits:
         for line in limits:
             if line.startswith("Max cpu time"):
@@ -190,7 +189,7 @@ def _others(own: set[int]) -> list[int]:
 
 
 def _session(leader: int) -> list[int]:
-    """Return the processes of a session: without a sandbox, they lie among all others of this machine."""
+    """Return the processes of a session: without a sandbox, they are among all the machine's others."""
     found = []
     for process in _others(set()):
         with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
@@ -200,8 +199,8 @@ def _session(leader: int) -> list[int]:
 
 
 def _memory_of_others(own: set[int]) -> int:
-    """Return the bytes that the processes of the submission hold, what they share counted once."""
-    # The proportional size: a page that two processes share counts half for each.
+    """Return the bytes that the submission's processes hold, counting what they share once."""
+    # The proportional set size: a page shared by two processes counts half for each.
     return sum(_memory(f"/proc/{process}/smaps_rollup", ("Pss:", "SwapPss:")) for process in _others(own))
 
 
@@ -210,7 +209,7 @@ def _memory(path: str, fields: tuple[str, ...]) -> int:
         with open(path, encoding="ascii") as rollup:
             return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(fields))
     except (OSError, IndexError, ValueError):
-        return 0  # it has ended meanwhile
+        return 0  # it has ended in the meantime
 
 
 def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:
@@ -220,7 +219,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
         if isolated:
             isolation.private_proc()
             with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
-                score.write("500")  # where memory runs out, the submission ends, not the warm process
+                score.write("500")  # if memory runs out, kill the submission, not the warm process
         isolation.fresh_descriptors({0, 1, 2, *ends})
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
@@ -235,7 +234,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
-    except BaseException as error:  # what went wrong with the sandbox is not the student's fault: say so
+    except BaseException as error:  # a sandbox that fails is not the student's fault: report it
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})
         os._exit(1)
     try:

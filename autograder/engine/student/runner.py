@@ -1,4 +1,4 @@
-"""Executes the submission's own cells as they are sent, and leaves snapshots."""
+"""Executes the submission's own cells as they arrive, and leaves snapshots."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Runner:
     limits : Limits
         What the submission may use.
     connections : list of Connection
-        To the grader, and one for each snapshot, to the examiner.
+        One to the grader, and one for each snapshot to the examiner.
     seed : int
         Seeds Python's and NumPy's global random generators.
     """
@@ -43,7 +43,7 @@ class Runner:
         self.cells = Cells(kernel, limits.output_bytes, self._clock)
 
     def run(self) -> None:
-        """Serve until the grader has gone."""
+        """Serve until the grader disconnects."""
         while True:
             try:
                 request, _ = self.grader.receive()
@@ -59,7 +59,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _clock(self) -> Iterator[None]:
-        """Have an error raised once a cell has had its processor time, and again while it goes on."""
+        """Raise an error once a cell has used up its processor time, and again as long as it continues."""
         signal.setitimer(signal.ITIMER_PROF, self.limits.cell_seconds, 0.5)
         try:
             yield
@@ -67,7 +67,7 @@ class Runner:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _snapshot(self, number: int) -> None:
-        """Fork a process that keeps the present state and serves one group of test cells."""
+        """Fork a process that keeps the current state and serves one group of test cells."""
         end = self.waiting.pop(number)
         if self.cells.fork() != 0:
             end.close()
@@ -83,4 +83,4 @@ class Runner:
 
 
 def _out_of_time(*_: Any) -> None:
-    raise CellTimeoutError("the time limit is over; look for a loop without an end")
+    raise CellTimeoutError("the time limit is over; look for an infinite loop")

@@ -1,10 +1,10 @@
-"""The files of a submission, as they were when each group of test cells came.
+"""Keeps a submission's files as they were at each group of test cells.
 
-The snapshots of a submission share one scratch folder. Before a group is judged, the folder is put back as it was when the
-group's snapshot was left: a later cell that rewrites a data file changes nothing for the tests before it.
+A submission's snapshots share one scratch folder. Before a group is judged, the folder is restored to its state when
+the group's snapshot was made: a later cell that rewrites a data file changes nothing for the tests before it.
 
-Whoever reads and writes here has rights that the submission lacks, while processes of the submission may still run. So each
-file and folder is reached from its folder's descriptor, no link is followed, and nothing is written but to a file made here.
+This code has rights that the submission lacks, and the submission's processes may still be running. So it reaches each
+file and folder through its parent's descriptor, follows no links, and writes only to files that it created itself.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import os
 import stat
 from dataclasses import dataclass, field
 
-#: Levels of folders. Deeper ones would take more descriptors, and more of Python's stack, than this process has.
+#: Maximum levels of folders. More would take more descriptors, and more of Python's stack, than this process has.
 MAX_DEPTH = 50
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class TooMuchError(Exception):
-    """The files of a submission, in all their states, are larger or lie deeper than what is kept."""
+    """A submission's files, in all their states, are too large or nested too deeply to keep."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file or folder: its kind and rights, its owner, and what it holds or links to."""
+    """A file or folder: its kind and mode, its owner, and its contents or the target of a link."""
 
     mode: int
     owner: tuple[int, int]
@@ -34,14 +34,14 @@ class _Entry:
 
 
 class Scratch:
-    """Keeps states of a folder and puts them back.
+    """Keeps states of a folder and restores them.
 
     Parameters
     ----------
     folder : str
         The folder.
     most : int
-        Bytes of all states together; a file that has not changed counts once.
+        Maximum bytes of all states together; a file that has not changed counts once.
     """
 
     def __init__(self, folder: str, most: int):
@@ -50,22 +50,22 @@ class Scratch:
         self._read: dict[tuple, bytes] = {}
 
     def keep(self, number: int) -> None:
-        """Keep the present state under a number.
+        """Keep the current state under a number.
 
         Raises
         ------
         TooMuchError
-            There is no room for it.
+            It is too large or too deep.
         """
         self._states[number] = self._look()
 
     def put_back(self, number: int) -> None:
-        """Put the state kept under a number back, unless the folder is as it was.
+        """Restore the state kept under a number, unless the folder has not changed.
 
         Raises
         ------
         TooMuchError
-            The folder holds more than what is kept.
+            The folder's contents are too large or too deep.
         """
         state = self._states[number]
         if self._look() == state:
@@ -77,7 +77,7 @@ class Scratch:
             os.close(handle)
 
     def _look(self) -> dict[str, _Entry]:
-        """Read the folder; no link is followed, and a file that has not changed is not read again."""
+        """Read the folder without following links, or reading an unchanged file again."""
         handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             return self._inside(handle, 0)
@@ -89,7 +89,7 @@ class Scratch:
             raise TooMuchError
         found: dict[str, _Entry] = {}
         for name in sorted(os.listdir(folder)):
-            with contextlib.suppress(OSError):  # gone meanwhile, or not to be read
+            with contextlib.suppress(OSError):  # gone in the meantime, or unreadable
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 known = status.st_mode, (status.st_uid, status.st_gid)
                 if stat.S_ISREG(status.st_mode):
@@ -99,7 +99,7 @@ class Scratch:
                 elif stat.S_ISDIR(status.st_mode):
                     with _opened(name, folder) as inner:
                         found[name] = _Entry(*known, inside=self._inside(inner, depth + 1))
-                # A pipe or a socket holds nothing that could be kept.
+                # A pipe or a socket has nothing to keep.
         return found
 
     def _content(self, name: str, folder: int, status: os.stat_result) -> bytes:
@@ -123,7 +123,7 @@ def _opened(name: str, folder: int):
 
 
 def _fill(folder: int, state: dict[str, _Entry], depth: int) -> None:
-    """Give a folder this content. A folder that was there stays: processes may stand in it."""
+    """Give a folder this content. Existing folders stay: processes may have them as their working directory."""
     if depth > MAX_DEPTH:
         raise TooMuchError
     for name in os.listdir(folder):
@@ -147,7 +147,7 @@ def _fill(folder: int, state: dict[str, _Entry], depth: int) -> None:
                     _fill(inner, entry.inside, depth + 1)
                     _give(inner, entry)
             else:
-                # Its own file: where something has come to lie in its place meanwhile, that stays as it is.
+                # Always a new file: if something else has appeared in its place, that is left alone.
                 new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
                 with open(os.open(name, new, 0o600, dir_fd=folder), "wb") as file:
                     file.write(entry.content)
@@ -156,6 +156,6 @@ def _fill(folder: int, state: dict[str, _Entry], depth: int) -> None:
 
 
 def _give(handle: int, entry: _Entry) -> None:
-    """Give a file or folder its owner and rights."""
+    """Give a file or folder its owner and mode."""
     os.fchown(handle, *entry.owner)
     os.fchmod(handle, stat.S_IMODE(entry.mode))

@@ -1,4 +1,4 @@
-"""Answers the examiner: fetches names of the notebook, calls functions, reads attributes."""
+"""Answers the examiner: looks up the notebook's names, calls functions, reads attributes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from autograder.engine.shared.wire import Connection, ConnectionEndedError, Deco
 from autograder.engine.student.display import Collector, Stream
 from autograder.engine.student.kernel import text_of
 
-#: Warnings and characters of output that one call of a function carries back.
+#: Maximum warnings, and characters of output, that one function call returns.
 MAX_WARNINGS, MAX_TEXT = 20, 10_000
 
 
 class CellTimeoutError(BaseException):
-    """The time of a cell or a call is over. Not an Exception, so that `except Exception` does not swallow it."""
+    """A cell or a call is out of time. Not an Exception, so that `except Exception` does not swallow it."""
 
 
 class Service:
-    """Answers the examiner from the names of a notebook.
+    """Answers the examiner from a notebook's names.
 
     Parameters
     ----------
     names : dict
         The notebook's global names.
     examiner : Connection
-        Leads to the examiner.
+        The connection to the examiner.
     """
 
     def __init__(self, names: dict, examiner: Connection):
@@ -54,7 +54,7 @@ class Service:
             self._given.append([category.__name__, text_of(message)[:300]])
 
     def serve(self) -> None:
-        """Serve until the examiner has gone."""
+        """Serve until the examiner disconnects."""
         while True:
             try:
                 request, buffers = self.examiner.receive()
@@ -69,7 +69,7 @@ class Service:
         sys.stdout, sys.stderr = self._streams
         begin = time.process_time()
         try:
-            # Processor time: it stands still while other programs have the machine.
+            # Processor time does not advance while other programs have the processor.
             signal.setitimer(signal.ITIMER_PROF, max(0.01, request["seconds"]), 0.5)
             try:
                 value, arguments = self._perform(request, buffers)
@@ -79,7 +79,7 @@ class Service:
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
         except EncodeError as error:
-            reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be read: {error}"}
+            reply["raised"] = {"kinds": ["TypeError", "Exception"], "text": f"the result cannot be sent: {error}"}
         except BaseException as error:
             reply["raised"] = _raised(error)
         sys.stdout, sys.stderr = kept
@@ -89,7 +89,7 @@ class Service:
         reply["used"] = time.process_time() - begin
         if self._given:
             reply["warnings"], self._given = self._given, []
-        if warnings.filters != self._filters:  # what a call sets there, the next one does not find
+        if warnings.filters != self._filters:  # the next call must not see what this one set
             warnings.filters[:] = self._filters
             warnings.simplefilter("always")
             self._filters = list(warnings.filters)
@@ -131,7 +131,7 @@ class Service:
         raise ValueError(request["op"])
 
     def _refer(self, value: Any) -> dict:
-        """Write a reference to an object that stays here."""
+        """Encode a reference to an object that stays here."""
         if isinstance(value, _Callback):
             return {"yours": value.number}
         number = len(self.objects) + 1
@@ -144,7 +144,7 @@ class Service:
         }
 
     def _resolve(self, node: dict) -> Any:
-        """Return what a reference from the examiner means."""
+        """Return what a reference from the examiner refers to."""
         if "object" in node:
             return self.objects[node["object"]]
         if "callback" in node:
@@ -163,12 +163,12 @@ class Service:
 
 
 def _count_steps(function: Any, args: list) -> tuple[Any, int, bool]:
-    """Call the function and count the lines and calls of Python that this takes.
+    """Call the function and count the Python lines and calls that this takes.
 
     Returns
     -------
     tuple of (object, int, bool)
-        Its value, the steps, and whether nothing kept us from counting: no other hook, no other thread or process.
+        Its value, the steps, and whether counting was undisturbed: no other hook, thread or process.
     """
     steps, disturbed = 0, False
 
@@ -179,7 +179,7 @@ def _count_steps(function: Any, args: list) -> tuple[Any, int, bool]:
 
     def called(frame: Any, event: str, argument: Any) -> None:
         nonlocal disturbed
-        # Whoever switches the counting off, or works in another thread or process, is not counted.
+        # Code that switches counting off, or works in another thread or process, escapes it.
         if event == "c_call":
             disturbed |= argument in _UNCOUNTED and frame.f_code is not own
         elif event == "return" and frame.f_code is not own:
@@ -215,14 +215,14 @@ for _name in ("_interpreters", "_xxsubinterpreters"):
 
 
 class _Held:
-    """A value that stays here until it is asked for."""
+    """A value that stays here until it is requested."""
 
     def __init__(self, value: Any):
         self.value = value
 
 
 class _Callback:
-    """A function of the test that a student's function may call."""
+    """A test's function that a student's function may call."""
 
     def __init__(self, service: Service, number: int, name: str):
         self.service, self.number = service, number
@@ -236,7 +236,7 @@ class _Callback:
             reply, buffers = self.service.examiner.receive()
             if "op" not in reply:
                 break
-            self.service._answer(reply, buffers)  # the test's function uses a function of the student
+            self.service._answer(reply, buffers)  # the test's function uses one of the student's
         if "raised" in reply:
             raise getattr(builtins, reply["raised"]["kind"], Exception)(reply["raised"]["text"])
         return Decoder(buffers, self.service._resolve).decode(reply["value"])

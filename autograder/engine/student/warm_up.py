@@ -1,4 +1,4 @@
-"""What every submission finds imported and used once: ipykernel, NumPy, SymPy and matplotlib."""
+"""Imports and exercises what every submission needs: ipykernel, NumPy, SymPy and matplotlib."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autograder.engine.student.kernel import Kernel
 
-#: Executed before the first fork, as cells are. Nothing of a problem set is here, only what notebooks of any kind do.
+#: Executed like cells before the first fork. They contain nothing of any problem set, only what all notebooks do.
 _CELLS = (
     "x = 1\nx",
     "print('text')",
@@ -22,7 +22,7 @@ _CELLS = (
 
 
 def warm_kernel() -> Kernel:
-    """Return a kernel whose messages are collected, with the usual packages at work once."""
+    """Return a kernel whose messages are collected, after using the common packages once."""
     os.environ.update(NBGRADER_EXECUTION="autograde", MPLBACKEND="module://matplotlib_inline.backend_inline")
     os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython-")
     from autograder.engine.student.cells import Cells
@@ -42,13 +42,13 @@ def warm_kernel() -> Kernel:
         sys.stdout, sys.stderr = streams
         kernel.shell.reset(new_session=True)
         _forget_figures()
-    # A module that a cell writes can be imported from the working directory, as in Jupyter, but stands in for no other.
+    # A module that a cell writes can be imported from the working directory, as in Jupyter, but shadows no other.
     sys.path.append("")
     return kernel
 
 
 def _forget_figures() -> None:
-    """Take back that pyplot has drawn: %run would show an empty figure."""
+    """Make pyplot forget that it has drawn: otherwise, %run would show an empty figure."""
     import matplotlib.pyplot as plt
 
     plt.close("all")
@@ -66,10 +66,10 @@ def _use_numpy() -> None:
 
 
 def _use_sympy() -> None:
-    """Use the machinery that fills caches and imports late; the expressions are of no problem set."""
+    """Use the machinery that fills caches and imports lazily; no problem set contains these expressions."""
     import sympy as sp
 
-    # Integrals, limits, series and matrices are left out: they take 2 MB of memory, and gained no time in any set.
+    # No integrals, limits, series or matrices: they take 2 MB of memory and saved no time in any set.
     x, y, z = sp.Symbol("x", positive=True), sp.Symbol("y", positive=True), sp.Symbol("z", real=True)
     product = sp.log(x) * sp.exp(-x) / x + sp.sqrt(y)
     sp.N(sp.simplify(sp.diff(product, x)).subs({x: sp.Rational(1, 3), y: 2}), 40)
@@ -82,7 +82,7 @@ def _use_sympy() -> None:
 
 
 def _use_matplotlib() -> None:
-    """Draw one figure of each usual kind as a cell does: fonts are read, and the text of formulas is parsed."""
+    """Draw each common kind of figure as a cell does, so that fonts are read and the formula parser is loaded."""
     import matplotlib.pyplot as plt
     import numpy as np
     from IPython.core.pylabtools import print_figure

@@ -1,4 +1,4 @@
-"""Attacks on the grading engine: what a hostile student puts into a notebook, and how that ends."""
+"""Attacks on the grading engine: what a hostile student puts into a notebook, and how it ends."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Attack:
     Attributes
     ----------
     kind : str
-        What it belongs to.
+        The group that it belongs to.
     name : str
         What it does.
     code : str
-        What the solution cell holds beside a wrong answer.
+        The solution cell's code in addition to a wrong answer.
     ends : str
-        How it ends: ``graded``, or a part of the reason that is given to the student.
+        How it ends: ``graded``, or part of the reason given to the student.
     answer : str
-        The answer that stands before the code.
+        The answer that precedes the code.
     quick : bool
-        Whether it is run with short limits, for time or memory is what it takes.
+        Whether it runs with short limits, because it uses up time or memory.
     idle : bool
-        Whether it is soon given up on the clock too, for it waits.
+        Whether its time on the clock is short too, because it only waits.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Attacks on whoever judges: they would make a wrong answer pass, in a process that judges itself."""
+"""Attacks on judging: in a process that judges itself, they would make a wrong answer pass."""
 
 from tests.engine.attacks import Attack
 
@@ -23,7 +23,7 @@ ATTACKS = [
     ),
     Attack(
         "judging",
-        "run_cell runs nothing any more",
+        "run_cell no longer runs anything",
         """
         shell = get_ipython()
         type(shell).run_cell = lambda self, source, **_: None
@@ -89,7 +89,7 @@ ATTACKS = [
     ),
     Attack(
         "judging",
-        "an object that is no number, but would be subtracted to none",
+        "an object that is not a number but makes every difference vanish",
         """
         class Nothing:
             __array_priority__ = 1e9
@@ -147,7 +147,7 @@ ATTACKS = [
     ),
     Attack(
         "judging",
-        "every function that the collector knows returns at once",
+        "every function that the garbage collector knows returns immediately",
         """
         import gc, types
         def nothing(*a, **k): return None
@@ -205,7 +205,7 @@ ATTACKS = [
     ),
     Attack(
         "judging",
-        "the exit of the process is made a success",
+        "the process exits as if successful",
         """
         import atexit, os
         atexit.register(os._exit, 0)

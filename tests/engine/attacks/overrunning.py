@@ -1,12 +1,12 @@
-"""Attacks that take more than their share: time, memory, processes, disk, output; and that kill."""
+"""Attacks that take more than their share of time, memory, processes, disk or output, or that kill."""
 
 from tests.engine.attacks import Attack
 
 MEMORY = "memory|died|did not finish"
-GONE = "did not finish|died|answered what no"
+GONE = "did not finish|died|invalid answer"
 
 ATTACKS = [
-    Attack("overrunning", "a loop without an end", "while True: pass", quick=True),
+    Attack("overrunning", "an infinite loop", "while True: pass", quick=True),
     Attack(
         "overrunning",
         "a loop that catches whatever interrupts it",
@@ -73,7 +73,7 @@ ATTACKS = [
     Attack("overrunning", "a long computation in C", "9 ** (9 ** 9)", ends=f"graded|{GONE}", quick=True),
     Attack(
         "overrunning",
-        "a sleep in every cell, in threads that hold on",
+        "sleeping threads that keep the process alive",
         """
         import threading, time
         for _ in range(50):
@@ -126,7 +126,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "abort, with a core dump wished for",
+        "abort, after asking for a core dump",
         """
         import os, resource
         try:
@@ -208,7 +208,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "a subprocess that goes on",
+        "a subprocess that keeps running",
         """
         import subprocess
         subprocess.Popen(["/bin/sh", "-c", "trap '' HUP TERM INT; while :; do sleep 1; done"], start_new_session=True)
@@ -259,7 +259,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "memory: of ever other generations, kept by two processes each",
+        "memory: generation after generation, each held by two processes",
         """
         import os, time
         for _ in range(12):
@@ -273,7 +273,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "memory: files that have no name",
+        "memory: unnamed files",
         """
         import os
         try:
@@ -288,7 +288,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "memory: segments of System V",
+        "memory: System V segments",
         """
         import ctypes
         libc = ctypes.CDLL(None)
@@ -306,7 +306,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "memory: pages that a pipe holds, and rules without number",
+        "memory: pages held by a pipe, and countless rules",
         """
         import ctypes, errno
         libc = ctypes.CDLL(None, use_errno=True)
@@ -316,7 +316,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "memory: buffers of sockets that nobody reads",
+        "memory: buffers of unread sockets",
         """
         import os, socket
         kept, total = [], 0
@@ -370,7 +370,7 @@ ATTACKS = [
     Attack("overrunning", "output: an endless print", "while True: print('x' * 100_000)", quick=True),
     Attack(
         "overrunning",
-        "output: of many cells, in letters that take twelve bytes each",
+        "output: many displays of characters that take twelve bytes each",
         """
         from IPython.display import display
         for _ in range(150):
@@ -380,7 +380,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "recursion without an end",
+        "infinite recursion",
         """
         import sys
         sys.setrecursionlimit(10 ** 9)
@@ -400,7 +400,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "a value nested without an end as an answer",
+        "an infinitely nested value as an answer",
         """
         def nats_to_bits(x):
             value = []
@@ -441,7 +441,7 @@ ATTACKS = [
     ),
     Attack(
         "overrunning",
-        "a million snapshots are asked for, and time passes slowly",
+        "a call in a test forks a thousand sleeping children",
         """
         import time, os
         def nats_to_bits(x):

@@ -38,7 +38,7 @@ ATTACKS = [
     ),
     Attack(
         "showing",
-        "letters that no file can hold",
+        "characters that cannot be encoded",
         """
         import warnings
         print("\\ud800\\x00\\x1b[31m")
@@ -51,7 +51,7 @@ ATTACKS = [
     ),
     Attack(
         "showing",
-        "an error whose text cannot be had",
+        "an error that refuses to give its text",
         """
         class Mute(Exception):
             def __str__(self): raise SystemExit

@@ -5,7 +5,7 @@ from tests.engine.attacks import Attack
 ATTACKS = [
     Attack(
         "spying",
-        "In, Out, history and every string in memory are searched for hidden tests",
+        "a search of In, Out, history and every string in memory for hidden tests",
         """
         import gc
         print(In, Out, get_ipython().history_manager.input_hist_raw)
@@ -28,7 +28,7 @@ ATTACKS = [
     ),
     Attack(
         "spying",
-        "the course, the gradebook, other submissions and keys are looked for everywhere",
+        "a search everywhere for the course, the gradebook, other submissions and keys",
         """
         import os
         found = []
@@ -46,7 +46,7 @@ ATTACKS = [
     ),
     Attack(
         "spying",
-        "files are reached through the descriptors and roots of other processes",
+        "files reached through the descriptors and roots of other processes",
         """
         import os
         for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
@@ -65,7 +65,7 @@ ATTACKS = [
     ),
     Attack(
         "spying",
-        "the memory of other processes is read by every call that can",
+        "the memory of other processes, read by every possible system call",
         """
         import ctypes, os
         libc = ctypes.CDLL(None, use_errno=True)
@@ -118,7 +118,7 @@ ATTACKS = [
     ),
     Attack(
         "spying",
-        "hidden arguments are handed to a process that hopes to outlive the submission",
+        "hidden arguments are passed to a process that hopes to outlive the submission",
         """
         import os, time
         reading, writing = os.pipe()
@@ -141,7 +141,7 @@ ATTACKS = [
     ),
     Attack(
         "spying",
-        "what an earlier submission left behind is looked for",
+        "a search for what an earlier submission left behind",
         """
         import os, glob
         print([p for top in ("/tmp", "/dev/shm", "/dev", "/dev/mqueue", "/var/tmp") for p in glob.glob(top + "/**", recursive=True)

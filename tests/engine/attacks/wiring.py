@@ -1,4 +1,4 @@
-"""Attacks on the examiner's protocol: the student's side of the wire is replaced by one that says what it likes.
+"""Attacks on the examiner's protocol: the student's side of the wire is replaced by one that says whatever it likes.
 
 Each is a function `reply(request, connection)` that answers the examiner's requests for a snapshot.
 """
@@ -34,7 +34,7 @@ function = {"object": 1, "type": "function", "callable": True, "module": False}
 
 
 def wire(name, reply, **more):
-    """Return an attack by what it answers."""
+    """Return an attack with this code as its `reply`."""
     code = HIJACK + "def reply(request, connection):\n" + textwrap.indent(textwrap.dedent(reply), "    ")
     return Attack("wiring", name, "\n" + code, **more)
 
@@ -77,7 +77,7 @@ ATTACKS = [
         'raw(connection, b\'[{"id":%d,"value":{"list":[\' % request["id"] + b"{}," * 10_000_000 + b"{}]}},[]]")',
     ),
     wire(
-        "answers before the questions",
+        "answers sent before the requests",
         """
         for number in range(200):
             value(connection, {"id": number}, 1.4426950408889634)
@@ -85,22 +85,22 @@ ATTACKS = [
         """,
         quick=True,
     ),
-    wire("answers to other questions", 'value(connection, {"id": request["id"] + 1}, 1.0)'),
-    wire("an answer twice", "value(connection, request, function); value(connection, request, 1.0)"),
+    wire("answers to other requests", 'value(connection, {"id": request["id"] + 1}, 1.0)'),
+    wire("one request answered twice", "value(connection, request, function); value(connection, request, 1.0)"),
     answer("nan, and infinity", 'raw(connection, b\'[{"id":%d,"value":NaN},[]]\' % request["id"])'),
     answer(
-        "objects in an array, forged references in it",
+        "an array of objects with forged references",
         'value(connection, request, {"objects": [{"object": 10 ** 9, "type": "float", "callable": True}] * 3, "shape": [3]})',
     ),
     answer(
-        "types that no array has", 'value(connection, request, {"array": "O", "shape": [1], "buffer": 0}, [b"x" * 8])'
+        "an impossible array type", 'value(connection, request, {"array": "O", "shape": [1], "buffer": 0}, [b"x" * 8])'
     ),
     answer(
         "a boolean that is neither true nor false",
         'value(connection, request, {"array": "|b1", "shape": [], "buffer": 0}, [b"\\x02"])',
     ),
     answer(
-        "letters that Unicode does not have",
+        "characters outside Unicode",
         'value(connection, request, {"scalar": "<U1", "shape": [], "buffer": 0}, [b"\\xff" * 4])',
     ),
     answer(
@@ -112,7 +112,7 @@ ATTACKS = [
         """.strip(),
     ),
     answer(
-        "an array without elements, of objects, of times, of bits that are no number",
+        "arrays without elements, of objects, of times, of bits that are not numbers",
         """
             nodes = [{"array": "<f8", "shape": [0], "buffer": 0}, {"array": "<U500000000", "shape": [0, 9], "buffer": 0},
                      {"array": "<m8[s]", "shape": [1], "buffer": 1}, {"array": "<M8[999999999Y]", "shape": [1], "buffer": 1},
@@ -122,14 +122,14 @@ ATTACKS = [
         """.strip(),
     ),
     wire(
-        "an error that is named like the verdict that a person looks",
+        "an error named like the verdict that leaves a test to a person",
         'raw(connection, [{"id": request["id"], "raised": {"kinds": ["Undecided", "Exception"], "text": "A person looks."}}, []])',
     ),
     answer(
-        "time that was used, of all sizes",
+        "absurd amounts of used time",
         'value(connection, request, 0.0, used=[-1e9, 1e400, 1e-300][request["id"] % 3])',
     ),
-    answer("a range that is a trillion long", 'value(connection, request, {"range": [0, 10 ** 12, 1]})'),
+    answer("a range of a trillion numbers", 'value(connection, request, {"range": [0, 10 ** 12, 1]})'),
     answer("a decimal of a billion digits", 'value(connection, request, {"decimal": "1e999999999"})'),
     answer(
         "a float of SymPy with a billion digits",
@@ -147,7 +147,7 @@ ATTACKS = [
         quick=True,
     ),
     answer(
-        "a set of integers that all have one hash",
+        "a set of integers with the same hash",
         'value(connection, request, {"set": [k * (2 ** 61 - 1) for k in range(500_000)]} if request["id"] == 2 else 0.0)',
         quick=True,
     ),
@@ -172,7 +172,7 @@ ATTACKS = [
     ),
     wire("a module instead of a function", 'value(connection, request, {**function, "module": True})'),
     wire(
-        "a function of the test that was never given",
+        "a call to a test function that was never passed",
         'raw(connection, [{"callback": 7, "args": {"list": []}, "kwargs": {"dict": []}}, []])',
     ),
     wire("a reference to the test's own functions", 'value(connection, request, {"yours": 1})'),
@@ -184,14 +184,14 @@ ATTACKS = [
         raw(connection, [{"id": request["id"], "raised": {"kinds": kinds[os.getpid() % len(kinds)], "text": "x"}}, []])
         """,
     ),
-    wire("an error that is none", 'raw(connection, [{"id": request["id"], "raised": {"kinds": [[]], "text": 5}}, []])'),
+    wire("a malformed error", 'raw(connection, [{"id": request["id"], "raised": {"kinds": [[]], "text": 5}}, []])'),
     wire(
-        "warnings and prints without number",
+        "countless warnings and prints",
         """
         value(connection, request, 1.0, warnings=[["SystemExit", "x"]] * 90, printed=[["stderr", "x" * 10_000]] * 900)
         """,
     ),
-    wire("warnings that are no warnings", 'value(connection, request, 1.0, warnings={"a": 1}, printed=7)'),
+    wire("malformed warnings", 'value(connection, request, 1.0, warnings={"a": 1}, printed=7)'),
     wire("nothing is read", "time.sleep(60)", quick=True),
     wire("the connection is closed", "connection.close(); time.sleep(0.2)"),
     wire("too many steps, or a negative number of them", 'value(connection, request, {"tuple": [1.0, -(10 ** 30)]})'),
@@ -209,7 +209,7 @@ ATTACKS = [
     ),
     Attack(
         "wiring",
-        "no snapshot is made, though it is said to be",
+        "no snapshot is made, but one is reported",
         "\n"
         + HIJACK
         + textwrap.dedent("""
@@ -219,17 +219,17 @@ ATTACKS = [
     ),
     Attack(
         "wiring",
-        "the runner answers nothing any more",
+        "the runner stops answering",
         "\n"
         + HIJACK
         + textwrap.dedent("""
         time.sleep(0.1); runner.grader.close()
         """),
-        ends="died|answered",
+        ends="died|invalid answer",
     ),
     Attack(
         "wiring",
-        "the runner's connection is closed, and the process goes on",
+        "the runner's connection is closed, but the process keeps running",
         "\n"
         + HIJACK
         + textwrap.dedent("""
@@ -246,7 +246,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, [[1, 2], []])
         """),
-        ends="answered what no",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -256,7 +256,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b"[" * 100, size=2 ** 62)
         """),
-        ends="answered what no",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -266,7 +266,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b'[{"outputs":[' + b'{"a":{}},' * 3_400_000 + b'{}]},[]]')
         """),
-        ends="answered",
+        ends="invalid answer",
     ),
     Attack(
         "wiring",
@@ -282,7 +282,7 @@ ATTACKS = [
             texts = [b"<b>", b"\\xff\\xfe", b"x"] * 4
             raw(runner.grader, [{"outputs": end, "cut": "yes"}, [len(text) for text in texts]], b"".join(texts))
         """),
-        ends="graded|answered|died",
+        ends="graded|invalid answer|died",
     ),
     Attack(
         "wiring",
@@ -292,7 +292,7 @@ ATTACKS = [
         + textwrap.dedent("""
         raw(runner.grader, b'[{"outputs":[["error",[],9000000]]},[' + b"0," * 8_999_999 + b"0]]")
         """),
-        ends="graded|answered",
+        ends="graded|invalid answer",
     ),
     Attack(
         "wiring",
@@ -305,6 +305,6 @@ ATTACKS = [
         json.dumps = lambda *a, **k: "[]"
         """,
         idle=True,
-        ends="graded|answered what no|died|did not",
+        ends="graded|invalid answer|died|did not",
     ),
 ]
