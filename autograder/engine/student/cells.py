@@ -124,10 +124,10 @@ class Cells:
             The process ID of the copy; in the copy, 0.
         """
         threaded = threading.active_count() > 1  # asked before: the copy has only this thread
-        with warnings.catch_warnings():
-            # Since version 3.12, Python warns when there are other threads. A cell may have turned warnings into errors,
-            # and this one would end the process.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # Since version 3.12, Python warns when there are other threads. Where a cell has turned warnings into errors, this one
+        # would end the process; elsewhere the filters stay untouched, as a change lets old warnings appear once more.
+        strict = threaded and any(action == "error" for action, *_ in warnings.filters)
+        with warnings.catch_warnings(action="ignore") if strict else contextlib.nullcontext():
             process = os.fork()
         if process == 0:
             self._detach(threaded)
