@@ -10,6 +10,16 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+# Two steps at once where there are two processors: the website and the sample class take about as long, and neither waits
+# for the other. `make -j1` makes one after the other. More than two would have nothing to do.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(if $(filter-out 1,$(shell nproc 2>/dev/null || echo 1)),2,1)
+endif
+# What removes or rewrites what other goals read has its turn first.
+ifneq ($(filter clean requirements,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 PORT ?= 8000
 PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 UV_FLAGS ?=
@@ -47,16 +57,29 @@ LITE := $(call files,book/lite)
 BOOK := _config.yml _toc.yml benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
+# Of these, what the website tells: not what a proof wrote.
+BANKS := $(filter-out %/proof.json %/behaviour.json,$(SETS))
 PACKAGE := $(call files,autograder)
+# The rooms that make the exercises, and the table of what each set is proven with.
+AUTHORING := $(call files,autograder/common autograder/problem_set autograder/authoring)
 
-# `make test` judges the exercises as they are committed; every other goal makes them anew first.
+# `make test` judges the exercises as they are committed; every other goal makes them anew first. The website holds them,
+# so it waits for them; its pages depend on their source, and not on all that the command which makes them depends on.
 GOALS := $(or $(MAKECMDGOALS),all)
 RELEASE_FIRST := $(if $(filter-out test test-all,$(GOALS)),$(STAMPS)/release)
 # A wrong setting is named before anything is built.
 CHECK_FIRST := $(if $(PYODIDE),folder-of-pyodide) $(if $(filter handout,$(GOALS)),folder-of-handout)
 SYSTEM := $(if $(filter test test-all,$(GOALS)),system-for-tests,system)
 
-.PHONY: all environment website lite release class handout test test-all serve requirements clean help system system-for-tests browser \
+# From nothing it takes minutes, and a step says nothing of those to come.
+ifeq ($(wildcard .venv/project-installed),)
+ifneq ($(filter all test test-all,$(GOALS)),)
+$(info ==> From nothing: environment, problem sets, then website and sample class side by side (four minutes or so)$(if \
+    $(filter all,$(GOALS)),.,, and the checks.))
+endif
+endif
+
+.PHONY: all environment website lite release prove class handout test test-all serve requirements clean help system system-for-tests browser \
     folder-of-handout folder-of-pyodide FORCE
 
 ifneq ($(SITE_URL),)
@@ -80,7 +103,10 @@ website: $(STAMPS)/website ## the book, executed and rendered, in _build/html, w
 
 lite: $(STAMPS)/lite ## JupyterLite with the chapters and problem sets, in _build/lite (PYODIDE=... for a Python of the site's own)
 
-release: $(STAMPS)/release ## the students' notebooks in exercises/, from solutions/; proves each problem set first
+release: $(STAMPS)/release ## the students' notebooks in exercises/, from solutions/; proves what has changed first
+
+prove: .venv/project-installed ## every problem set proven anew and whole, whatever proof.json records (some minutes for each)
+	@$(AUTOGRADER) release --prove
 
 class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
 
@@ -145,8 +171,9 @@ folder-of-pyodide: .venv/project-installed
 
 # The website. Always from nothing but what is kept by its content; book/build.py says why.
 
-$(STAMPS)/pages: $(BOOK) $(EXERCISES) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed \
-    $(RELEASE_FIRST) $(if $(wildcard _build/html/index.html),,FORCE) | $(DIRECTORIES) $(CHECK_FIRST)
+$(STAMPS)/pages: $(BOOK) $(EXERCISES) $(BANKS) $(AUTHORING) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SETS \
+    $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed $(if $(wildcard _build/html/index.html),,FORCE) \
+    | $(DIRECTORIES) $(CHECK_FIRST) $(RELEASE_FIRST)
 	@echo '==> Website'
 	@$(BIN)/python book/build.py | \
 	    tee $(LOGS)/website.log | \
@@ -177,27 +204,30 @@ $(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/
 	@$(AUTOGRADER) release
 	@touch $@
 
+# A progress bar would be drawn across the lines of the website, which is made meanwhile.
+WITHOUT_BARS := 2>&1 | cat
+
 # The sample class. Grading resumes where it was interrupted; the class itself is made from nothing.
 
 $(STAMPS)/sample-class: $(STAMPS)/release $(if $(wildcard $(CLASS)/submitted),,FORCE) | $(DIRECTORIES)
 	@echo '==> Sample class'
 	@rm -rf $(CLASS)
-	@$(AUTOGRADER) sample-class --class $(CLASS)
+	@$(AUTOGRADER) sample-class --class $(CLASS) $(WITHOUT_BARS)
 	@touch $@
 
 $(STAMPS)/grade: $(STAMPS)/sample-class
 	@echo '==> Grades'
-	@$(AUTOGRADER) grade --class $(CLASS)
+	@$(AUTOGRADER) grade --class $(CLASS) $(WITHOUT_BARS)
 	@touch $@
 
 $(STAMPS)/feedback: $(STAMPS)/grade
 	@echo '==> Feedback'
-	@$(AUTOGRADER) feedback --class $(CLASS)
+	@$(AUTOGRADER) feedback --class $(CLASS) $(WITHOUT_BARS)
 	@touch $@
 
 $(STAMPS)/report: $(STAMPS)/feedback
 	@echo '==> Report'
-	@$(AUTOGRADER) report --class $(CLASS)
+	@$(AUTOGRADER) report --class $(CLASS) $(WITHOUT_BARS)
 	@touch $@
 
 $(STAMPS)/export: $(STAMPS)/report

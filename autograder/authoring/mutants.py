@@ -333,7 +333,9 @@ def surviving(
 
 def mix_mutants(mutants: list[Mutant], alone: set[str] = frozenset()) -> list[list[Mutant]]:
     """Deal mutants out to notebooks, one of each item in a notebook; those of the items `alone` get one each."""
-    mixes = deal_out([mutant for mutant in mutants if mutant.item not in alone], lambda mutant: mutant.item)
+    mixes = deal_out(
+        [mutant for mutant in mutants if mutant.item not in alone], lambda one, other: one.item != other.item
+    )
     return mixes + [[mutant] for mutant in mutants if mutant.item in alone]
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from autograder.authoring.entry_lint import faults_of_entries
-from autograder.authoring.proof import fault_of_run, reference_faults
-from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.authoring.proof.entry_lint import faults_of_entries
+from autograder.authoring.proof.prove import fault_of_run, reference_faults
+from autograder.authoring.proof.test_cell_lint import faults_of_test_cells
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade

@@ -13,7 +13,8 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
@@ -24,20 +25,18 @@ from autograder.common.text import printable
 
 #: As in grading: a notebook with its figures has a few hundred kilobytes. A zip within a zip may be as large.
 MAX_FILE_BYTES = 20_000_000
-#: Files of one archive, those of zips within it included: a thousand students with a few files each have fewer.
-MAX_FILES = 20_000
-#: Bytes that one archive may unpack to: a thousand notebooks with large figures have less.
-MAX_TOTAL_BYTES = 4_000_000_000
-#: The same for a zip within it: one student's files stop no other's.
-MAX_INNER_FILES, MAX_INNER_BYTES = 2_000, 200_000_000
-#: Deflate reaches 1,032 at most; a notebook with much repetition stays far below this. Small files are spared.
-MAX_RATIO, RATIO_FROM_BYTES = 200, 1_000_000
+#: Files of one hand-in, and bytes that they may unpack to. Each hand-in has its own: one student's files stop no other's.
+MAX_FILES, MAX_BYTES = 2_000, 200_000_000
+#: Entries of one archive: ten thousand students with a hundred files each have no more.
+MAX_ENTRIES = 1_000_000
 #: A platform's zip holds a student's zip; deeper than that nobody means it.
 MAX_DEPTH = 2
 #: Bytes of a name, and of a path: what disks hold. In a zip, a name may have 65,535 letters, each a piece to be compared.
 MAX_NAME, MAX_PATH = 255, 4_096
-#: What systems and Jupyter leave beside the files that people mean.
+#: Files that operating systems and Jupyter leave behind.
 LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
+#: What Python raises for a zip that is damaged.
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError)
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,9 @@ class Member:
     Attributes
     ----------
     trail : tuple of str
-        Where it lay, from the outermost: the archive's own name, the path in it, the path in a zip within it.
+        Where it was found, from the outside in: the archive's own name, the path in it, the path in a zip within it.
     archive : Path
         What was named on the command line.
-    order : int
-        Its place among the files of the archive.
     time : datetime or None
         What the archive says about when the file was written, in UTC.
     data : bytes
@@ -62,7 +59,6 @@ class Member:
 
     trail: tuple[str, ...]
     archive: Path
-    order: int
     time: datetime | None = None
     data: bytes = b""
     problem: str = ""
@@ -77,28 +73,65 @@ class Member:
 
 
 class _TooMuchError(Exception):
-    """An archive is over a limit; the text says which.
-
-    Parameters
-    ----------
-    budget : _Budget
-        That of the archive.
-    text : str
-        What is wrong with it, in words that follow its name.
-    """
-
-    def __init__(self, budget: _Budget, text: str):
-        super().__init__(f"{text}; what follows was not read")
-        self.budget = budget
+    """A hand-in is over a limit; the text says which, in words that follow its name."""
 
 
 def is_litter(path: str) -> bool:
-    """Whether a file is one that a system, or Jupyter, left there by itself."""
+    """Whether the operating system or Jupyter left this file behind."""
     parts = PurePosixPath(path.casefold()).parts
     return any(part in LITTER for part in parts) or (bool(parts) and parts[-1].startswith("._"))
 
 
-def members(path: Path, zone: tzinfo | None, skipped: Callable[[], None] = lambda: None) -> Iterator[Member]:
+def outermost(path: Path, wanted: Callable[[str], bool] = lambda name: False) -> dict[str, bytes]:
+    """List what is named on the command line, by the outermost paths alone, without the litter of systems and Jupyter.
+
+    Parameters
+    ----------
+    path : Path
+        A zip, a folder or a single file.
+    wanted : callable
+        Whether to read a file of this name, too.
+
+    Returns
+    -------
+    dict of str to bytes
+        The paths as `members` gives them, each with its content where it is wanted and can be read.
+
+    Raises
+    ------
+    AutograderError
+        There is no such file, or it may not be read.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        if path.is_dir():
+            for name in _names_in(path):
+                shown = _shown(name.relative_to(path))
+                if not is_litter(shown):
+                    data = name.read_bytes()[:MAX_FILE_BYTES] if wanted(name.name) and not name.is_symlink() else b""
+                    found[shown] = data
+        elif _is_zip(path):
+            with open(path, "rb") as file, zipfile.ZipFile(file) as opened:
+                for info in opened.infolist()[:MAX_ENTRIES]:
+                    name = _path(info)
+                    if not name.endswith("/") and not is_litter(name):
+                        read = wanted(PurePosixPath(name).name) and not _refusal(info, name)
+                        found[name] = _content(opened, info, _Budget())[0] if read else b""
+        else:
+            found[path.name] = b""
+    except _BROKEN_ZIP:
+        pass  # `members` says so
+    except OSError as error:
+        raise AutograderError(f"{printable(str(path))} cannot be read: {error.strerror or error}.") from None
+    return found
+
+
+def members(
+    path: Path,
+    zone: tzinfo | None,
+    skipped: Callable[[], None] = lambda: None,
+    hand_in: Callable[[str], Hashable] = lambda path: path,
+) -> Iterator[Member]:
     """Go through what is named on the command line: a zip, a folder or a single file.
 
     Parameters
@@ -109,108 +142,113 @@ def members(path: Path, zone: tzinfo | None, skipped: Callable[[], None] = lambd
         The zone of times in zips, which do not tell it; None for that of this computer.
     skipped : callable
         Told of each file that is left out as litter.
+    hand_in : callable
+        Tells from a file's outermost path which hand-in it belongs to; each has its own limits.
 
     Raises
     ------
     AutograderError
         There is no such file, or it may not be read.
     """
+    budgets: dict[Hashable, _Budget] = defaultdict(_Budget)
     try:
         if path.is_dir():
-            yield from _folder(path, zone, skipped)
-        elif path.suffix.casefold() == ".zip" or (path.suffix.casefold() != ".ipynb" and zipfile.is_zipfile(path)):
-            budget = _Budget()
+            for name in _names_in(path):
+                trail = (path.name or str(path), _shown(name.relative_to(path)))
+                yield from _within(budgets[hand_in(trail[1])], trail, path, _loose, name, path, trail, zone, skipped)
+        elif _is_zip(path):
             with open(path, "rb") as file:
-                yield from _zip(file, path, (path.name,), budget, zone, skipped)
+                yield from _zip(file, path, (path.name,), lambda name: budgets[hand_in(name)], zone, skipped)
         else:
-            yield from _loose(path, path, (path.name,), _Budget(), zone, skipped)
+            trail = (path.name,)
+            yield from _within(budgets[hand_in(path.name)], trail, path, _loose, path, path, trail, zone, skipped)
     except OSError as error:
         raise AutograderError(f"{printable(str(path))} cannot be read: {error.strerror or error}.") from None
 
 
+def _is_zip(path: Path) -> bool:
+    return path.suffix.casefold() == ".zip" or (path.suffix.casefold() != ".ipynb" and zipfile.is_zipfile(path))
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode(errors="replace")
+
+
 class _Budget:
-    """What an archive has used of its limits; what a zip within it uses counts for both.
+    """What a hand-in has used of its limits."""
 
-    Parameters
-    ----------
-    outer : _Budget, optional
-        That of the archive in which this one lies.
-    """
-
-    def __init__(self, outer: _Budget | None = None):
-        self.outer = outer
+    def __init__(self) -> None:
         self.files = self.bytes = 0
-        self.most_files, self.most_bytes = (MAX_INNER_FILES, MAX_INNER_BYTES) if outer else (MAX_FILES, MAX_TOTAL_BYTES)
+        self.over = False
 
-    def count_file(self) -> int:
-        """Count a file; return its place among all of the outermost archive."""
+    def count_file(self) -> None:
         self.files += 1
-        if self.files > self.most_files:
-            raise _TooMuchError(self, f"holds more than {self.most_files} files")
-        return self.outer.count_file() if self.outer else self.files
+        if self.files > MAX_FILES:
+            raise _TooMuchError(f"holds more than {MAX_FILES} files; what follows was not read")
 
     def count_bytes(self, number: int) -> None:
         self.bytes += number
-        if self.bytes > self.most_bytes:
-            raise _TooMuchError(self, f"unpacks to more than {self.most_bytes // 1_000_000} MB")
-        if self.outer:
-            self.outer.count_bytes(number)
-
-    @property
-    def place(self) -> int:
-        """The place of the last file that was counted."""
-        return self.outer.place if self.outer else self.files
+        if self.bytes > MAX_BYTES:
+            raise _TooMuchError(f"unpacks to more than {MAX_BYTES / 1_000_000:g} MB; what follows was not read")
 
 
-def _folder(root: Path, zone: tzinfo | None, skipped: Callable[[], None]) -> Iterator[Member]:
-    budget = _Budget()
+def _within(
+    budget: _Budget, trail: tuple[str, ...], archive: Path, read: Callable[..., Iterator[Member]], *arguments: object
+) -> Iterator[Member]:
+    """Read on as long as a hand-in is within its limits; say once that it is not."""
+    if budget.over:
+        return
+    try:
+        yield from read(*arguments, budget)
+    except _TooMuchError as error:
+        budget.over = True
+        yield Member(trail, archive, problem=str(error))
+
+
+def _names_in(root: Path) -> Iterator[Path]:
+    """Go through the files below a folder, links included, in the same order each time."""
 
     def complain(error: OSError) -> None:
         raise error
 
-    try:
-        for folder, names, files in os.walk(root, onerror=complain):
-            names.sort()
-            links = [name for name in names if os.path.islink(os.path.join(folder, name))]
-            for name in sorted([*files, *links]):
-                path = Path(folder, name)
-                trail = (root.name or str(root), os.fsencode(path.relative_to(root)).decode(errors="replace"))
-                yield from _loose(path, root, trail, budget, zone, skipped)
-    except _TooMuchError as error:
-        yield Member((root.name,), root, budget.files, problem=str(error))
+    for folder, names, files in os.walk(root, onerror=complain):
+        names.sort()
+        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
+        for name in sorted([*files, *links]):
+            yield Path(folder, name)
 
 
 def _loose(
-    path: Path, archive: Path, trail: tuple[str, ...], budget: _Budget, zone: tzinfo | None, skipped: Callable[[], None]
+    path: Path, archive: Path, trail: tuple[str, ...], zone: tzinfo | None, skipped: Callable[[], None], budget: _Budget
 ) -> Iterator[Member]:
     if is_litter(trail[-1]):
         skipped()
         return
-    order = budget.count_file()
+    budget.count_file()
     try:
-        # A link may lead to a file of whoever runs this; a pipe would never end. What was named itself may be a link.
+        # A link may lead to a file of the instructor's; a pipe would never end. The path on the command line may be a link.
         follow = 0 if path == archive else os.O_NOFOLLOW
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | follow)
     except OSError as error:
         problem = "is a link, and links are not followed" if path.is_symlink() else f"cannot be read: {error.strerror}"
         if path == archive:
             raise
-        yield Member(trail, archive, order, problem=problem)
+        yield Member(trail, archive, problem=problem)
         return
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
         time = _moment(int(status.st_mtime))
         if not stat.S_ISREG(status.st_mode):
-            yield Member(trail, archive, order, problem="is not a regular file")
+            yield Member(trail, archive, problem="is not a regular file")
         elif path.suffix.casefold() == ".zip":
-            yield from _zip(file, archive, trail, budget, zone, skipped)
+            yield from _zip(file, archive, trail, lambda name: budget, zone, skipped)
         else:
             data = file.read(MAX_FILE_BYTES + 1)
             if len(data) > MAX_FILE_BYTES:
-                yield Member(trail, archive, order, time, problem=_too_large())
+                yield Member(trail, archive, time, problem=_too_large())
             else:
                 budget.count_bytes(len(data))
-                yield Member(trail, archive, order, time, data)
+                yield Member(trail, archive, time, data)
 
 
 def _too_large() -> str:
@@ -221,45 +259,56 @@ def _zip(
     file: IO[bytes],
     archive: Path,
     trail: tuple[str, ...],
-    budget: _Budget,
+    budget_of: Callable[[str], _Budget],
     zone: tzinfo | None,
     skipped: Callable[[], None],
     depth: int = 1,
 ) -> Iterator[Member]:
-    """Go through the files of a zip. A limit of its own ends it with a member that says so; one of the outermost, all."""
+    """Go through the files of a zip."""
     try:
         opened = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, OSError) as error:
-        yield Member(
-            trail, archive, budget.count_file(), problem=f"is not a zip that can be read ({printable(str(error))})"
-        )
+    except _BROKEN_ZIP as error:
+        yield Member(trail, archive, problem=f"is not a zip that can be read ({printable(str(error))})")
         return
     with opened:
-        try:
-            for info in opened.infolist():
-                path = _path(info)
-                if path.endswith("/"):
-                    continue
-                if is_litter(path):
-                    skipped()
-                    continue
-                order, time, inner = budget.count_file(), _time(info, zone), (*trail, path)
-                problem = _refusal(info, path)
-                data = b""
-                if not problem:
-                    data, problem = _content(opened, info, budget)
-                if not problem and path.casefold().endswith(".zip"):
-                    if depth >= MAX_DEPTH:
-                        problem = "is a zip within a zip within a zip"
-                    else:
-                        own = _Budget(budget)
-                        yield from _zip(io.BytesIO(data), archive, inner, own, zone, skipped, depth + 1)
-                        continue
-                yield Member(inner, archive, order, time, b"" if problem else data, problem)
-        except _TooMuchError as error:
-            if error.budget is not budget:
-                raise
-            yield Member(trail, archive, budget.place, problem=str(error))
+        entries = opened.infolist()
+        for info in entries[:MAX_ENTRIES]:
+            path = _path(info)
+            if path.endswith("/"):
+                continue
+            if is_litter(path):
+                skipped()
+                continue
+            inner, budget = (*trail, path), budget_of(path)
+            if depth == 1 and len(trail) == 1:
+                yield from _within(budget, inner, archive, _entry, opened, info, archive, inner, zone, skipped, depth)
+            else:  # a zip within a hand-in: its limits are those of the hand-in
+                yield from _entry(opened, info, archive, inner, zone, skipped, depth, budget)
+        if len(entries) > MAX_ENTRIES:
+            yield Member(trail, archive, problem=f"holds more than {MAX_ENTRIES} files; what follows was not read")
+
+
+def _entry(
+    opened: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    archive: Path,
+    trail: tuple[str, ...],
+    zone: tzinfo | None,
+    skipped: Callable[[], None],
+    depth: int,
+    budget: _Budget,
+) -> Iterator[Member]:
+    path = trail[-1]
+    budget.count_file()
+    problem, data = _refusal(info, path), b""
+    if not problem:
+        data, problem = _content(opened, info, budget)
+    if not problem and path.casefold().endswith(".zip"):
+        if depth < MAX_DEPTH:
+            yield from _zip(io.BytesIO(data), archive, trail, lambda name: budget, zone, skipped, depth + 1)
+            return
+        problem = "is a zip within a zip within a zip"
+    yield Member(trail, archive, _time(info, zone), b"" if problem else data, problem)
 
 
 def _path(info: zipfile.ZipInfo) -> str:
@@ -303,8 +352,6 @@ def _content(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) ->
                 budget.count_bytes(len(part))
                 if size > MAX_FILE_BYTES:
                     return b"", _too_large()
-                if size > RATIO_FROM_BYTES and size > MAX_RATIO * max(info.compress_size, 1):
-                    return b"", f"is compressed more than {MAX_RATIO} times, as a zip bomb is"
                 parts.append(part)
     except (
         zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError, struct.error

@@ -96,9 +96,9 @@ def grade_class(
     roster : Roster, optional
         The students of the class; their names go into the gradebook.
     due_dates : DueDates, optional
-        When the sets are due. Without, dates that stand in the gradebook stay.
+        When the sets are due; without it, the gradebook's dates stay.
     again : collection of str, optional
-        Students whose submissions are graded whether they have changed or not; all of them where it is empty.
+        Students whose submissions are graded even if they have not changed; all students if empty.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def grade_class(
     if not submissions:
         raise AutograderError(
             f"Nothing to grade: {directory.submitted} holds no submission of {' or '.join(names)}; "
-            "submissions lie in submitted/<student>/<problem set>/."
+            "submissions belong in submitted/<student>/<problem set>/."
         )
     anew = _students_again(submissions, names, again)
     directory.prepare()
@@ -215,7 +215,7 @@ def _checks(
 
 
 def _students_again(submissions: list[Submission], names: list[str], again: Collection[str] | None) -> Collection[str]:
-    """Return the students whose submissions are graded in any case."""
+    """Return the students whose submissions are graded even if unchanged."""
     there = {submission.student for submission in submissions}
     if again is None:
         return ()
@@ -226,7 +226,7 @@ def _students_again(submissions: list[Submission], names: list[str], again: Coll
 
 
 def _way(problem_set: ProblemSet, source: NotebookNode, execute: Executor, gradebook: str) -> str:
-    """Write down all that decides a result besides the submission, and where it is recorded: another gradebook has none."""
+    """Name everything but the submission that decides a result, and the gradebook that records it: another one has no results yet."""
     here = Path(__file__)
     # This module, and the folder of what it calls to decide. That folder imports only rooms that the executor's name
     # covers (a contract in pyproject.toml), so that nothing else can decide.

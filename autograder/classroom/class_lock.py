@@ -1,7 +1,7 @@
 """One command at a time in a class: what each writes, another would read half done.
 
 The lock is one of the system's on a file in the class directory, so it ends with the process that holds it, however that
-ends. The file says who holds it, for whoever comes second.
+ends. The file says who holds it, so that a second command can say so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def class_lock(root: Path, command: str) -> Iterator[None]:
         _sign(descriptor, command)
         yield
     finally:
-        # While it is still locked: whoever waits at the file without a name finds that out and makes a new one.
+        # While it is still locked: a command that waits on the deleted file notices, and makes a new one.
         with contextlib.suppress(OSError):
             path.unlink()
             if new:

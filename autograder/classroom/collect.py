@@ -1,8 +1,9 @@
 """Getting work in: what learning platforms export is sorted into `submitted/<student>/<set>/`.
 
-Which set a notebook belongs to is read from its own cells and metadata, never from its name. Whose it is follows from the
-names that Canvas and Moodle give to files and folders, from nbgrader's layout, and from the roster. Of several attempts the
-latest counts. Nothing that was handed in is executed, and no file is written under a name that an archive chose.
+Which set a notebook belongs to is read from its own cells and metadata, never from its name. Whose it is follows from what
+the platform wrote into the names of its archive, and from the roster. Of several attempts the latest counts; of several
+notebooks in one hand-in, the one that was worked. Nothing that was handed in is executed, and no file is written under a
+name that an archive chose.
 """
 
 from __future__ import annotations
@@ -13,41 +14,34 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
-from autograder.classroom.archives import Member, members
+from autograder.classroom.archives import Member, members, outermost
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.roster import Roster, folder_problem, name_key
+from autograder.classroom.due_dates import moment as read_moment
+from autograder.classroom.identity import Identities, UnplacedError, student_of_path, students_of
+from autograder.classroom.platforms import nbgrader
+from autograder.classroom.platforms.hand_in import HandIn, Platform
+from autograder.classroom.platforms.registry import METADATA, PLATFORMS, MixedArchiveError, Recognised, recognise
+from autograder.classroom.result.handed_in import REFUSED
+from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
 from autograder.common.errors import SubmissionError
 from autograder.common.text import printable
 from autograder.engine.submitted_notebook import read_submission
-from autograder.problem_set.source import ProblemSet, grade_id
+from autograder.problem_set.source import ProblemSet, grade_id, is_solution
+from autograder.problem_set.versions import student_version
 
 #: A platform that writes the time of packing into a zip packs a class within minutes; students take longer.
 PACKING_TIME = timedelta(minutes=10)
-
-#: `lovelaceada_LATE_123_456_file.ipynb`: name, mark, number of the student, number of the upload, name of the file.
-#: Where students are anonymous: `anon_x7y8z_456_file.ipynb`.
-_CANVAS = re.compile(
-    r"(?:(?P<name>[^/]*?)_)?(?:(?P<late>LATE|late)_)?(?P<id>\d+|anon_[^\W_]+)_(?P<upload>\d+)_(?P<file>[^/]+)"
-)
-_CANVAS_LATE_FIRST = re.compile(r"(?P<late>LATE|late)_(?P<rest>(?:\d+|anon_).*)")
-#: `Ada Lovelace_1234567_assignsubmission_file_`, as a folder or before the name of a file.
-#: The name ends at the first number that Moodle marks so: what follows is the name of a file, which a student chose.
-_MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>[^/]*))?")
-#: What platforms, browsers and Jupyter append to a name that is taken: `-2`, ` (1)`, `-Copy1`.
-_ATTEMPT = re.compile(r"(?:-(\d{1,4})|[ _]?\((\d{1,4})\)|-Copy(\d{1,4}))$")
-
-
-class _UnplacedError(Exception):
-    """A file cannot be placed; the text says why."""
-
-
-class _UnknownStudentError(_UnplacedError):
-    """The names that a platform made are of nobody; the folders may still say who it is."""
+#: A notebook, also as browsers and mail programs rename it.
+_NOTEBOOK = re.compile(r"(?P<stem>.+)\.ipynb(?:\.txt|\.json)?", re.IGNORECASE | re.DOTALL)
+#: Where no platform wrote the names, those of folders say whose work it is.
+_FOLDERS = Platform("the folder", lambda path, reading: None)
+#: Files of one hand-in that a message names.
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -59,15 +53,13 @@ class Attempt:
     submission : Submission
         Whose it is, and of which set.
     where : str
-        Where it lay.
+        Where it was found.
     sha256 : str
         Hash of its bytes.
     upload : int
-        Canvas' number of the upload, which grows with time; 0 elsewhere.
-    number : int
-        The number that was appended to the file's name.
+        The platform's number of the upload, which grows with time; 0 elsewhere.
     moment : str
-        When it was written, or else packed; ISO 8601 in UTC, or empty.
+        When it was handed in, or else packed; ISO 8601 in UTC, or empty.
     handed_in : str
         When it was handed in, where the archive tells; as `moment`.
     order : int
@@ -78,7 +70,6 @@ class Attempt:
     where: str
     sha256: str
     upload: int = 0
-    number: int = 0
     moment: str = ""
     handed_in: str = ""
     order: int = 0
@@ -92,6 +83,8 @@ class Collected:
     ----------
     placed, replaced, unchanged : list of Submission
         Newly placed; placed instead of an earlier attempt; as they were.
+    refused : list of Submission
+        Known to be of a student and a set, but no notebook that can be read.
     unplaced : list of (str, str)
         What could not be placed, and why.
     notices : list of str
@@ -103,9 +96,55 @@ class Collected:
     placed: list[Submission] = field(default_factory=list)
     replaced: list[Submission] = field(default_factory=list)
     unchanged: list[Submission] = field(default_factory=list)
+    refused: list[Submission] = field(default_factory=list)
     unplaced: list[tuple[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     ignored: int = 0
+
+
+@dataclass
+class _Notebook:
+    """A notebook of a hand-in: its place, its hash, its name if it is at the top, and whether it was worked."""
+
+    where: str
+    sha256: str
+    stem: str
+    worked: bool
+    time: datetime | None
+
+
+@dataclass
+class _Files:
+    """The files of one hand-in.
+
+    Attributes
+    ----------
+    platform, hand_in : Platform, HandIn
+        What is known about it.
+    trail : tuple of str
+        The archive's name, and the path of its first file.
+    notebooks : dict of str to list of _Notebook
+        By set.
+    refused : list of (str, str)
+        Other files, and what is wrong with each.
+    """
+
+    platform: Platform
+    hand_in: HandIn
+    trail: tuple[str, ...]
+    notebooks: dict[str, list[_Notebook]] = field(default_factory=lambda: defaultdict(list))
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        if self.platform is _FOLDERS or len(self.trail) < 2 or not self.hand_in.rest:
+            return printable(": ".join(self.trail))
+        return printable(f"{self.trail[0]}: {self.hand_in.key.rstrip('/')}")
+
+
+class _MemberError(Exception):
+    """A file is not a notebook of this course; the text says why, in words that follow "it"."""
 
 
 def collect(
@@ -116,6 +155,7 @@ def collect(
     student: str = "",
     zone: tzinfo | None = None,
     times: str = "auto",
+    pattern: Platform | None = None,
 ) -> Collected:
     """Place what was handed in.
 
@@ -132,10 +172,12 @@ def collect(
     student : str, optional
         Whose work all of it is.
     zone : tzinfo, optional
-        The zone of the times in zips; that of this computer by default.
+        The zone of times that do not tell it; that of this computer by default.
     times : {"auto", "yes", "no"}
-        Whether the times of files are those of handing in. By default, never in what Canvas packs, and elsewhere if an
-        archive's times lie further apart than packing takes.
+        Whether the times of files are those of handing in. By default, never in what a platform packs with other times,
+        and elsewhere if an archive's times lie further apart than packing takes.
+    pattern : Platform, optional
+        What the names look like, if not as one of the known platforms writes them.
 
     Raises
     ------
@@ -143,48 +185,94 @@ def collect(
         An archive cannot be opened, or the class directory cannot be written to.
     """
     result = Collected()
-    identify = _Identifier(problem_sets, roster, student, result.notices)
-    attempts: list[Attempt] = []
+    sets = _Sets(problem_sets)
+    platforms = (pattern,) if pattern else PLATFORMS
+    found: list[tuple[_Archive, list[_Files]]] = []
     contents: dict[str, Path] = {}
-
-    def skipped() -> None:
-        result.ignored += 1
-
     with tempfile.TemporaryDirectory(prefix="collect-") as kept:
-        for archive in archives:
-            found, moments = [], []
-            for member in members(archive, zone, skipped):
-                moments.append(member.time)
-                try:
-                    submission, label = identify(member)
-                except _UnplacedError as error:
-                    result.unplaced.append((str(member), str(error)))
-                    continue
-                digest = hashlib.sha256(member.data).hexdigest()
-                if digest not in contents:
-                    contents[digest] = Path(kept, digest)
-                    write_bytes(member.data, contents[digest])
-                found.append((member, submission, label, digest))
-            attempts += _dated(found, [time for time in moments if time], times, len(attempts))
+        for path in archives:
+            try:
+                archive = _Archive(path, sets, platforms, zone, roster, student)
+            except MixedArchiveError as error:
+                result.unplaced.append(
+                    (printable(path.name), f"its names are those of {error} at once; collect each export by itself")
+                )
+                continue
+            found.append((archive, archive.read(Path(kept), contents, result)))
         directory.prepare()
-        late = sorted({a.submission for a in attempts if a.submission in identify.marked_late})
+        record = directory.collected / "identities.json"
+        identities = Identities.read(record)
+        for archive, hand_ins in found:  # all are seen before one is placed
+            for files in hand_ins:
+                for name in files.notebooks or [archive.only_set(hand_ins, files)]:
+                    identities.see(files.platform, name, files.hand_in)
+        attempts: list[Attempt] = []
+        refused: dict[Submission, list[tuple[str, str]]] = {}
+        late: set[Submission] = set()
+        for archive, hand_ins in found:
+            spread = archive.spread(times)
+            for files in hand_ins:
+                for name in files.notebooks or [archive.only_set(hand_ins, files)]:
+                    try:
+                        students = _students(files, name, student, roster, identities, result)
+                        if name in files.notebooks:
+                            chosen = _chosen(files, name, result)
+                    except UnplacedError as error:
+                        _report(files, name, str(error), result)
+                        continue
+                    for who in students:
+                        submission = Submission(who, name)
+                        if name not in files.notebooks:
+                            if name:
+                                refused.setdefault(submission, []).extend(files.refused)
+                            _report(files, "", f"{who} handed in nothing that can be graded", result)
+                            continue
+                        if files.hand_in.late:
+                            late.add(submission)
+                        attempts.append(archive.attempt(submission, files, chosen, spread, len(attempts)))
         by_submission: dict[Submission, list[Attempt]] = defaultdict(list)
         for attempt in attempts:
             by_submission[attempt.submission].append(attempt)
-        for submission in sorted(by_submission):
+        if identities.names:
+            write_text_if_changed(identities, record)
+        for submission in sorted({*by_submission, *refused}):
+            mine = by_submission.get(submission, [])
             try:
-                _place(directory, submission, by_submission[submission], contents, result)
+                if mine:
+                    _place(directory, submission, mine, contents, result)
+                else:
+                    _refuse(directory, submission, refused[submission], result)
             except (OSError, UnwritableError) as error:
                 if isinstance(error, DiskFullError) or getattr(error, "errno", None) in NO_ROOM:
                     raise
-                where = ", ".join(attempt.where for attempt in by_submission[submission])
+                where = ", ".join(attempt.where for attempt in mine)
                 result.unplaced.append((where, f"{submission}: {_trouble(error)}"))
     if late:
+        listed = "; ".join(map(str, sorted(late)))
         result.notices.append(
-            f"Canvas marks as late, without a time: {_listed(late)}. For a penalty, write the time into timestamp.txt "
+            f"Canvas marks as late, without a time: {listed}. For a penalty, write the time into timestamp.txt "
             "beside the notebook."
         )
     return result
+
+
+def write_text_if_changed(identities: Identities, path: Path) -> None:
+    """Keep what platforms' numbers stood for, if it says more than before."""
+    if Identities.read(path) != identities:
+        identities.write(path)
+
+
+def _report(files: _Files, name: str, reason: str, result: Collected) -> None:
+    """Name what is not placed, a line for each hand-in."""
+    listed = "" if name or not files.refused else f": {_listed(files.refused)}"
+    result.unplaced.append((files.where, reason + listed))
+
+
+def _listed(refused: list[tuple[str, str]]) -> str:
+    """Name the first few files and what is wrong with each; first the limit that was reached, if one was."""
+    shown = [f"{path} ({why})" for path, why in sorted(refused, key=lambda item: not item[1].endswith("was not read"))]
+    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    return ", ".join(shown[:_NAMED]) + more
 
 
 def _trouble(error: OSError | UnwritableError) -> str:
@@ -194,61 +282,15 @@ def _trouble(error: OSError | UnwritableError) -> str:
     return str(error).rstrip(".")
 
 
-def _listed(submissions: list[Submission]) -> str:
-    return "; ".join(map(str, submissions))
+# ---- which set
 
 
-# ---- when
+class _Sets:
+    """Tells which problem set a notebook belongs to, and whether anybody worked it."""
 
-
-def _dated(found: list, moments: list[datetime], times: str, order: int) -> list[Attempt]:
-    """Make attempts of the notebooks of one archive."""
-    packed = max(moments, default=None)
-    spread = bool(moments) and max(moments) - min(moments) > PACKING_TIME
-    attempts = []
-    for member, submission, label, digest in found:
-        known = member.time is not None and (times == "yes" or (times == "auto" and spread and not label.upload))
-        moment = member.time if known else packed
-        attempts.append(
-            Attempt(
-                submission,
-                str(member),
-                digest,
-                label.upload,
-                label.number,
-                moment.isoformat() if moment else "",
-                member.time.isoformat() if known else "",
-                order + len(attempts),
-            )
-        )
-    return attempts
-
-
-def _latest(attempts: list[Attempt]) -> Attempt:
-    """Return the latest of several attempts: by Canvas' numbers, else by time, else by the number in the name."""
-    if all(attempt.upload for attempt in attempts):
-        return max(attempts, key=lambda a: (a.upload, a.number, a.moment, a.order))
-    return max(attempts, key=lambda a: (a.moment, a.number, a.upload, a.order))
-
-
-# ---- which set, and whose
-
-
-@dataclass(frozen=True)
-class _Label:
-    """What the names around a notebook say."""
-
-    upload: int = 0
-    number: int = 0
-
-
-class _Identifier:
-    """Finds the set and the student of a file."""
-
-    def __init__(self, problem_sets: list[ProblemSet], roster: Roster | None, student: str, notices: list[str]):
-        self.roster, self.student, self.notices = roster, student, notices
-        self.marked_late: set[Submission] = set()
-        self.names = {problem_set.name for problem_set in problem_sets}
+    def __init__(self, problem_sets: list[ProblemSet]):
+        self.problem_sets = {problem_set.name: problem_set for problem_set in problem_sets}
+        self.names = frozenset(self.problem_sets)
         owners: dict[str, set[str]] = defaultdict(set)
         for problem_set in problem_sets:
             for cell in problem_set.notebook.cells:
@@ -256,35 +298,20 @@ class _Identifier:
                     owners[grade_id(cell)].add(problem_set.name)
         #: grade_ids that only one set has.
         self.owner = {name: next(iter(sets)) for name, sets in owners.items() if len(sets) == 1}
-        #: Moodle's numbers by name, to notice two students of one name where there is no roster.
-        self.numbers: dict[tuple[str, str], str] = {}
+        self._stubs: dict[str, dict[str, str]] = {}
 
-    def __call__(self, member: Member) -> tuple[Submission, _Label]:
-        """Return the submission that a file is, and what its name says about the attempt."""
+    def read(self, member: Member) -> tuple[str, bool]:
+        """Return the set that a file is a notebook of, and whether an answer differs from what was released."""
         if member.problem:
-            raise _UnplacedError(f"it {member.problem}")
-        name = PurePosixPath(member.path).name
-        if not name.casefold().endswith(".ipynb"):
+            raise _MemberError(member.problem)
+        if not _NOTEBOOK.fullmatch(PurePosixPath(member.path).name):
             platform = re.search(r"_assignsubmission_onlinetext|_\d+_text\.html$", member.path)
-            what = "text typed into the platform" if platform else "no notebook (.ipynb)"
-            raise _UnplacedError(f"it is {what}")
-        problem_set = self._problem_set(member)
-        stem = name[: -len(".ipynb")]
-        number = 0
-        while match := _ATTEMPT.search(stem):
-            number, stem = max(number, int(next(filter(None, match.groups())))), stem[: match.start()]
-        student, upload, late = self._student(member, problem_set)
-        submission = Submission(student, problem_set)
-        if late:
-            self.marked_late.add(submission)
-        return submission, _Label(upload, number)
-
-    def _problem_set(self, member: Member) -> str:
+            raise _MemberError("is text typed into the platform" if platform else "is not a notebook (.ipynb)")
         try:
             notebook = read_submission(member.data)
         except SubmissionError as error:
             # Its sentences speak of the file or the notebook, and are shown here after its name.
-            raise _UnplacedError(re.sub("^The (?:file|notebook) ", "it ", str(error))) from None
+            raise _MemberError(re.sub("^The (?:file|notebook) ", "", str(error)).rstrip(".")) from None
         votes: dict[str, set[str]] = defaultdict(set)
         for cell in notebook.cells:
             name = grade_id(cell)
@@ -292,172 +319,223 @@ class _Identifier:
                 votes[self.owner[name]].add(name)
         declared = notebook.metadata.get("autograder", {}).get("problem_set")
         declared = declared if isinstance(declared, str) and declared in self.names else ""
-        if declared and (declared in votes or not votes):
-            return declared
-        most = max(map(len, votes.values()), default=0)
-        best = [name for name, ids in votes.items() if len(ids) == most]
-        if len(best) != 1:
-            raise _UnplacedError(
-                f"its cells belong to {' and '.join(sorted(best))} alike"
-                if best
-                else "no cell of it belongs to a problem set of this course"
-            )
-        return best[0]
+        if not declared or (votes and declared not in votes):
+            most = max(map(len, votes.values()), default=0)
+            best = [name for name, ids in votes.items() if len(ids) == most]
+            if len(best) != 1:
+                raise _MemberError(
+                    f"has as many cells of {' as of '.join(sorted(best))}"
+                    if best
+                    else "has no cell that belongs to a problem set of this course"
+                )
+            (declared,) = best
+        stubs = self._released(declared)
+        worked = any(
+            stubs.get(grade_id(cell), cell.source.strip()) != cell.source.strip()
+            for cell in notebook.cells
+            if grade_id(cell)
+        )
+        return declared, worked
 
-    def _student(self, member: Member, problem_set: str) -> tuple[str, int, bool]:
-        """Return the student, Canvas' number of the upload, and whether Canvas marks it as late.
+    def _released(self, name: str) -> dict[str, str]:
+        if name not in self._stubs:
+            cells = student_version(self.problem_sets[name]).cells
+            self._stubs[name] = {grade_id(cell): cell.source.strip() for cell in cells if is_solution(cell)}
+        return self._stubs[name]
 
-        Platforms, and whoever packs a class, name what lies outside; what lies further in, and the end of a file's name, a
-        student has named, who could write another's name there. So the outermost name decides, and none further in.
-        """
-        outside: list[str] = []
-        reason = ""
-        for place, path in enumerate(member.trail):
-            parts = PurePosixPath(path).parts
-            for number, part in enumerate(parts, 1):
-                label = _platforms_name(part, last=number == len(parts))
-                if label is None:
-                    # nbgrader's layout, <student>/<set>/<file>, where there is no roster to know the student
-                    if self.roster is None and place > 0 and parts[number:-1] == (problem_set,):
-                        return self.student or _as_folder(part), 0, False
-                    outside.append(part)
-                    continue
-                platform, name, identity, upload, late = label
-                if self.student:
-                    return self.student, upload, late
-                if platform == "Moodle":
-                    student = self._of_moodle(name, identity, member, problem_set)
-                else:
-                    try:
-                        student = self._of_canvas(name, identity, member)
-                    except _UnknownStudentError as error:
-                        reason = reason or str(error)
-                        if place == 0 and len(member.trail) > 1:  # an archive whose name looks like that of a platform
-                            outside.append(part)
-                            continue
-                        if not (found := self._named(outside)):
-                            raise _UnplacedError(reason) from None
-                        return self._only(found), upload, late
-                return self._only({student} | self._named(outside)), upload, late
-        if self.student:
-            return self.student, 0, False
+
+# ---- what an archive holds
+
+
+class _Archive:
+    """What is named on the command line, and the hand-ins in it."""
+
+    def __init__(
+        self,
+        path: Path,
+        sets: _Sets,
+        platforms: tuple[Platform, ...],
+        zone: tzinfo | None,
+        roster: Roster | None,
+        student: str,
+    ):
+        self.path, self.sets, self.zone, self.roster, self.student = path, sets, zone, roster, student
+        self.moments: list[datetime] = []
+        listed = outermost(path, lambda name: name in METADATA)
+        metadata = next((data for data in listed.values() if data), b"")
+        names = [name for name in listed if PurePosixPath(name).name not in METADATA]
+        self.wrapped = False
+        self.recognised = recognise(names, sets.names, metadata, platforms)
+        if self.recognised is None and (path.is_dir() or path.suffix.casefold() == ".zip"):
+            # One hand-in, by itself: the archive's own name is the platform's.
+            within = recognise([f"{path.name}/{name}" for name in names], sets.names, metadata, platforms)
+            if within is not None and within.depth == 0:
+                self.recognised, self.wrapped = within, True
+
+    def _path(self, trail: tuple[str, ...]) -> str:
+        path = trail[1] if len(trail) > 1 else trail[0]
+        return f"{trail[0]}/{path}" if self.wrapped else path
+
+    def _identify(self, trail: tuple[str, ...]) -> tuple[Platform, HandIn] | None:
+        """Return the platform and the hand-in of a file; None for a file that the platform added by itself."""
+        path = self._path(trail)
+        recognised: Recognised | None = self.recognised
+        if recognised is None:
+            try:
+                who = self.student or student_of_path(trail[:2], self.roster)
+            except UnplacedError:
+                return _FOLDERS, HandIn(path, "")  # said when it is to be placed
+            return _FOLDERS, HandIn(path, PurePosixPath(path).name, logins=(who,))
+        found = recognised.hand_in(path)
+        if found is None:
+            return None if recognised.is_own(path) else (recognised.platform, HandIn(path, ""))
+        return recognised.platform, found
+
+    def read(self, kept: Path, contents: dict[str, Path], result: Collected) -> list[_Files]:
+        """Go through the files; keep the content of each notebook, by its hash, outside memory."""
+        hand_ins: dict[tuple, _Files] = {}
+
+        def skipped() -> None:
+            result.ignored += 1
+
+        def key(path: str) -> tuple:
+            trail = (path,) if self.path.is_file() and path == self.path.name else (self.path.name, path)
+            identified = self._identify(trail)
+            return _key(*identified) if identified else ()
+
+        for member in members(self.path, self.zone, skipped, key):
+            identified = self._identify(member.trail)
+            if identified is None:
+                continue
+            platform, hand_in = identified
+            if member.time and len(member.trail) <= 2:  # within a student's zip, times are the student's
+                self.moments.append(member.time)
+            files = hand_ins.setdefault(_key(platform, hand_in), _Files(platform, hand_in, member.trail[:2]))
+            inner = "/".join([hand_in.rest, *member.trail[2:]])
+            name = printable(inner or member.path)
+            if inner == nbgrader.TIMESTAMP and not member.problem:
+                files.hand_in = self._with_time(files, member, result)
+                continue
+            try:
+                problem_set, worked = self.sets.read(member)
+            except _MemberError as error:
+                files.refused.append((name, f"it {error}"))
+                continue
+            digest = hashlib.sha256(member.data).hexdigest()
+            if digest not in contents:
+                contents[digest] = kept / digest
+                write_bytes(member.data, contents[digest])
+            stem = _stem(inner) if "/" not in inner else ""
+            files.notebooks[problem_set].append(_Notebook(str(member), digest, stem, worked, member.time))
+        return [files for files in hand_ins.values() if files.notebooks or files.refused]
+
+    def _with_time(self, files: _Files, member: Member, result: Collected) -> HandIn:
+        text = member.data[:100].decode("utf-8", "replace").strip()
         try:
-            return self._of_path(member, problem_set), 0, False
-        except _UnplacedError as error:
-            raise _UnplacedError(reason or str(error)) from None
+            moment = read_moment(text)
+        except ValueError as error:
+            result.notices.append(f"{member}, line 1: {error}; the time of handing in is not known.")
+            return files.hand_in
+        return replace(files.hand_in, moment=moment.replace(tzinfo=UTC))
 
-    def _of_canvas(self, name: str, identity: str, member: Member) -> str:
-        if self.roster is None:
-            return _as_folder(f"{name}_{identity}" if name else identity)
-        by_id, by_name = self.roster.with_canvas_id(identity), self.roster.with_name(name) if name else set()
-        if not by_id and len(by_name) == 1:
-            known = self.roster.students[next(iter(by_name))].canvas_id
-            if known and identity.isdigit():
-                raise _UnplacedError(
-                    f"Canvas's name {printable(name)!r} is that of {next(iter(by_name))}, but its number {identity} is not"
-                )
-        return self._agreed(by_id, by_name, "Canvas", name, identity, member)
+    def only_set(self, hand_ins: list[_Files], files: _Files) -> str:
+        """Return the set that a hand-in without a notebook is of: the archive's, if it has one alone; else empty."""
+        sets = {name for other in hand_ins for name in other.notebooks}
+        named = {name for name in self.sets.names for path, _ in files.refused if name in path}
+        sets = sets if len(sets) == 1 else named
+        return next(iter(sets)) if len(sets) == 1 else ""
 
-    def _of_moodle(self, name: str, number: str, member: Member, problem_set: str) -> str:
-        if self.roster is None:
-            student = _as_folder(name)
-            # Moodle's number differs between assignments, so it is no part of the student's name here.
-            archive = f"{member.archive} {problem_set} {student}"
-            if self.numbers.setdefault(("", archive), number) != number:
-                raise _UnplacedError(f"Moodle has several students called {printable(name)!r}; name a --roster")
-            return student
-        by_id, by_name = self.roster.with_moodle_id(number), self.roster.with_name(name)
-        rest = name
-        while not by_name and "-" in rest:  # Moodle puts a group's name, and "-", before the student's
-            rest = rest.split("-", 1)[1]
-            by_name = self.roster.with_name(rest)
-        return self._agreed(by_id, by_name, "Moodle", name, number, member)
+    def spread(self, times: str) -> bool:
+        """Whether the times of the archive's files are those of handing in."""
+        if times != "auto" or (self.recognised and self.recognised.platform.packs_times):
+            return times == "yes"
+        return bool(self.moments) and max(self.moments) - min(self.moments) > PACKING_TIME
 
-    def _agreed(self, by_id: set[str], by_name: set[str], platform: str, name: str, number: str, member: Member) -> str:
-        shown = printable(name)
-        if len(by_id) == 1:
-            student = next(iter(by_id))
-            if by_name and student not in by_name:
-                raise _UnplacedError(
-                    f"{platform}'s number {number} is that of {student}, but the name {shown!r} is that of "
-                    f"{' and '.join(sorted(by_name))}"
-                )
-            if name and not by_name:
-                self.notices.append(
-                    f"{member}: given to {student} by {platform}'s number {number}; the roster does not have the name "
-                    f"{shown!r}."
-                )
-            return student
-        if len(by_name) == 1:
-            return next(iter(by_name))
-        if by_name:
-            column = "canvas_id" if platform == "Canvas" else "moodle_id"
-            raise _UnplacedError(
-                f"several students are called {shown!r} ({', '.join(sorted(by_name))}); "
-                f"put {platform}'s numbers into the roster's column {column}"
-            )
-        raise _UnknownStudentError(
-            f"neither the name {shown!r} nor {platform}'s number {printable(number)} is on the roster; "
-            "a name that the platform writes in another way belongs in the roster's column names"
+    def attempt(self, submission: Submission, files: _Files, notebook: _Notebook, spread: bool, order: int) -> Attempt:
+        """Make an attempt of a notebook."""
+        handed_in = _in_utc(files.hand_in.moment, self.zone) or (notebook.time if spread else None)
+        moment = handed_in or max(self.moments, default=None)
+        return Attempt(
+            submission,
+            notebook.where,
+            notebook.sha256,
+            files.hand_in.upload,
+            moment.isoformat() if moment else "",
+            handed_in.isoformat() if handed_in else "",
+            order,
         )
 
-    def _of_path(self, member: Member, problem_set: str) -> str:
-        """Find a student in the names of folders, of the file, and of the archive."""
-        if self.roster is None:
-            raise _UnplacedError("nothing says whose it is; name a --roster, or the --student")
-        found = self._named([part for path in member.trail for part in PurePosixPath(path).parts])
-        if not found:
-            raise _UnplacedError("nothing in its path is a student of the roster; name the --student")
-        return self._only(found)
 
-    def _named(self, parts: list[str]) -> set[str]:
-        """Return the students of the roster whom parts of a path name."""
-        found: set[str] = set()
-        for part in parts if self.roster else []:
-            stem = re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
-            pieces = stem.split("_")
-            for text in {stem, *("_".join(pieces[:count]) for count in range(1, len(pieces)))}:
-                found |= self.roster.with_identifier(text) or self.roster.with_name(text)
-        return found
-
-    @staticmethod
-    def _only(found: set[str]) -> str:
-        if len(found) > 1:
-            raise _UnplacedError(f"its path names several students: {', '.join(sorted(found))}")
-        return next(iter(found))
+def _key(platform: Platform, hand_in: HandIn) -> tuple:
+    """Tell one hand-in from another: all that the platform wrote, however it splits it into folders."""
+    if not (hand_in.names or hand_in.number or hand_in.logins):
+        return (hand_in.key,)
+    return hand_in.names[:1], hand_in.number, hand_in.logins[:1], hand_in.moment, hand_in.upload
 
 
-def _platforms_name(part: str, last: bool) -> tuple[str, str, str, int, bool] | None:
-    """Take a part of a path apart if Moodle or Canvas named it; only files are named by Canvas.
-
-    Where both could have, it was the one whose mark comes first: the rest is the name of a file, which a student chose.
-
-    Returns
-    -------
-    tuple of (str, str, str, int, bool) or None
-        The platform; the student's name and number there; the number of the upload, and whether it is marked as late.
-    """
-    moodle, canvas = _MOODLE.fullmatch(part), _canvas(part) if last else None
-    if moodle and (canvas is None or len(moodle["name"]) <= len(canvas[0])):
-        return "Moodle", moodle["name"], moodle["id"], 0, False
-    return ("Canvas", *canvas) if canvas else None
+def _stem(name: str) -> str:
+    match = _NOTEBOOK.fullmatch(name)
+    return match["stem"] if match else ""
 
 
-def _canvas(name: str) -> tuple[str, str, int, bool] | None:
-    """Take a name that Canvas made apart: student's name, their number, number of the upload, whether marked late."""
-    late = _CANVAS_LATE_FIRST.fullmatch(name)
-    match = _CANVAS.fullmatch(late["rest"] if late else name)
-    if match is None or len(match["upload"]) > 18:
+def _in_utc(moment: datetime | None, zone: tzinfo | None) -> datetime | None:
+    if moment is None:
         return None
-    return match["name"] or "", match["id"], int(match["upload"]), bool(late or match["late"])
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone) if zone else moment
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _as_folder(name: str) -> str:
-    """Return a name from an archive if it can be a student's folder."""
-    problem = folder_problem(name)
-    if problem or not name_key(name):
-        raise _UnplacedError(f"the student's name {printable(name)!r} {problem or 'has no letter'}; name a --roster")
-    return name
+# ---- whose, and which of several
+
+
+def _students(
+    files: _Files,
+    name: str,
+    student: str,
+    roster: Roster | None,
+    identities: Identities,
+    result: Collected,
+) -> list[str]:
+    """Return who handed something in."""
+    if student:
+        return [student]
+    if files.platform is _FOLDERS:
+        return [student_of_path(files.trail, roster)]
+    if not (files.hand_in.names or files.hand_in.number or files.hand_in.logins):
+        raise UnplacedError(f"{files.platform.name} does not write such a name, and nothing says whose it is")
+    students, notice = students_of(files.platform, files.hand_in, name, roster, identities)
+    if notice:
+        result.notices.append(f"{files.where}: {notice}")
+    return students
+
+
+def _chosen(files: _Files, name: str, result: Collected) -> _Notebook:
+    """Choose among the notebooks of a set in one hand-in: those that were worked, then the one with the set's name."""
+    candidates = files.notebooks[name]
+    worked = [notebook for notebook in candidates if notebook.worked] or candidates
+    named = [notebook for notebook in worked if notebook.stem.casefold() == name.casefold()]
+    left = named or worked
+    if len({notebook.sha256 for notebook in left}) > 1:
+        listed = ", ".join(sorted(notebook.where.rpartition(": ")[2] for notebook in left))
+        raise UnplacedError(
+            f"it holds several notebooks of {name} that were worked ({listed}), and none of them alone has its name; "
+            "collect the right one by itself with --student"
+        )
+    chosen = left[0]
+    others = [notebook.where for notebook in candidates if notebook.sha256 != chosen.sha256]
+    if others:
+        result.notices.append(f"{files.where}: took {chosen.where}; passed over {', '.join(others)}.")
+    if files.refused:
+        result.notices.append(f"{files.where}: beside the notebook, not placed: {_listed(files.refused)}.")
+    return chosen
+
+
+def _latest(attempts: list[Attempt]) -> Attempt:
+    """Return the latest of several attempts: by the platform's numbers of uploads, else by time."""
+    if all(attempt.upload for attempt in attempts):
+        return max(attempts, key=lambda a: (a.upload, a.moment, a.order))
+    return max(attempts, key=lambda a: (a.moment, a.upload, a.order))
 
 
 # ---- placing
@@ -497,7 +575,7 @@ def _place(
     latest = _latest([*attempts, *([taken] if taken else [])])
     if taken is not None and latest.sha256 == taken.sha256:
         # Handed in again without a change, it counts as handed in the first time. The same file read with another zone
-        # mends the time.
+        # corrects the time.
         again = [a for a in attempts if (a.sha256, a.where) == (taken.sha256, taken.where) and a.handed_in]
         latest = again[-1] if again and again[-1].handed_in != taken.handed_in else taken
     if there != latest.sha256 and latest.sha256 not in contents:
@@ -527,25 +605,39 @@ def _place(
         "sha256": latest.sha256,
         "replaces": there,
         "upload": latest.upload,
-        "number": latest.number,
         "moment": latest.moment,
         "handed_in": latest.handed_in,
     }
     write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", record_path)
-    # The time of an earlier attempt must not stand beside this one.
+    # The time of an earlier attempt must not be taken for this one's.
     if latest.handed_in:
         write_text(f"{datetime.fromisoformat(latest.handed_in):%Y-%m-%d %H:%M:%S} UTC\n", timestamp)
     elif there != latest.sha256:
         timestamp.unlink(missing_ok=True)
     if there != latest.sha256:
         write_bytes(contents[latest.sha256].read_bytes(), notebook)
+        (folder / REFUSED).unlink(missing_ok=True)
+
+
+def _refuse(
+    directory: ClassDirectory, submission: Submission, refused: list[tuple[str, str]], result: Collected
+) -> None:
+    """Keep what a student handed in that cannot be graded, so that grading can say so to the student."""
+    folder = directory.submission_folder(submission)
+    if folder.is_dir() and any(path.name != REFUSED for path in folder.iterdir()):
+        result.notices.append(f"{submission}: the notebook that is there stays.")
+        return
+    text = "".join(f"{path}: {why}\n" for path, why in refused[:_NAMED])
+    result.refused.append(submission)
+    if not (folder / REFUSED).is_file() or (folder / REFUSED).read_text(encoding="utf-8") != text:
+        write_text(text, folder / REFUSED)
 
 
 def _read_record(path: Path) -> dict | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         good = all(isinstance(record[key], str) for key in ("where", "sha256", "replaces", "moment", "handed_in"))
-        return record if good and all(isinstance(record[key], int) for key in ("upload", "number")) else None
+        return record if good and isinstance(record["upload"], int) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -554,5 +646,5 @@ def _attempt_of(record: dict | None, submission: Submission) -> Attempt | None:
     """Return the attempt that a record tells of."""
     if record is None:
         return None
-    names = ("where", "sha256", "upload", "number", "moment", "handed_in")
+    names = ("where", "sha256", "upload", "moment", "handed_in")
     return Attempt(submission, **{name: record[name] for name in names})

@@ -1,4 +1,4 @@
-"""A class directory: where its parts lie, which submissions it holds, and what came of each.
+"""A class directory: its layout, its submissions, and the outcome of each.
 
 Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
 `gradebook.db`; beside these `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
@@ -88,7 +88,7 @@ def folder_problem(name: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Submission:
-    """Where a student's work on a problem set lies."""
+    """A student's work on a problem set."""
 
     student: str
     problem_set: str
@@ -99,7 +99,7 @@ class Submission:
 
 @dataclass
 class Outcome:
-    """What came of a submission.
+    """The outcome of a submission.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ def summary(outcomes: Iterable[Outcome]) -> str:
 
 
 def _is_there(folder: Path) -> bool:
-    """Whether a student's folder for a set is there. What cannot be looked at is: a sentence about it stands in its place."""
+    """Whether a student has a folder for a set. One that cannot be read counts: its outcome says what is wrong."""
     try:
         # A link that leads nowhere was handed in too: it is refused with a sentence.
         return folder.is_dir() or folder.is_symlink()
@@ -213,11 +213,11 @@ class ClassDirectory:
         Raises
         ------
         AutograderError
-            It is no such URL, or the class directory cannot be written to.
+            It is not such a URL, or the class directory cannot be written to.
         """
         if database_address(url) is None:
             raise AutograderError(
-                "What --db was given is no database URL such as postgresql+psycopg://user@host/name; "
+                "The value of --db is not a database URL such as postgresql+psycopg://user@host/name; "
                 "a password writes @ as %40, / as %2F and : as %3A."
             )
         self.prepare()
@@ -255,12 +255,12 @@ class ClassDirectory:
         self.renew_config()
 
     def renew_config(self) -> str:
-        """Mend names in the class's configuration that have moved since an older version wrote it.
+        """Update names in the class's configuration that have moved since an older version wrote it.
 
         Returns
         -------
         str
-            A sentence that says so; empty where there was nothing to mend.
+            A sentence that says so; empty if nothing had moved.
         """
         path = (self.root / "nbgrader_config.py").resolve()
         try:
@@ -302,7 +302,7 @@ class ClassDirectory:
             raise AutograderError(f"{self.submitted} cannot be read: {error.strerror}.") from None
 
     def submission_folder(self, submission: Submission) -> Path:
-        """Return the folder a student's files for a set lie in."""
+        """Return the folder of a student's files for a set."""
         return self.submitted / submission.student / submission.problem_set
 
     def collected_record(self, submission: Submission) -> Path:

@@ -23,7 +23,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.roster import Roster, named_rows
+from autograder.classroom.roster import Roster, named_rows, text_of_table
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError
 
@@ -74,7 +74,7 @@ def moment(text: str, zone_name: str = "") -> datetime:
     Raises
     ------
     ValueError
-        It is no date, or one without time or zone; the text says which.
+        It is not a date, or has no time or zone; the text says which.
     """
     date, _, last = text.rpartition(" ")
     if date and last[:1].isalpha():
@@ -82,7 +82,7 @@ def moment(text: str, zone_name: str = "") -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date; write it as 2026-10-12T23:59+02:00") from None
+        raise ValueError(f"{text!r} is not a date; write it as 2026-10-12T23:59+02:00") from None
     if len(text) < 11:
         raise ValueError(f"{text!r} has no time of the day; write it as 2026-10-12T23:59+02:00")
     if read.tzinfo is None:
@@ -152,13 +152,13 @@ def remember_due_dates(
     Returns
     -------
     DueDates or None
-        None where the class has no `due.csv`: dates that stand in the gradebook then stay.
+        None if the class has no `due.csv`: the gradebook's dates then stay.
     """
     kept = directory.root / "due.csv"
     if path is None:
         return read_due_dates(kept, known, roster) if kept.is_file() else None
     due = read_due_dates(path, known, roster)
-    write_text(path.read_bytes().decode("utf-8-sig"), kept)
+    write_text(text_of_table(path, "list of due dates"), kept)
     return due
 
 
@@ -171,7 +171,7 @@ def load_penalties(directory: ClassDirectory) -> AssignLatePenalties:
         The configuration, or the plugin it names, cannot be loaded.
     """
     path = directory.root / "nbgrader_config.py"
-    sys.path.append(str(directory.root))  # a plugin of the class's own may lie beside the configuration
+    sys.path.append(str(directory.root))  # the class may keep a plugin next to its configuration
     try:
         config = PyFileConfigLoader(path.name, path=str(path.parent)).load_config() if path.is_file() else None
         step = AssignLatePenalties(config=config)

@@ -3,7 +3,7 @@
 The class's nbgrader_config.py names `ExecuteInSandbox` among nbgrader's preprocessors, so that the formgrader's Autograde
 button and `nbgrader autograde` execute a submission as `autograder grade` does. `DisarmMarkup` and `without_scripts`
 stand there among nbconvert's, for the pages on which the formgrader shows a submission: its scripts would act with the
-rights of whoever looks at them.
+rights of the person who looks at them.
 """
 
 from __future__ import annotations
@@ -184,7 +184,9 @@ class ExecuteInSandbox(NbGraderPreprocessor):
         root = folder.parents[2]
         path = root / "source" / folder.name / f"{folder.name}.ipynb"
         if not path.is_file():
-            raise SubmissionError(f"There is no {path} to judge by; run autograder grade in this class first.")
+            raise SubmissionError(
+                f"{path}, which the grading needs, is missing; run autograder grade in this class first."
+            )
         # nbgrader has dropped copies of cells and the counts that tell which of them ran last: what was handed in is read.
         source = _source(path, path.stat().st_mtime_ns)
         submitted, _ = find_notebook(root / "submitted" / folder.parent.name / folder.name, folder.name, source)

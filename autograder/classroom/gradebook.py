@@ -49,7 +49,7 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
         The database cannot be read or written.
     """
     if database_address(directory.database_url) is None:
-        raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is no database URL.")
+        raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is not a database URL.")
     try:
         gradebook = Gradebook(directory.database_url)
     except (SQLAlchemyError, InvalidEntry, ImportError) as error:  # no database there, or no driver for it here
@@ -206,7 +206,7 @@ def record_grades(
 
 
 def remove_grades(gradebook: Gradebook, submission: Submission, by_hand: Path) -> None:
-    """Take a submission out of the gradebook: it failed, and no grade of an earlier attempt may stand for it.
+    """Take a submission out of the gradebook: it failed, and the grade of an earlier attempt must not count for it.
 
     Parameters
     ----------

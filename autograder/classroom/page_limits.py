@@ -21,14 +21,14 @@ MAX_HEADINGS, MAX_HEADING = 100, 150
 MAX_CELLS = 200
 #: Pictures, and characters of one and of all: base64 of a figure has some fifty thousand.
 MAX_PICTURES, MAX_PICTURE, MAX_ALL_PICTURES = 100, 2_000_000, 10_000_000
-#: For the formgrader, where a person grades by hand: characters of all sources, and cells beside those of the set.
+#: For the formgrader, where a person grades by hand: characters of all sources, and cells in addition to the set's.
 MAX_SOURCES, MAX_FOREIGN_CELLS = 400_000, 200
 #: Outputs of one cell.
 MAX_OUTPUTS_OF_A_CELL = 50
 #: Notices, and characters of one.
 MAX_NOTICES, MAX_NOTICE = 50, 1_000
 
-#: What stands where something was left out.
+#: Replaces what was left out.
 CUT = "… (cut)"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -1,6 +1,8 @@
 """The roster: who belongs to a class, and what the learning platforms call them.
 
-A CSV file whose first line names its columns. Only `student_id` is needed; columns that are not listed here are ignored.
+A CSV file whose first line names its columns. Only `student_id` is needed; columns not listed here are named in a notice and
+ignored. The headers that Canvas's gradebook and Moodle's list of participants have are known, too, in English, German
+and Chinese: there, a student's id in the class is the login, the ID number or the address.
 
 ============================  ==========================================================================================
 column                        what it holds
@@ -15,6 +17,8 @@ column                        what it holds
 `moodle_username`             the user name in Moodle
 `moodle_id`                   Moodle's number in the names of its files, "Participant 1234567" in its grading worksheet;
                               Moodle may use another for each assignment: list them with spaces between
+`other_ids`                   numbers by which any other platform names the student, with spaces between
+`groups`                      names of groups that hand in together, with `;` between them
 ============================  ==========================================================================================
 """
 
@@ -22,9 +26,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +39,38 @@ from autograder.common.errors import AutograderError
 
 #: Columns that hold one value each, which no two students may share.
 UNIQUE = ("student_id", "email", "login", "canvas_id", "canvas_sis_id", "canvas_login", "moodle_username")
-COLUMNS = (*UNIQUE, "first_name", "last_name", "names", "moodle_id")
+#: Columns that hold several values, and their separators.
+SEVERAL = {"names": ";", "groups": ";", "moodle_id": None, "other_ids": None}
+COLUMNS = (*UNIQUE, "first_name", "last_name", *SEVERAL)
+#: What platforms and spreadsheets call these columns. `name` is a whole name, and `last, first` one that is turned around.
+ALIASES = {
+    "first_name": ("first name", "given name", "vorname", "名"),
+    "last_name": ("last name", "surname", "family name", "nachname", "familienname", "姓", "姓氏"),
+    "email": (
+        "email address",
+        "e-mail",
+        "e-mail address",
+        "e-mail-adresse",
+        "mail",
+        "邮箱",
+        "电子邮件",
+        "电子邮件地址",
+        "邮件地址",
+    ),
+    "login": ("username", "user name", "benutzername", "anmeldename", "用户名"),
+    "student_id": ("student id", "matrikelnummer", "id number", "id-nummer", "学号", "id号"),
+    "groups": ("group", "gruppe", "gruppen", "team", "teams", "小组", "组"),
+    "name": ("full name", "vollständiger name", "姓名", "全名"),
+    "canvas_id": ("id",),
+    "canvas_sis_id": ("sis user id",),
+    "canvas_login": ("sis login id",),
+    "last, first": ("student",),
+}
+_ALIAS = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+#: Which of the columns is a student's id in the class, where none is called so.
+_IDS = ("login", "canvas_login", "moodle_username", "email", "canvas_id")
+#: Numbers as spreadsheets write them once they have taken them for quantities: digits are lost.
+_DAMAGED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 #: Bytes of the largest table that is read; a roster of ten thousand students has about one million.
 MAX_TABLE_BYTES = 20_000_000
 
@@ -49,8 +85,8 @@ class Student:
         The student's name in this class.
     first_name, last_name, email, login, canvas_id, canvas_sis_id, canvas_login, moodle_username : str
         As the module's text says; empty where the roster does not tell.
-    names, moodle_id : tuple of str
-        Other ways to write the name, and Moodle's numbers.
+    names, moodle_id, other_ids, groups : tuple of str
+        Other ways to write the name, Moodle's numbers, those of other platforms, and the groups.
     """
 
     student_id: str
@@ -64,6 +100,13 @@ class Student:
     moodle_username: str = ""
     names: tuple[str, ...] = ()
     moodle_id: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def numbers(self, column: str) -> tuple[str, ...]:
+        """Return the numbers that a column of the roster gives the student."""
+        value = getattr(self, column)
+        return value if isinstance(value, tuple) else (value,) if value else ()
 
     @property
     def name(self) -> str:
@@ -93,40 +136,43 @@ class Roster:
     ----------
     students : dict of str to Student
         By student_id, in the order of the file.
+    ignored : tuple of str
+        Columns of the file that mean nothing here.
     """
 
     students: dict[str, Student]
-    _by_canvas_id: dict[str, set[str]] = field(init=False, repr=False)
-    _by_moodle_id: dict[str, set[str]] = field(init=False, repr=False)
+    ignored: tuple[str, ...] = ()
+    _by_number: dict[tuple[str, str], set[str]] = field(init=False, repr=False)
+    _by_group: dict[str, set[str]] = field(init=False, repr=False)
     _by_identifier: dict[str, set[str]] = field(init=False, repr=False)
     _by_name: dict[str, set[str]] = field(init=False, repr=False)
 
     def __post_init__(self):
-        tables = self._by_canvas_id, self._by_moodle_id, self._by_identifier, self._by_name = [
-            defaultdict(set) for _ in range(4)
-        ]
-        canvas, moodle, identifiers, names = tables
+        self._by_number, self._by_group = defaultdict(set), defaultdict(set)
+        self._by_identifier, self._by_name = defaultdict(set), defaultdict(set)
         for who, student in self.students.items():
-            canvas[student.canvas_id].add(who)
-            for number in student.moodle_id:
-                moodle[number].add(who)
+            for column in ("canvas_id", "moodle_id", "other_ids"):
+                for number in student.numbers(column):
+                    self._by_number[column, number].add(who)
+            for group in student.groups:
+                self._by_group[name_key(group)].add(who)
             for value in (who, student.login, student.canvas_login, student.canvas_sis_id):
-                identifiers[value.casefold()].add(who)
+                self._by_identifier[value.casefold()].add(who)
             for value in (student.email, student.moodle_username):
-                identifiers[value.casefold()].add(who)
+                self._by_identifier[value.casefold()].add(who)
             first, last = student.first_name, student.last_name
             for value in (first + last, last + first, *student.names):
-                names[name_key(value)].add(who)
-        for table in tables:
+                self._by_name[name_key(value)].add(who)
+        for table in (self._by_identifier, self._by_name, self._by_group):
             table.pop("", None)
 
-    def with_canvas_id(self, number: str) -> set[str]:
-        """Return the student_id of whom Canvas gave this number."""
-        return self._by_canvas_id.get(number, set())
+    def with_number(self, column: str, number: str) -> set[str]:
+        """Return the student_id of those to whom a column gives this number."""
+        return self._by_number.get((column, number), set())
 
-    def with_moodle_id(self, number: str) -> set[str]:
-        """Return the student_id of those to whom Moodle gave this number."""
-        return self._by_moodle_id.get(number, set())
+    def in_group(self, name: str) -> set[str]:
+        """Return the student_id of those in the group of this name."""
+        return self._by_group.get(name_key(name), set())
 
     def with_identifier(self, text: str) -> set[str]:
         """Return the student_id of those with this id, login or address."""
@@ -137,15 +183,8 @@ class Roster:
         return self._by_name.get(name_key(text), set())
 
 
-def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
-    """Read a CSV file that a person or a spreadsheet wrote: number of the line, and its cells, empty lines left out.
-
-    Parameters
-    ----------
-    path : Path
-        UTF-8, with commas, semicolons or tabs.
-    what : str
-        What it is, for messages.
+def text_of_table(path: Path, what: str) -> str:
+    """Read a text file that a spreadsheet wrote: UTF-8, UTF-16, or the Windows code page of Western Europe.
 
     Raises
     ------
@@ -160,27 +199,77 @@ def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
         raise AutograderError(
             f"The {what} {path} has more than {MAX_TABLE_BYTES // 1_000_000} MB; is it the right file?"
         )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise AutograderError(f"{path}, line {line}: this is not UTF-8; save the {what} as CSV UTF-8.") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ("utf-16",)
+    else:
+        encodings = ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # No name holds a control character; text in another encoding does.
+        if not any(unicodedata.category(character) == "Cc" and character not in "\t\r\n" for character in text):
+            return text
+    good = data.decode("utf-8", "surrogateescape")
+    line = 1 + next((good[:place].count("\n") for place, c in enumerate(good) if "\udc80" <= c <= "\udcff"), 0)
+    raise AutograderError(f"{path}, line {line}: this is not UTF-8; save the {what} as CSV UTF-8.")
+
+
+def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
+    """Read a CSV file that a person or a spreadsheet wrote: number of the line, and its cells, empty lines left out.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, UTF-16 or Windows-1252, with commas, semicolons or tabs; Excel's line ``sep=;`` is understood.
+    what : str
+        What it is, for messages.
+
+    Raises
+    ------
+    AutograderError
+        It cannot be read.
+    """
+    text, before = text_of_table(path, what), 0
+    first, _, rest = text.partition("\n")
+    declared = re.fullmatch(r'"?sep=(.)"?', first.strip("\r"))
+    if declared:
+        text, before = rest, 1
     header = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
-    before = 0
+    delimiter = declared[1] if declared else max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    offset = before
     try:
         for row in reader:
             # A quoted cell may hold several lines; a message names the first of them.
-            line, before = before + 1, reader.line_num
+            line, before = before + 1, offset + reader.line_num
             cells = [unicodedata.normalize("NFC", cell).strip() for cell in row]
             if any(cells):
                 yield line, cells
     except csv.Error as error:
-        raise AutograderError(f"{path}, line {reader.line_num}: this is not CSV ({error}).") from None
+        raise AutograderError(f"{path}, line {offset + reader.line_num}: this is not CSV ({error}).") from None
 
 
-def named_rows(path: Path, what: str, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def _plain(header: str) -> str:
+    return header.casefold().replace(" ", "_")
+
+
+def named_rows(
+    path: Path, what: str, required: tuple[str, ...], column: Callable[[str], str] = _plain
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Read a CSV file whose first line names the columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it is, for messages.
+    required : tuple of str
+        Columns that it must have.
+    column : callable
+        Returns the column that a header means.
 
     Raises
     ------
@@ -189,7 +278,7 @@ def named_rows(path: Path, what: str, required: tuple[str, ...]) -> Iterator[tup
     """
     rows = read_table(path, what)
     line, header = next(rows, (1, []))
-    columns = [name.casefold().replace(" ", "_") for name in header]
+    columns = [column(name) for name in header]
     for name in required:
         if name not in columns:
             raise AutograderError(f"{path}, line {line}: the {what} has no column {name!r}; its first line names them.")
@@ -205,6 +294,12 @@ def named_rows(path: Path, what: str, required: tuple[str, ...]) -> Iterator[tup
         yield line, dict(zip(columns, [*cells, *[""] * (len(columns) - len(cells))], strict=False))
 
 
+def _column(header: str) -> str:
+    """Return the column of the roster that a header of a platform or a spreadsheet means."""
+    plain = _plain(header)
+    return plain if plain in COLUMNS else _ALIAS.get(header.casefold(), _ALIAS.get(plain.replace("_", " "), plain))
+
+
 def read_roster(path: Path) -> Roster:
     """Read a roster.
 
@@ -213,31 +308,70 @@ def read_roster(path: Path) -> Roster:
     AutograderError
         It cannot be read, or a line is wrong; the text names the line.
     """
+    _, header = next(read_table(path, "roster"), (1, []))
+    columns = [_column(name) for name in header]
+    identifier = next((name for name in ("student_id", *_IDS) if name in columns), "")
+    if not identifier:
+        raise AutograderError(
+            f"{path}, line 1: the roster has no column 'student_id', nor one for a login, an address or a number."
+        )
+    # What a platform calls an id may be blank; who wrote the header student_id meant each line to have one.
+    others = () if "student_id" in map(_plain, header) else _IDS
+    ignored = [name for name in columns if name and name not in (*COLUMNS, "name", "last, first")]
     students: dict[str, Student] = {}
     seen: dict[tuple[str, str], int] = {}
-    for line, row in named_rows(path, "roster", ("student_id",)):
-        row = {name: row.get(name, "") for name in COLUMNS}
+    for line, read in named_rows(path, "roster", (), _column):
+        if _is_no_student(read):
+            continue
+        row = {name: read.get(name, "") for name in COLUMNS}
+        row["student_id"] = next((read[name] for name in (identifier, *others) if read.get(name)), "")
+        if not row["first_name"] and not row["last_name"]:
+            row |= _split_name(read)
         problem = folder_problem(row["student_id"])
         if problem:
-            raise AutograderError(f"{path}, line {line}: the student_id {row['student_id']!r} {problem}.")
+            raise AutograderError(f"{path}, line {line}: the {identifier} {row['student_id']!r} {problem}.")
         for name in COLUMNS:
-            if name != "names" and len(row[name]) > MAX_LENGTH and name != "moodle_id":
+            if name not in SEVERAL and len(row[name]) > MAX_LENGTH:
                 raise AutograderError(f"{path}, line {line}: {name} is longer than {MAX_LENGTH} characters.")
             if name in ("first_name", "last_name", "email") and {"<", ">"} & set(row[name]):
                 raise AutograderError(
                     f"{path}, line {line}: {name} holds < or >, which nbgrader's formgrader takes for markup."
                 )
-        numbers = row["moodle_id"].replace(";", " ").split()
-        values = [(name, row[name].casefold()) for name in UNIQUE] + [("moodle_id", number) for number in numbers]
+            if name not in ("first_name", "last_name", "names", "groups") and _DAMAGED.fullmatch(row[name]):
+                raise AutograderError(
+                    f"{path}, line {line}: {name} is {row[name]}: a spreadsheet has rounded the number; "
+                    "format the column as text and enter it again."
+                )
+        several = {name: _several(row[name], mark) for name, mark in SEVERAL.items()}
+        values = [(name, row[name].casefold()) for name in UNIQUE]
+        values += [(name, number) for name in ("moodle_id", "other_ids") for number in several[name]]
         for key in values:
             if key[1] and key in seen:
                 raise AutograderError(f"{path}, line {line}: the {key[0]} {key[1]!r} is that of line {seen[key]} too.")
             seen[key] = line
-        names = tuple(name.strip() for name in row["names"].split(";") if name.strip())
-        students[row["student_id"]] = Student(**{**row, "names": names, "moodle_id": tuple(numbers)})
+        students[row["student_id"]] = Student(**{**row, **several})
     if not students:
         raise AutograderError(f"{path}, line 1: the roster names no student.")
-    return Roster(students)
+    return Roster(students, tuple(ignored))
+
+
+def _is_no_student(row: dict[str, str]) -> bool:
+    """Whether a line of Canvas's gradebook is of nobody: the points possible, or the test student."""
+    name = row.get("last, first", "")
+    return name in ("Points Possible", "Student, Test") or (bool(name) and not any(row.get(i) for i in _IDS))
+
+
+def _split_name(row: dict[str, str]) -> dict[str, str]:
+    if name := row.get("last, first", ""):
+        last, _, first = name.partition(",")
+        return {"first_name": first.strip(), "last_name": last.strip()}
+    first, _, last = row.get("name", "").rpartition(" ")
+    return {"first_name": first.strip(), "last_name": last.strip()}
+
+
+def _several(text: str, mark: str | None) -> tuple[str, ...]:
+    parts = text.split(mark) if mark else text.replace(";", " ").replace(",", " ").split()
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def remember_roster(directory: ClassDirectory, path: Path | None) -> Roster | None:
@@ -259,7 +393,7 @@ def remember_roster(directory: ClassDirectory, path: Path | None) -> Roster | No
     if path is None:
         return read_roster(kept) if kept.is_file() else None
     roster = read_roster(path)
-    write_text(path.read_bytes().decode("utf-8-sig"), kept)
+    write_text(text_of_table(path, "roster"), kept)
     return roster
 
 

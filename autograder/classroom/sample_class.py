@@ -1,4 +1,4 @@
-"""A class made of the banks: students of different strength whose scores are known beforehand."""
+"""A sample class made from the banks: students of different strength, whose scores are known in advance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autograder.problem_set.bank import BankEntry, promised_losses
 from autograder.problem_set.source import ProblemSet, answered
 from autograder.problem_set.versions import student_version
 
-#: The file, beside `submitted/`, that says what each student of a sample class must get.
+#: The file next to `submitted/` that says what each student of a sample class must score.
 PROMISES = "promised.csv"
 
 
@@ -89,7 +89,7 @@ def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[
 
 
 def write_sample_class(directory: ClassDirectory, problem_sets: list[ProblemSet], students: int, seed: int) -> int:
-    """Write a sample class to a class directory, with `promised.csv` beside the submissions.
+    """Write a sample class to a class directory, with `promised.csv` next to the submissions.
 
     Returns
     -------

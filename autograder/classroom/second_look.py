@@ -1,6 +1,6 @@
-"""Whether a grade given by hand needs a second look: only if the answer is no longer the one that the person saw.
+"""Whether a grade given by hand needs a second look: only if the answer has changed since.
 
-nbgrader flags every such grade whenever a submission is graded again. Here a digest of each answer is kept beside the
+nbgrader flags every such grade whenever a submission is graded again. Here a digest of each answer is kept with the
 outcome, with the digest of the one for which a person gave points.
 """
 

@@ -20,10 +20,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_roster(parser)
     parser.add_argument("--student", default="", metavar="ID", help="all of it is this student's work")
     parser.add_argument(
+        "--timezone",
         "--zone",
+        dest="zone",
         default="",
         metavar="ZONE",
-        help="zone of the times in zips, as Europe/London (default: this computer's)",
+        help="zone of times that do not tell it, as Europe/London (default: this computer's)",
+    )
+    parser.add_argument(
+        "--pattern",
+        default="",
+        metavar="TEXT",
+        help="how another platform names its files, as {last}_{first}_{login}/{time}_{file}; also {name}, {number}, "
+        "{upload}, and {*} for what does not matter",
     )
     parser.add_argument(
         "--times",
@@ -38,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.collect import collect
     from autograder.classroom.due_dates import zone
+    from autograder.classroom.platforms.pattern import platform_of
     from autograder.classroom.roster import folder_problem
     from autograder.common.text import printable
 
@@ -47,17 +57,26 @@ def run(options: argparse.Namespace) -> int:
             raise AutograderError(f"There is no file or folder {printable(str(path))}.")
     if options.student and folder_problem(options.student):
         raise UsageError(f"The student {options.student!r} {folder_problem(options.student)}.")
+    pattern = platform_of(options.pattern) if options.pattern else None
     time_zone = zone(options.zone) if options.zone else None
     with class_of(options, new=True) as directory:
         roster = roster_of(options, directory)
         if options.student and roster is not None and options.student not in roster.students:
             raise UsageError(f"The student {options.student!r} is not on the roster.")
-        result = collect(directory, problem_sets, options.archives, roster, options.student, time_zone, options.times)
+        result = collect(
+            directory, problem_sets, options.archives, roster, options.student, time_zone, options.times, pattern
+        )
     for notice in result.notices:
         print(notice)
+    if options.roster and roster is not None and roster.ignored:
+        print(
+            f"The roster's columns {', '.join(roster.ignored)} mean nothing here; see Rosters in the instructors' page."
+        )
     count = f"{len(result.placed)} placed, {len(result.replaced)} replaced by a later attempt, {len(result.unchanged)} unchanged"
     ignored = f", {result.ignored} files of the system's or Jupyter's own ignored" if result.ignored else ""
-    print(f"{count}, {len(result.unplaced)} not placed{ignored}; in {directory.submitted}")
+    print(
+        f"{count}, {len(result.refused)} without a notebook that can be graded, {len(result.unplaced)} not placed{ignored}; in {directory.submitted}"
+    )
     for where, reason in result.unplaced:
         print(f"not placed: {where}: {reason}", file=sys.stderr)
     return SOME_FAILED if result.unplaced else DONE

@@ -10,7 +10,7 @@ SUMMARY = "Say whether this machine can grade, and what to do if not."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's options: it has none of its own."""
+    """Describe the command's options: there are none."""
 
 
 def run(options: argparse.Namespace) -> int:

@@ -108,7 +108,7 @@ def add_roster(parser: argparse.ArgumentParser) -> None:
 
 
 def course_of(options: argparse.Namespace) -> Path:
-    """Find the course: the folder named, the nearest one above the current folder, or where this package lies."""
+    """Find the course: the folder named, the nearest one above the current folder, or the one that holds this package."""
     if options.course:
         if not (options.course / "solutions").is_dir():
             raise AutograderError(f"{options.course} is not the course: it has no folder solutions.")

@@ -18,19 +18,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     add_sets(parser)
     add_jobs(parser)
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="prove all anew, with every cell of the notebooks; by default, what has changed since proof.json was written",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.authoring.chapter_links import chapter_addresses, link_chapters
-    from autograder.authoring.proof import notebooks_to_prove, prove
+    from autograder.authoring.proof.prove import notebooks_to_prove, prove, record_proof
+    from autograder.authoring.proof.record import known
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
     from autograder.authoring.proposed_losses import propose_losses
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
     from autograder.engine.shared.isolation import Limits
-    from autograder.problem_set.known_behaviour import record_behaviour
     from autograder.problem_set.versions import student_version
 
     problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))
@@ -46,13 +51,15 @@ def run(options: argparse.Namespace) -> int:
                     progress.start(1 + len(new))
                     faults += propose_losses(problem_set, new, executor, options.jobs, progress.step)
                 continue
+            given = known(problem_set, anew=options.prove)
             with Progress(f"proving {problem_set.name}") as progress:
-                progress.start(notebooks_to_prove(problem_set))
-                proof = prove(problem_set, executor, options.jobs, progress.step)
+                progress.start(notebooks_to_prove(given, options.prove))
+                proof = prove(problem_set, executor, options.jobs, progress.step, given, whole=options.prove)
             if proof.faults:
                 faults += proof.faults
                 continue
-            record_behaviour(problem_set, proof.behaviour, proof.messages)
+            if not given.complete:
+                record_proof(problem_set, given, proof)
             path = course_of(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
             released = student_version(problem_set)
             link_chapters(released, addresses)
@@ -60,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
             kinds = Counter(entry.kind for entry in problem_set.bank)
             print(
                 f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "
-                f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives."
+                f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives"
+                f"{_when(given.complete, len(proof.tried), len(problem_set.bank))}."
             )
     if not faults:
         print_table([HEAD, *table_rows(p for problem_set in problem_sets for p in item_proofs(problem_set))])
@@ -69,3 +77,12 @@ def run(options: argparse.Namespace) -> int:
     if faults:
         print("autograder: a set with a fault was not released.", file=sys.stderr)
     return CANNOT_RUN if faults else DONE
+
+
+def _when(complete: bool, tried: int, answers: int) -> str:
+    """Say what of a proof was taken from its record."""
+    if complete:
+        return ", as proof.json records it: nothing has changed since"
+    return (
+        f", {tried} of these {answers} tried now and the others as proof.json records them" if tried < answers else ""
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import symtable
@@ -21,7 +22,7 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
     SyntaxError
         The cell is not plain Python.
     """
-    table = symtable.symtable(source, "<cell>", "exec")
+    table = symbols_of(ast.parse(source))
     symbols = table.get_symbols()
     bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
     imported = {s.get_name() for s in symbols if s.is_imported()}
@@ -38,6 +39,29 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
 
     walk(table)
     return frozenset(bound), frozenset(imported), frozenset(used)
+
+
+def symbols_of(tree: ast.AST) -> symtable.SymbolTable:
+    """Return the table of symbols of a module, in which every comprehension has a table of its own.
+
+    Python 3.12 and later put what a list, set or dict comprehension binds into the table around it, though it is no name
+    there; a generator expression keeps it to itself in every version.
+    """
+    return symtable.symtable(ast.unparse(_Generators().visit(tree)), "<cell>", "exec")
+
+
+class _Generators(ast.NodeTransformer):
+    """Writes comprehensions as generator expressions, which bind and use the same names."""
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802 (ast calls it so)
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def foreign_names(source: str) -> frozenset[str]:

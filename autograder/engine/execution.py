@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import queue
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Protocol
 
 import nbformat
@@ -26,24 +28,43 @@ from autograder.engine.shared.isolation import Limits
 from autograder.engine.submission_run import ExaminerEndedError, run_submission
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 
-#: The rooms whose code decides how a submission is executed and judged, and the packages that students and tests use.
+#: The rooms whose code decides how a submission is executed and judged.
 _ROOMS = ("common", "problem_set", "engine")
-_PACKAGES = ("numpy", "sympy", "mpmath", "scipy", "matplotlib", "ipython", "nbgrader")
+#: The packages that students and tests use, and those that read a set and make its versions.
+_PACKAGES = (
+    "ipython",
+    "jupytext",
+    "matplotlib",
+    "mpmath",
+    "nbconvert",
+    "nbformat",
+    "nbgrader",
+    "numpy",
+    "scipy",
+    "sympy",
+)
 
 
-def _engine() -> str:
-    """Return a hash of the engine: a changed one means grading anew."""
+def engine_source(*folders: Path) -> str:
+    """Return a hash of the engine's source, and of the modules in further folders of the package."""
     hashed = hashlib.sha256()
-    for path in sorted(path for room in _ROOMS for path in (PACKAGE / room).rglob("*.py")):
-        hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
-    for package in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            hashed.update(f"{package} {version(package)}\0".encode())
-    hashed.update(sys.version.encode())
+    for folder in (*(PACKAGE / room for room in _ROOMS), *folders):
+        for path in sorted(folder.rglob("*.py")):
+            hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
     return hashed.hexdigest()[:16]
 
 
-ENGINE = _engine()
+def package_versions() -> dict[str, str]:
+    """Return the version of each package that decides a result, as far as it is installed."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+#: A hash of all that decides how a submission is graded here; a changed one means grading anew.
+ENGINE = hashlib.sha256(json.dumps([engine_source(), package_versions(), sys.version]).encode()).hexdigest()[:16]
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -50,12 +49,17 @@ def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
 
 def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
     """Deal out a bank's entries, one per cell, to the fewest notebooks that hold them all."""
-    return deal_out(bank, lambda entry: entry.replaces)
+    return deal_out(bank, lambda one, other: one.replaces != other.replaces)
 
 
-def deal_out(answers: Iterable[Answer], cell_of: Callable[[Answer], str]) -> list[list[Answer]]:
-    """Deal out answers, at most one per cell, to the fewest notebooks that hold them all."""
-    by_cell: dict[str, list[Answer]] = {}
+def deal_out(answers: Iterable[Answer], may_share: Callable[[Answer, Answer], bool]) -> list[list[Answer]]:
+    """Deal out answers to notebooks, each to the first whose answers it may share a notebook with."""
+    mixes: list[list[Answer]] = []
     for answer in answers:
-        by_cell.setdefault(cell_of(answer), []).append(answer)
-    return [[answer for answer in mix if answer] for mix in zip_longest(*by_cell.values())]
+        for mix in mixes:
+            if all(may_share(answer, other) for other in mix):
+                mix.append(answer)
+                break
+        else:
+            mixes.append([answer])
+    return mixes

@@ -35,22 +35,21 @@ def _fingerprint(problem_set: ProblemSet) -> str:
 
 def record_behaviour(
     problem_set: ProblemSet,
-    behaviour: Iterable[tuple[BankEntry, dict[str, str]]],
+    behaviour: Iterable[tuple[BankEntry, Mapping[str, str]]],
     messages: Mapping[str, Iterable[str]],
 ) -> None:
-    """Record what a set's proof observed, unless it is already on record.
+    """Record what a set's proof observed.
 
     Parameters
     ----------
     problem_set : ProblemSet
         The proven set.
-    behaviour : iterable of tuple of (BankEntry, dict of str to str)
-        Each misconception, with a digest of its answers for each test cell.
+    behaviour : iterable of tuple of (BankEntry, mapping of str to str)
+        Each misconception, with a digest of its answers for each test cell; empty if its answers differ from run to run,
+        so that no submission is taken for it.
     messages : mapping of str to iterable of str
         What each hidden test cell said when it failed.
     """
-    if "messages" in _read(problem_set):
-        return  # an answer that draws without a seed has a new digest each time, but the file changes only with the set
     kept: dict[str, dict[str, dict[str, str]]] = {}
     for entry, digests in behaviour:
         if entry.replaces in problem_set.items:
@@ -64,6 +63,15 @@ def record_behaviour(
     write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", behaviour_path(problem_set))
 
 
+def recorded_behaviour(problem_set: ProblemSet) -> dict:
+    """Return all that was kept, whether or not the set has changed since."""
+    try:
+        kept = json.loads(behaviour_path(problem_set).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
 def known_behaviour(problem_set: ProblemSet) -> dict[str, dict[str, dict[str, str]]]:
     """Return digests by item, misconception and test cell; empty if the set has changed since its release."""
     return _read(problem_set).get("misconceptions", {})
@@ -75,8 +83,5 @@ def known_messages(problem_set: ProblemSet) -> dict[str, list[str]]:
 
 
 def _read(problem_set: ProblemSet) -> dict:
-    try:
-        kept = json.loads(behaviour_path(problem_set).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    kept = recorded_behaviour(problem_set)
     return kept if kept.get("of") == _fingerprint(problem_set) else {}

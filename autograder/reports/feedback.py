@@ -97,7 +97,7 @@ class Written:
     count : int
         How many submissions have a page.
     left_out : dict of Submission to str
-        Those whose page could not be made, and why.
+        Submissions whose page could not be made, and why.
     """
 
     count: int = 0

@@ -17,7 +17,7 @@ from autograder.classroom.directory import ClassDirectory
 from autograder.problem_set.known_behaviour import HIDDEN_TESTS
 from autograder.problem_set.source import grade_id, is_test
 
-#: What stands in the place of any other text.
+#: Replaces any other text.
 FAILED = "A hidden test failed. Look again at the description of this item."
 #: What remains of a hidden test's source.
 CONCEALED = "# (hidden tests)"
@@ -52,7 +52,7 @@ class ConcealHiddenTests(NbGraderPreprocessor):
     a sentence that is always the same. What a submission printed meanwhile goes too.
     """
 
-    #: None to read them from the class in which the notebook lies.
+    #: None to read them from the notebook's class.
     messages: FixedMessages | None = None
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
@@ -82,7 +82,7 @@ class ConcealHiddenTests(NbGraderPreprocessor):
 
 
 def _messages_beside(resources: ResourcesDict) -> FixedMessages:
-    """Find the class of a notebook that lies in ``autograded/<student>/<set>``, as nbgrader's converters name it."""
+    """Find the class of a notebook in ``autograded/<student>/<set>``, as nbgrader's converters name it."""
     path = resources.get("metadata", {}).get("path")
     if not path or len(Path(path).parents) < 3:
         return {}

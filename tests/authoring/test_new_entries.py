@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from autograder.authoring.proof import prove
+from autograder.authoring.proof.prove import prove
 from autograder.authoring.proposed_losses import propose_losses
 from autograder.commands.main import main
 from autograder.common.errors import ProblemSetError

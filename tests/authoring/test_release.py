@@ -10,7 +10,7 @@ import pytest
 from nbgrader.validator import Validator
 
 from autograder.authoring.chapter_links import chapter_addresses, link_chapters
-from autograder.authoring.proof import prove
+from autograder.authoring.proof.prove import prove
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.authoring.test_cell_lint import faults_of_test_cells
+from autograder.authoring.proof.test_cell_lint import faults_of_test_cells
 from autograder.problem_set.source import ProblemSet, find_problem_sets
 
 

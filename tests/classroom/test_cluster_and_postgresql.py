@@ -175,7 +175,7 @@ def test_the_gradebook_may_be_a_postgresql_database(postgres, course, tmp_path, 
 def test_what_is_no_database_is_said_in_a_sentence(tmp_path, capsys):
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path), "--db", "gradebook"]) == 1
-    assert "is no database URL" in capsys.readouterr().err
+    assert "is not a database URL" in capsys.readouterr().err
     url = f"postgresql+psycopg://grader@127.0.0.1:{free_port()}/course"
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path), "--db", url]) == 1
     assert "cannot be used" in capsys.readouterr().err

@@ -81,7 +81,7 @@ def test_no_error_prints_a_password(tmp_path, warmup, capsys, monkeypatch, url):
     assert main(["grade", SET, "--class", str(tmp_path), "--db", url]) == 1
     (sentence,) = capsys.readouterr().err.splitlines()
     assert PASSWORD not in sentence
-    assert "cannot be used: " in sentence or "is no database URL such as" in sentence
+    assert "cannot be used: " in sentence or "is not a database URL such as" in sentence
     # An address that was written into the file by hand is shown no more.
     (tmp_path / DATABASE).write_text(url)
     with (

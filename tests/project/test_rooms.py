@@ -49,7 +49,7 @@ def test_imports_go_one_way(copied):
         ("problem_set/bank.py", "autograder.engine.score"),
         ("engine/score.py", "autograder.authoring.leaks"),
         ("classroom/roster.py", "autograder.authoring.proof"),
-        ("authoring/proof.py", "autograder.classroom.directory"),
+        ("authoring/proof/prove.py", "autograder.classroom.directory"),
         ("classroom/roster.py", "autograder.reports.export"),
         ("reports/export.py", "autograder.commands.tables"),
         ("engine/student/runner.py", "autograder.engine.sandbox"),

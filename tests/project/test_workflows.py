@@ -24,8 +24,12 @@ def steps(workflow: dict) -> Iterator[dict]:
         yield from job["steps"]
 
 
-def test_there_is_one_to_test_and_one_to_publish():
-    assert [path.name for path in WORKFLOWS] == ["pages.yml", "test.yml"]
+def test_there_is_one_to_test_one_to_publish_and_one_for_what_takes_long():
+    assert [path.name for path in WORKFLOWS] == ["pages.yml", "prove.yml", "test.yml"]
+    assert set(read("prove.yml")["on"]) == {"schedule", "workflow_dispatch"}
+    runs = [step["run"] for step in steps(read("prove.yml")) if "run" in step]
+    assert {"make prove", "make test-all"} <= set(runs)
+    assert runs.index("git diff --exit-code") > runs.index("make prove"), "what is committed is what the proof gives"
     assert set(read("test.yml")["on"]) == {"push", "pull_request"}
     assert read("pages.yml")["on"]["push"]["branches"] == ["main"]
     assert "pull_request" not in read("pages.yml")["on"]

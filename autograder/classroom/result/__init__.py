@@ -1,1 +1,1 @@
-"""What decides the result of a submission, beside the engine: the notebook that is graded, and what it is taken for."""
+"""What decides a result apart from the engine: which notebook is graded, and how its mistakes are diagnosed."""

@@ -1,7 +1,7 @@
 """From a failed test to the misconception that it looks like.
 
 When a set is released, its proof runs every misconception of the bank; what each one answers in the tests is kept, as
-digests, in `behaviour.json` beside the bank. A submission that loses the same tests of an item with the same answers
+digests, in `behaviour.json` next to the bank. A submission that loses the same tests of an item with the same answers
 behaves like that misconception.
 """
 

@@ -1,7 +1,7 @@
 """What a student handed in: the files of a submission's folder, their fingerprint, and the notebook among them.
 
-A file that is not a notebook is the student's trouble, and refused with a sentence. A file or folder that whoever grades
-may not read is not: such a submission is not graded until that is mended.
+A file that is not a notebook is for the student to put right, and is refused with a sentence. A file that the grader has no
+permission to read is not: such a submission is not graded until the permissions are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from autograder.problem_set.source import grade_id
 MAX_SUBMISSION_BYTES = 20_000_000
 #: Among more notebooks than these, none is looked for: each takes time to read.
 MAX_NOTEBOOKS = 20
-#: Files of a submission: whoever hands in more has packed an environment, or means to keep the grader busy.
+#: The file in which `collect` keeps what cannot be graded of a hand-in without a notebook: name and reason, a line each.
+REFUSED = "refused.txt"
+#: Files of a submission: more than this is a packed environment, or an attempt to keep the grader busy.
 MAX_FILES = 5_000
 
 
@@ -73,7 +75,7 @@ def find_notebook(folder: Path, name: str, source: NotebookNode) -> tuple[Notebo
     Raises
     ------
     SubmissionError
-        There is none, there are several, or it is no notebook.
+        There is none, there are several, or it is not a notebook.
     MachineError
         A file or folder may not be read, or has a second name elsewhere.
     """
@@ -94,6 +96,10 @@ def find_notebook(folder: Path, name: str, source: NotebookNode) -> tuple[Notebo
     if expected in notebooks:
         return _read(expected), []
     if not notebooks:
+        if folder / REFUSED in [path for path, _ in files]:
+            lines = read_regular_file(folder / REFUSED, 10_000).decode("utf-8", "replace").splitlines()
+            listed = "; ".join(printable(line) for line in lines)
+            raise SubmissionError(f"What was handed in cannot be graded ({listed}); hand in {name}.ipynb itself.")
         raise SubmissionError(f"No notebook was handed in: the folder holds no {name}.ipynb.")
     if len(notebooks) == 1:
         called = printable(notebooks[0].name)
@@ -126,7 +132,7 @@ def handed_in_at(folder: Path) -> datetime | None:
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """List everything below a folder that is no folder itself, links and pipes included, in the same order each time."""
+    """List all files below a folder, links and pipes included, in a fixed order."""
 
     def refuse(error: OSError) -> None:
         raise error
