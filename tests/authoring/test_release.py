@@ -232,7 +232,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         (
             "(1 point)",
             "(a point)",
-            r"cell 'nats_to_bits-hidden': its first line states no points; write \(1 point\) there",
+            r"cell 'nats_to_bits-hidden': its first line lacks points; write \(1 point\) there",
         ),
         (
             "# Visible tests",
