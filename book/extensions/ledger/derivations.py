@@ -20,7 +20,6 @@ import mpmath
 import numpy
 import sympy
 
-from book.extensions.ledger import book_autodiff, check_cells
 from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate
 from book.extensions.ledger.check_cells import Check, CheckError, claim_statement
 
@@ -495,8 +494,8 @@ def cache_key(check: Check, autodiff: BookAutodiff | None = None) -> str:
     """Return a digest of all that the verdicts on a check depend on: the cell, our code, the book's engine, the packages."""
     digest = hashlib.sha256(repr(sorted(asdict(check).items())).encode())
     digest.update(autodiff.source.encode() if autodiff else b"")
-    for module in (check_cells.__file__, book_autodiff.__file__, __file__):
-        digest.update(Path(module).read_bytes())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
     digest.update(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
     return digest.hexdigest()
 
