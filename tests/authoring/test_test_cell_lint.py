@@ -9,12 +9,12 @@ from autograder.problem_set.source import ProblemSet, find_problem_sets
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        ("assert np.isfinite(nats_to_bits(1))", "'np' is defined by no solution cell"),
+        ("assert np.isfinite(nats_to_bits(1))", "no earlier solution cell or locked cell defines 'np'"),
         ("x = 1\nassert math.isclose(nats_to_bits(0), 0)", "line 4: import 'math' in the test cell itself"),
-        ("assert helper", "'helper' is defined by no solution cell"),
+        ("assert helper", "no earlier solution cell or locked cell defines 'helper'"),
         ("%timeit nats_to_bits(1)", "not plain Python"),
         ("assert isinstance(1, nats_to_bits)", "isinstance with the student's 'nats_to_bits'"),
-        ("In[0]", "'In' is defined by no solution cell"),
+        ("In[0]", "no earlier solution cell or locked cell defines 'In'"),
     ],
 )
 def test_a_test_cell_that_steps_outside_is_refused_with_its_line(course, tmp_path, cell, says):
