@@ -150,7 +150,7 @@ class _Proving:
         return self.pool.submit(self._run, part.released, answers, part.source)
 
     def _part_for(self, entries: list[BankEntry], reference: Graded) -> _Part:
-        """Return the part of the set that these answers touch; all of it, if its tests see other answers in the part."""
+        """Return the part of the set that these answers touch, or all of it if its tests see other answers there."""
         all_of_it = _Part(self.source, self.briefly)
         part = all_of_it.without(self.given.dependence.untouched(entries))
         if self.whole or not entries or len(part.source.cells) == len(self.source.cells):
