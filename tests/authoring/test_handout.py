@@ -92,7 +92,7 @@ def test_a_handout_that_fails_leaves_the_one_before(small_site, few_lines, tmp_p
 def test_a_folder_of_something_else_is_refused(small_site, few_lines, tmp_path, inside):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / inside).mkdir()
-    with pytest.raises(AutograderError, match="not empty"):
+    with pytest.raises(AutograderError, match="neither empty nor a handout"):
         handout.hand_out(ROOT, small_site, tmp_path / "out")
     assert names(tmp_path / "out") == [inside]
 
@@ -123,7 +123,7 @@ def test_the_command_says_where_or_why_not(small_site, few_lines, tmp_path, caps
     assert main(["handout", str(tmp_path / "notes"), "--site", str(small_site)]) == 1
     assert (
         capsys.readouterr().err
-        == f"autograder: {tmp_path / 'notes'} is not empty, and no handout: name another folder, or empty it.\n"
+        == f"autograder: {tmp_path / 'notes'} is neither empty nor a handout: name another folder, or empty it.\n"
     )
 
 
@@ -141,7 +141,7 @@ def test_a_check_writes_nothing_and_needs_no_website(tmp_path, capsys):
 def test_a_folder_in_the_website_is_refused(small_site, few_lines, inside):
     """The handout would otherwise be copied into itself, until no path is long enough."""
     there = sorted(small_site.rglob("*"))
-    with pytest.raises(AutograderError, match="lies in the website"):
+    with pytest.raises(AutograderError, match="is inside the website"):
         handout.hand_out(ROOT, small_site, small_site / inside)
     assert sorted(small_site.rglob("*")) == there
 
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(small_site, few_lines, tmp
         assert main(["handout", str(tmp_path / "file" / "out"), "--site", str(small_site), *check]) == 1
         assert (
             capsys.readouterr().err
-            == f"autograder: {tmp_path / 'file'} is a file: no folder for the handout can be made in it.\n"
+            == f"autograder: {tmp_path / 'file'} is a file, so it cannot contain a folder for the handout.\n"
         )
 
 
@@ -188,7 +188,7 @@ def test_an_address_that_is_none_is_named_before_anything_runs(address):
     done = make("website", f"SITE_URL={address}")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert f"SITE_URL={address} is no address of a website" in done.stderr
+    assert f"SITE_URL={address} is not the address of a website" in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")

@@ -75,7 +75,7 @@ def test_chapters_are_named_alone_where_nobody_else_finds_the_website(course_on_
 
 @pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org", "https://"])
 def test_an_address_that_is_none_is_refused(course_on_the_web, address):
-    with pytest.raises(AutograderError, match="no address of a website"):
+    with pytest.raises(AutograderError, match="not the address of a website"):
         chapter_addresses(course_on_the_web(address))
 
 
