@@ -133,7 +133,7 @@ def test_a_check_writes_nothing_and_needs_no_website(tmp_path, capsys):
     assert main(["handout", str(tmp_path / "out"), "--site", str(site), "--check"]) == 0
     (tmp_path / "mine.txt").write_text("keep me")
     assert main(["handout", str(tmp_path), "--site", str(site), "--check"]) == 1
-    assert "not empty" in capsys.readouterr().err
+    assert "neither empty nor a handout" in capsys.readouterr().err
     assert names(tmp_path) == ["mine.txt"]
 
 

@@ -406,7 +406,7 @@ def test_a_matrix_check_that_looks_at_one_entry_is_found():
         ({"claims": "slope"}, "unknown key `claims`"),
         ({"function": "H + 1"}, "`function` has to be the name"),
         ({"variables": "p"}, "`variables` has to be a list"),
-        ({"variables": []}, "nothing to differentiate by"),
+        ({"variables": []}, "nothing to differentiate with respect to"),
         ({"domain": {}}, "`domain` has to map"),
         ({"domain": {"p": [1, 0]}}, "the domain of `p`"),
         ({"domain": {"p": ["0", 1]}}, "the domain of `p`"),
@@ -453,7 +453,7 @@ def test_a_faulty_cell_is_refused_in_one_sentence(source, sentence):
         (
             SOFTMAX + "slope = J[0, 0]",
             {"kind": "jacobian", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
-            "has shape (2, 2), the claim has shape (1, 1)",
+            "has shape (2, 2), but the claim has shape (1, 1)",
         ),
         (
             SOFTMAX + "slope = [1, 2]",
