@@ -1,4 +1,4 @@
-"""A test cell that steps outside what it may use is refused, with its line."""
+"""A test cell that uses more than it may is refused, with its line."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from autograder.problem_set.source import ProblemSet, find_problem_sets
         ("In[0]", "no earlier solution cell or locked cell defines 'In'"),
     ],
 )
-def test_a_test_cell_that_steps_outside_is_refused_with_its_line(course, tmp_path, cell, says):
+def test_a_test_cell_that_uses_too_much_is_refused_with_its_line(course, tmp_path, cell, says):
     (warmup,) = find_problem_sets(course, ["ps0-warmup"])
     folder = tmp_path / "solutions" / "ps0-warmup"
     folder.mkdir(parents=True)

@@ -402,7 +402,7 @@ def test_a_matrix_check_that_looks_at_one_entry_is_found():
         ({"result": None}, "has no `result`"),
         ({"result": "slope"}, "starts with `eq-`"),
         ({"kind": None}, "lacks `kind`"),
-        ({"kind": "integral"}, "none of " + ", ".join(KINDS)),
+        ({"kind": "integral"}, "not one of " + ", ".join(KINDS)),
         ({"claims": "slope"}, "unknown key `claims`"),
         ({"function": "H + 1"}, "`function` has to be the name"),
         ({"variables": "p"}, "`variables` has to be a list"),
