@@ -118,7 +118,7 @@ class CodeCell:
 
 @functools.cache
 def code_cells(site: Path, page: str) -> list[CodeCell]:
-    """The executed code cells of a page, from the cache beside the site (the notebooks there may lack their outputs)."""
+    """The executed code cells of a page, from the cache beside the site (its notebooks may lack their outputs)."""
     notebook = source_of(page)
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         return []
