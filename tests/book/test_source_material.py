@@ -72,7 +72,7 @@ LOSSES = [
     Row("the same, repaired", SOFTMAX, "fault-softmax-numerator-repaired", "0.65900114 0.24243297 0.09856589"),
     Row("fault: maximum and sum over a whole batch", SOFTMAX, "fault-softmax-batch"),
     Row(
-        "fault: the Jacobian of what is no distribution",
+        "fault: the Jacobian of something that is not a distribution",
         SOFTMAX,
         "fault-softmax-jacobian",
         "-18.84162476 -8.72279721 -3.54642469 -1.41758694 -1.30465673 0.19787505",

@@ -185,7 +185,7 @@ def test_the_only_scripts_and_styles_of_ours_are_in_the_repository(site):
 def test_the_theme_offers_no_repository_and_no_launch_buttons(site):
     for page in pages():
         text = str(html_of(site, page).select_one(".bd-header-article, header"))
-        assert "header" in text, f"{page} has no header, or it is not found any more"
+        assert "header" in text, f"{page} has no header, or it is no longer found"
         assert not re.search(r"binder|colab|thebe|github", text, re.IGNORECASE), (
             f"{page}: a button leads to another host"
         )

@@ -94,7 +94,7 @@ class MutantSurvivorsDirective(SphinxDirective):
         shown: list[nodes.Node] = []
         for name, known in _sets(self).items():
             if rows := [tuple(row) for row in known["survivors"]]:
-                head = ("item", "change", "why it is no fault")
+                head = ("item", "change", "why it is not a fault")
                 shown += _folded(f"{len(rows)} of {name}", _table(head, rows, 1))
         return shown
 
