@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.not_graded import name_not_graded
 from autograder.commands.options import add_class, add_sets, class_of, usable_sets_of
 from autograder.commands.progress import Progress
 
@@ -16,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     add_sets(parser)
     add_class(parser)
-    parser.add_argument("--reveal", action="store_true", help="show hidden tests too, for a set that is over")
+    parser.add_argument("--reveal", action="store_true", help="show hidden tests too; these pages go into DIR/revealed")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     with class_of(options) as directory, Progress("feedback") as progress:
         written = write_feedback(directory, problem_sets, progress.start, progress.step, reveal=options.reveal)
         waiting = directory.submissions(left_out)
-    print(f"Feedback on {written.count} submissions in {directory.feedback}")
+    print(f"Feedback on {written.count} submissions in {directory.revealed if options.reveal else directory.feedback}")
+    name_not_graded(written.not_graded)
     for submission, reason in written.left_out.items():
         print(f"no feedback: {submission}: {reason}", file=sys.stderr)
-    return SOME_FAILED if written.left_out or waiting else DONE
+    return SOME_FAILED if written.left_out or written.not_graded or waiting else DONE
