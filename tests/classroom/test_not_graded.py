@@ -373,7 +373,10 @@ def test_what_may_not_be_read_or_written_stops_nobody_else(warmup, monkeypatch, 
                 assert "cannot be written" in told["readonly"]
                 assert "1 graded, 6 not graded" in out
                 for command in commands[1:]:
-                    assert run(command)[0] == 0
+                    code, out, err = run(command)
+                    assert code == 3
+                    told = {s for line in err.splitlines() if SET in line for s in line.split(": ")[2].split(", ")}
+                    assert told == {"closed", "below", "file", "linked", "other", "readonly"}, err
             for entry in [*closed, root / "autograded" / "readonly" / SET]:
                 entry.chmod(0o755)
             (path / "linked" / SET / "mine.ipynb").unlink()
