@@ -1,7 +1,7 @@
 """A class directory: its layout, its submissions, and the outcome of each.
 
 Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
-`gradebook.db`; beside these `revealed/`, `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
+`gradebook.db`; beside these `revealed/`, `given_back/`, `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
 file that grading writes: a submission without a current one is graded again.
 """
 
@@ -179,6 +179,7 @@ class ClassDirectory:
         self.autograded = self.root / "autograded"
         self.feedback = self.root / "feedback"
         self.revealed = self.root / "revealed"
+        self.given_back = self.root / "given_back"
         self.report = self.root / "report"
         self.collected = self.root / "collected"
 

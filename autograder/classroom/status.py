@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.given_back import page_shows, shown_digest
+from autograder.classroom.given_back import page_shows, read_given, shown_digest
 from autograder.classroom.gradebook import (
     item_grades,
     read_comments,
@@ -40,7 +40,8 @@ class Standing:
     by_hand : int
         How many answers and tests await a person.
     feedback : str
-        ``given`` where a page shows the grade as it is, ``outdated`` where it shows another, else empty.
+        ``given`` where a page that shows the grade as it is went out, ``ready`` where there is one, ``outdated`` where it
+        shows another grade, else empty.
     """
 
     outcome: str
@@ -65,7 +66,7 @@ def class_status(
     items = {name: item_grades(by_name[name], scores[name]) for name in graded}
     penalties = {name: read_penalties(directory, by_name[name]) for name in graded}
     comments = {name: read_comments(directory, by_name[name]) for name in graded}
-    standings = {}
+    given, standings = read_given(directory), {}
     for submission, outcome in sorted(outcomes.items()):
         name, student = submission.problem_set, submission.student
         known = outcome.outcome in ("graded", "needs-manual-grading")
@@ -81,12 +82,16 @@ def class_status(
             late.get(name, {}).get(student, 0.0) if known else 0.0,
             max(0.0, sum(value or 0.0 for value in points.values()) - penalty) if known else None,
             len(waiting[name].get(student, ())) if known else 0,
-            _feedback(directory, submission, outcome, shown),
+            _feedback(directory, submission, outcome, shown, given.get(submission, {})),
         )
     return standings
 
 
-def _feedback(directory: ClassDirectory, submission: Submission, outcome: Outcome, shown: str) -> str:
+def _feedback(
+    directory: ClassDirectory, submission: Submission, outcome: Outcome, shown: str, ways: dict[str, str]
+) -> str:
     if outcome.outcome == "missing" or not directory.feedback_page(submission).is_file():
         return ""
-    return "given" if page_shows(directory, submission) == shown else "outdated"
+    if page_shows(directory, submission) != shown:
+        return "outdated"
+    return "given" if shown in ways.values() else "ready"

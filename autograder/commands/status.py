@@ -105,7 +105,8 @@ def _cell(standing: Standing) -> Text:
     if standing.hours_late:
         parts.append((f"late {_duration(standing.hours_late)}", "yellow"))
     if standing.feedback:
-        parts.append(("given back" if standing.feedback == "given" else "page out of date", "dim"))
+        words = {"given": "given back", "ready": "page ready", "outdated": "page out of date"}
+        parts.append((words[standing.feedback], "dim"))
     if standing.handed_in:
         parts.append((_local(standing.handed_in), "dim"))
     text = Text()
@@ -132,6 +133,7 @@ def _counts(standings: list[Standing]) -> list[str]:
         "failed": sum(standing.outcome == "failed" for standing in standings),
         "not graded": sum(standing.outcome == "not-graded" for standing in standings),
         "missing": sum(standing.outcome == "missing" for standing in standings),
+        "pages ready": sum(standing.feedback == "ready" for standing in standings),
         "given back": sum(standing.feedback == "given" for standing in standings),
     }
     return [f"{count} {what}" for what, count in counts.items() if count]

@@ -96,17 +96,22 @@ class Written:
 
     Attributes
     ----------
-    count : int
-        How many submissions have a page.
+    submissions : list of Submission
+        Those that have a page.
     left_out : dict of Submission to str
         Submissions whose page could not be made, and why.
     not_graded : dict of Submission to str
         Submissions that have no grade at this moment, and why.
     """
 
-    count: int = 0
+    submissions: list[Submission] = field(default_factory=list)
     left_out: dict[Submission, str] = field(default_factory=dict)
     not_graded: dict[Submission, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many submissions have a page."""
+        return len(self.submissions)
 
 
 def write_feedback(
@@ -188,7 +193,7 @@ def write_feedback(
                 if not reveal:
                     told = scores.get(student, {}), comments.get(student, {}), penalties.get(student, 0.0)
                     record_page(directory, submission, shown_digest(outcome, *told))
-                written.count += 1
+                written.submissions.append(submission)
             except DiskFullError:
                 raise
             except OSError as error:

@@ -43,7 +43,7 @@ def test_the_plain_form_has_a_line_for_each_student_and_set(directory, capsys):
     assert outcomes == {"ada": "graded", "bob": "failed", "eve": "not-graded", "grace": "missing"}
     ada = table["ada"]
     assert (ada["handed_in"], ada["hours_late"], ada["score"]) == ("2026-10-13T12:00:00Z", "24.00", "1")
-    assert (ada["feedback"], table["bob"]["feedback"], table["eve"]["feedback"]) == ("given", "given", "")
+    assert (ada["feedback"], table["bob"]["feedback"], table["eve"]["feedback"]) == ("ready", "ready", "")
     assert "not a notebook" in table["bob"]["reason"]
 
 
@@ -59,7 +59,7 @@ def test_the_table_words_it_for_a_person(directory, capsys, monkeypatch):
     assert main(["status", SET, "--class", str(directory.root)]) == 3
     out = capsys.readouterr().out
     lines = {name: line for line in out.splitlines() for name in ("ada", "bob", "eve", "grace") if f" {name} " in line}
-    assert "1, late 24.0 h, given back" in lines["ada"]
+    assert "1, late 24.0 h, page ready" in lines["ada"]
     assert "failed" in lines["bob"]
     assert "not graded" in lines["eve"]
     assert "missing" in lines["grace"]
