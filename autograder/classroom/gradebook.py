@@ -66,8 +66,11 @@ def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError:
     return AutograderError(f"The gradebook {directory.shown_database} cannot be used: {reason[0].rstrip('.')}.")
 
 
-def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> bool:
+def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
     """Tell nbgrader's gradebook what cells a set has and what they are worth.
+
+    Submissions that were graded by a source with other cells are taken out, with what a person gave kept beside each,
+    until it is graded again.
 
     Parameters
     ----------
@@ -77,12 +80,6 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
         Name of the set.
     source : NotebookNode
         The instructor's version of the set.
-
-    Returns
-    -------
-    bool
-        Whether submissions were graded by a source with other cells. They are then taken out, with what a person gave
-        kept beside each, until it is graded again.
 
     Raises
     ------
@@ -101,10 +98,8 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
                     own = Submission(submission.student.id, name)
                     remove_grades(gradebook, own, directory.work_by_hand(own))
             SaveCells().preprocess(source, resources)
-            return True
     except (SQLAlchemyError, InvalidEntry) as error:
         raise _unusable(directory, error) from None
-    return False
 
 
 def record_students(gradebook: Gradebook, roster: Roster) -> None:
