@@ -56,7 +56,7 @@ def test_an_appeal_for_what_has_no_grade_says_why(directory, warmup, capsys):
     [
         (["eve", SET], 2, "'eve' handed in no ps0-warmup"),
         (["ada", SET, "nats"], 2, "ps0-warmup has no item 'nats'; it has nats_to_bits"),
-        (["ada", "ps99"], 1, "ps99"),
+        (["ada", "ps99"], 2, "There is no problem set 'ps99'"),
     ],
 )
 def test_words_that_name_nothing(directory, words, code, says, capsys):
