@@ -127,7 +127,8 @@ def test_a_test_that_the_machine_could_not_decide_awaits_a_person(tmp_path, warm
     assert "424242" not in page
     assert "0 of 1</span>" not in page
     write_feedback(directory, [warmup], reveal=True)
-    assert "Counting was disturbed by f(424242)." in directory.feedback_page(ada).read_text(encoding="utf-8")
+    assert "Counting was disturbed by f(424242)." in directory.revealed_page(ada).read_text(encoding="utf-8")
+    assert directory.feedback_page(ada).read_text(encoding="utf-8") == page, "what one gives back was overwritten"
     assert main(["report", SET, "--class", str(tmp_path)]) == 0
     assert "Counting was disturbed" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 

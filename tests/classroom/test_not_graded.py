@@ -103,16 +103,19 @@ def test_the_commands_name_what_was_not_graded(directory, monkeypatch, capsys):
     assert "1 graded, 1 not graded" in out
     assert f"not graded: ada, {SET}: the sandbox did not start" in err
     assert "1 submission could not be graded on this machine; the next run tries again." in err
-    assert main(["export", SET, "--class", root]) == 0
-    assert "not graded" in capsys.readouterr().out
+    assert main(["export", SET, "--class", root]) == 3
+    told = capsys.readouterr()
+    assert "not graded" in told.out
+    assert f"not graded: {SET}: ada: the sandbox did not start" in told.err
     exported = rows(directory.root / "grades.csv")
     assert (exported["ada"]["score"], exported["ada"]["outcome"]) == ("", "not-graded")
     assert exported["bob"]["score"] == "1"
-    assert main(["report", SET, "--class", root]) == 0
+    assert main(["report", SET, "--class", root]) == 3
     report = (directory.root / "report" / "index.html").read_text(encoding="utf-8")
     assert "<h3>Not graded</h3>" in report
     assert "the sandbox did not start" in report
-    assert main(["feedback", SET, "--class", root]) == 0
+    capsys.readouterr()
+    assert main(["feedback", SET, "--class", root]) == 3
     assert "Feedback on 1 submissions" in capsys.readouterr().out
     assert not directory.feedback_page(ADA).exists()
 
@@ -370,7 +373,10 @@ def test_what_may_not_be_read_or_written_stops_nobody_else(warmup, monkeypatch, 
                 assert "cannot be written" in told["readonly"]
                 assert "1 graded, 6 not graded" in out
                 for command in commands[1:]:
-                    assert run(command)[0] == 0
+                    code, out, err = run(command)
+                    assert code == 3
+                    told = {s for line in err.splitlines() if SET in line for s in line.split(": ")[2].split(", ")}
+                    assert told == {"closed", "below", "file", "linked", "other", "readonly"}, err
             for entry in [*closed, root / "autograded" / "readonly" / SET]:
                 entry.chmod(0o755)
             (path / "linked" / SET / "mine.ipynb").unlink()

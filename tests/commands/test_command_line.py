@@ -13,8 +13,8 @@ from autograder.commands.main import main
 from autograder.reports.export import FORMATS
 from tests.support import ROOT
 
-COMMANDS = ["release", "mutants", "sample-class", "grade", "feedback", "report", "export"]
-OTHERS = ["collect", "handout", "doctor"]
+COMMANDS = ["release", "mutants", "sample-class", "grade", "status", "feedback", "report", "export"]
+OTHERS = ["collect", "appeal", "handout", "doctor"]
 WITHOUT_CLASS = ["release", "mutants"]
 WITH_CLASS = [name for name in COMMANDS if name not in WITHOUT_CLASS]
 
@@ -120,7 +120,7 @@ def test_a_class_is_wrong_usage_where_it_has_no_meaning(words, run):
     assert "--class" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["grade", "feedback", "report", "export"])
+@pytest.mark.parametrize("name", ["grade", "status", "feedback", "report", "export"])
 def test_a_class_that_does_not_exist(name, tmp_path, run):
     result = run(name, "--class", tmp_path / "nowhere")
     assert result.returncode == 1
@@ -143,7 +143,7 @@ def test_an_empty_class_has_nothing_to_grade(tmp_path, run):
 
 
 def test_the_formats_of_an_export_are_those_that_exist(capsys, monkeypatch):
-    monkeypatch.setitem(FORMATS, "ilias", ("grades-ilias.csv", list))
+    monkeypatch.setitem(FORMATS, "ilias", FORMATS["plain"])
     for words in (["--help"], ["--class", "class", "--format", "word"]):
         with pytest.raises(SystemExit):
             main(["export", *words])

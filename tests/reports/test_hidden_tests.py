@@ -118,7 +118,7 @@ def test_a_page_shows_the_fixed_text_or_always_the_same_sentence(released, tmp_p
     assert not HIDDEN_TESTS.search(cell.source)
 
     write_feedback(directory, [released], reveal=True)
-    page = directory.feedback_page(ADA).read_text(encoding="utf-8")
+    page = directory.revealed_page(ADA).read_text(encoding="utf-8")
     assert raised.rpartition("|")[2] in page
     assert ("In the submission&#39;s own words:" in page or "In the submission's own words:" in page) == (
         shown == FAILED
