@@ -20,6 +20,7 @@ from autograder.classroom.gradebook import open_gradebook, record_grades, record
 from autograder.classroom.result.diagnosis import diagnose
 from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import Roster
+from autograder.classroom.state import set_digest, with_hand_grades
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
 from autograder.common.errors import AutograderError, MachineError, ProblemSetError, SubmissionError, UsageError
 from autograder.engine.execution import Executor
@@ -57,11 +58,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Task:
-    """A submission that is due, the hash of all that decides its result, and that of what is graded: files and set."""
+    """A submission that is due, the hash of all that decides its result, and those of what is graded: files and set."""
 
     submission: Submission
     fingerprint: str
-    attempt: str
+    files: str
+    of_set: str
 
 
 def grade_class(
@@ -125,9 +127,10 @@ def grade_class(
         problem_set.name: _way(problem_set, sources[problem_set.name], execute, directory.other_database)
         for problem_set in problem_sets
     }
+    digests = {name: set_digest(source) for name, source in sources.items()}
     for submission in submissions:
         files, way = fingerprint(directory.submission_folder(submission)), ways[submission.problem_set]
-        task = _Task(submission, _hash(way, files), _hash(nbformat.writes(sources[submission.problem_set]), files))
+        task = _Task(submission, _hash(way, files), files, digests[submission.problem_set])
         earlier = directory.outcome(submission)
         if earlier and earlier.fingerprint == task.fingerprint and submission.student not in anew:
             outcomes[submission] = earlier
@@ -190,7 +193,7 @@ def grade_class(
             penalties.apply(name)
     changed = [name for name, (_, behaviour) in known.items() if not behaviour]
     sentences = {name: str(error) for name, error in refused.items()}
-    return Batch(dict(sorted(outcomes.items())), len(due), changed, sentences)
+    return Batch(with_hand_grades(directory, dict(sorted(outcomes.items()))), len(due), changed, sentences)
 
 
 @contextlib.contextmanager
@@ -310,7 +313,8 @@ def _record(
             graded = future.result()
         except SubmissionError as error:
             _take_out(directory, gradebook, submission)
-            outcome = Outcome("failed", str(error)[:MAX_SENTENCE], fingerprint=task.fingerprint)
+            reason = str(error)[:MAX_SENTENCE]
+            outcome = Outcome("failed", reason, fingerprint=task.fingerprint, files=task.files, of_set=task.of_set)
         except MachineError as error:
             outcome = _not_graded(directory, gradebook, task, earlier, _clause(error))
         else:
@@ -350,7 +354,8 @@ def _record_graded(directory: ClassDirectory, gradebook: Gradebook, task: _Task,
         not_attempted=graded.not_attempted,
         awaiting=awaiting,
         fingerprint=task.fingerprint,
-        attempt=task.attempt,
+        files=task.files,
+        of_set=task.of_set,
     )
 
 
@@ -358,10 +363,10 @@ def _not_graded(
     directory: ClassDirectory, gradebook: Gradebook, task: _Task, earlier: Outcome | None, reason: str
 ) -> Outcome:
     """Note that the machine failed. A grade that the gradebook holds stays if it is of the same work by the same set."""
-    if earlier is None or earlier.attempt != task.attempt:
+    if earlier is None or (earlier.files, earlier.of_set) != (task.files, task.of_set):
         _take_out(directory, gradebook, task.submission)
         return Outcome("not-graded", reason)
-    return Outcome("not-graded", reason, attempt=earlier.attempt)
+    return Outcome("not-graded", reason, files=earlier.files, of_set=earlier.of_set)
 
 
 def _take_out(directory: ClassDirectory, gradebook: Gradebook, submission: Submission) -> None:

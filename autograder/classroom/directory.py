@@ -1,7 +1,7 @@
 """A class directory: its layout, its submissions, and the outcome of each.
 
 Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
-`gradebook.db`; beside these `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
+`gradebook.db`; beside these `revealed/`, `given_back/`, `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
 file that grading writes: a submission without a current one is graded again.
 """
 
@@ -120,8 +120,8 @@ class Outcome:
     fingerprint : str
         Hash of what the result follows from: submission, source and way of execution. Empty where it has to be tried
         again.
-    attempt : str
-        Hash of the submission and the set whose grade the gradebook holds; empty where it holds none.
+    files, of_set : str
+        Hashes of the files that were handed in and of the set, which the result is of; empty where there is none.
     """
 
     outcome: str
@@ -131,7 +131,8 @@ class Outcome:
     diagnoses: dict[str, str] = field(default_factory=dict)
     awaiting: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
-    attempt: str = ""
+    files: str = ""
+    of_set: str = ""
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:
@@ -177,6 +178,8 @@ class ClassDirectory:
         self.submitted = self.root / "submitted"
         self.autograded = self.root / "autograded"
         self.feedback = self.root / "feedback"
+        self.revealed = self.root / "revealed"
+        self.given_back = self.root / "given_back"
         self.report = self.root / "report"
         self.collected = self.root / "collected"
 
@@ -333,6 +336,14 @@ class ClassDirectory:
         """Return the path of a student's feedback, where nbgrader looks for it."""
         return self.feedback / submission.student / submission.problem_set / f"{submission.problem_set}.html"
 
+    def page_record(self, submission: Submission) -> Path:
+        """Return the path of what tells of which grade a feedback page was made."""
+        return self.graded_folder(submission) / "feedback.json"
+
+    def revealed_page(self, submission: Submission) -> Path:
+        """Return the path of a page that shows the hidden tests too, outside the folder that one gives back."""
+        return self.revealed / submission.student / submission.problem_set / f"{submission.problem_set}.html"
+
     # ---- outcomes
 
     def outcome(self, submission: Submission) -> Outcome | None:
@@ -350,14 +361,6 @@ class ClassDirectory:
     def forget_outcome(self, submission: Submission) -> None:
         """Mark a submission as not graded, before its grades change."""
         (self.graded_folder(submission) / "outcome.json").unlink(missing_ok=True)
-
-    def require_outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
-        """Return the outcomes of these sets; raise AutograderError where nothing was graded yet."""
-        self.require_existing()
-        outcomes = self.outcomes(problem_sets)
-        if not outcomes:
-            raise AutograderError(f"Nothing was graded in {self.root}; run: autograder grade --class {self.root}")
-        return outcomes
 
     def outcomes(self, problem_sets: list[str]) -> dict[Submission, Outcome]:
         """Return the outcome of each submission that was graded to the end."""

@@ -13,7 +13,7 @@ import nbgrader.api
 from alembic.script import ScriptDirectory
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import BaseCell, Gradebook, InvalidEntry, MissingEntry, Student
+from nbgrader.api import BaseCell, Grade, Gradebook, InvalidEntry, MissingEntry, Student
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
@@ -21,9 +21,9 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from autograder.classroom.directory import ClassDirectory, Submission, database_address
 from autograder.classroom.roster import Roster
-from autograder.classroom.second_look import answer_digests, read_seen, write_seen
+from autograder.classroom.second_look import Seen, answer_digests, read_seen, write_seen
 from autograder.common.atomic_files import write_text
-from autograder.common.errors import AutograderError, ProblemSetError
+from autograder.common.errors import AutograderError
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
@@ -69,6 +69,9 @@ def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError:
 def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:
     """Tell nbgrader's gradebook what cells a set has and what they are worth.
 
+    Submissions that were graded by a source with other cells are taken out, with what a person gave kept beside each,
+    until it is graded again.
+
     Parameters
     ----------
     directory : ClassDirectory
@@ -80,8 +83,6 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
 
     Raises
     ------
-    ProblemSetError
-        Submissions were graded by a source with other cells.
     AutograderError
         The database cannot be read or written.
     """
@@ -89,12 +90,14 @@ def record_source(directory: ClassDirectory, name: str, source: NotebookNode) ->
     with open_gradebook(directory) as gradebook:
         gradebook.update_or_create_assignment(name)
     try:
-        SaveCells().preprocess(source, resources)
-    except RuntimeError:
-        raise ProblemSetError(
-            f"{name} has gained or lost graded cells since submissions were graded in {directory.root}; "
-            "grade in a new class directory, or take the source back to the cells it had."
-        ) from None
+        try:
+            SaveCells().preprocess(source, resources)
+        except RuntimeError:  # nbgrader changes no cells of a set while it has submissions
+            with open_gradebook(directory) as gradebook:
+                for submission in gradebook.assignment_submissions(name):
+                    own = Submission(submission.student.id, name)
+                    remove_grades(gradebook, own, directory.work_by_hand(own))
+            SaveCells().preprocess(source, resources)
     except (SQLAlchemyError, InvalidEntry) as error:
         raise _unusable(directory, error) from None
 
@@ -259,6 +262,44 @@ def read_penalties(directory: ClassDirectory, problem_set: ProblemSet) -> dict[s
             for submission in gradebook.assignment_submissions(problem_set.name)
         }
     return {student: penalty for student, penalty in penalties.items() if penalty}
+
+
+def read_hours_late(directory: ClassDirectory, name: str) -> dict[str, float]:
+    """Read by how much the submissions of a set were late, whether or not that costs points.
+
+    Returns
+    -------
+    dict of str to float
+        Student and hours after the due date, or after the student's own; only of those who were late.
+    """
+    with open_gradebook(directory) as gradebook:
+        late = {s.student.id: s.total_seconds_late / 3600 for s in gradebook.assignment_submissions(name)}
+    return {student: hours for student, hours in late.items() if hours > 0}
+
+
+def read_waiting(directory: ClassDirectory, name: str) -> dict[str, set[str]]:
+    """Read which cells of the graded submissions of a set await a person.
+
+    Returns
+    -------
+    dict of str to set of str
+        Student, and grade_id of each such cell: one without points, or one whose answer has changed since a person gave
+        them.
+    """
+    waiting: dict[str, set[str]] = {}
+    with open_gradebook(directory) as gradebook:
+        for submission in gradebook.assignment_submissions(name):
+            seen = read_seen(directory.seen_by_hand(Submission(submission.student.id, name)))
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            waiting[submission.student.id] = {grade.name for grade in grades if _waits(grade, seen)}
+    return waiting
+
+
+def _waits(grade: Grade, seen: Seen) -> bool:
+    if grade.manual_score is None:
+        return grade.auto_score is None
+    # Other tools than the formgrader change the points and leave the flag.
+    return bool(grade.needs_manual_grade) and grade.manual_score == seen.get(grade.name, {}).get("points")
 
 
 def read_comments(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, str]]:

@@ -231,13 +231,24 @@ def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
     AutograderError
         It cannot be read.
     """
-    text, before = text_of_table(path, what), 0
-    first, _, rest = text.partition("\n")
-    declared = re.fullmatch(r'"?sep=(.)"?', first.strip("\r"))
-    if declared:
-        text, before = rest, 1
-    header = text.split("\n", 1)[0]
-    delimiter = declared[1] if declared else max(",;\t", key=header.count)
+    yield from cells_of_table(text_of_table(path, what), str(path))
+
+
+def _declared(text: str) -> re.Match[str] | None:
+    return re.fullmatch(r'"?sep=(.)"?', text.partition("\n")[0].strip("\r"))
+
+
+def delimiter_of(text: str) -> str:
+    """Return what stands between the cells of a CSV text: what its first line declares, else what its header has most of."""
+    declared = _declared(text)
+    return declared[1] if declared else max(",;\t", key=text.partition("\n")[0].count)
+
+
+def cells_of_table(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Read a CSV text as `read_table` does; `where` names it in messages."""
+    delimiter, before = delimiter_of(text), 0
+    if _declared(text):
+        text, before = text.partition("\n")[2], 1
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     offset = before
     try:
@@ -248,7 +259,7 @@ def read_table(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
             if any(cells):
                 yield line, cells
     except csv.Error as error:
-        raise AutograderError(f"{path}, line {offset + reader.line_num}: this is not CSV ({error}).") from None
+        raise AutograderError(f"{where}, line {offset + reader.line_num}: this is not CSV ({error}).") from None
 
 
 def _plain(header: str) -> str:

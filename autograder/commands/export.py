@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.not_graded import MAX_NAMED, name_not_graded, reasons_of
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 from autograder.commands.tables import print_table
+from autograder.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from autograder.reports.grades import Grades
 
 
 class _Formats:
@@ -31,21 +38,66 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_class(parser)
     parser.add_argument("--format", choices=_Formats(), default="plain", help="(default: plain)")
     add_roster(parser)
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="the platform's own table: Canvas's gradebook as it is exported, which the class remembers, or Moodle's "
+        "grading worksheet of the set, which is filled in",
+    )
+    parser.add_argument("--column", default="", metavar="TITLE", help="the set's column in Canvas's gradebook")
+    parser.add_argument(
+        "--provisional", action="store_true", help="for platforms: the points so far, too, where work awaits a person"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.roster import with_missing
-    from autograder.reports.export import class_grades, summary_table, write_grades
+    from autograder.classroom.roster import text_of_table, with_missing
+    from autograder.classroom.state import current_outcomes
+    from autograder.reports.export import FORMATS, write_grades
+    from autograder.reports.formats.form import Export
+    from autograder.reports.grades import class_grades, given_out, summary_table
 
+    form = FORMATS[options.format]
+    if options.table and not form.reads:
+        raise UsageError("--table goes with --format canvas or moodle.")
     problem_sets, left_out = usable_sets_of(options)
-    names = [problem_set.name for problem_set in problem_sets]
+    if options.column and len(problem_sets) != 1:
+        raise UsageError("--column is the title of one set: name the set.")
     with class_of(options) as directory:
         roster = roster_of(options, directory)
-        outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
-        grades = class_grades(directory, problem_sets, outcomes)
-        path = write_grades(directory, grades, problem_sets, options.format, roster)
+        outcomes = current_outcomes(directory, problem_sets)
+        everyone = with_missing(directory, roster, [problem_set.name for problem_set in problem_sets], outcomes)
+        grades = class_grades(directory, problem_sets, everyone)
+        problem_sets = given_out(grades, problem_sets)
+        table = form.remembered(directory, text_of_table(options.table, form.reads) if options.table else "")
+        export = Export(directory, grades, problem_sets, roster, table, options.column, options.provisional)
+        paths, notices = write_grades(export, form)
         waiting = directory.submissions(left_out)
     print_table(summary_table(grades, problem_sets))
-    print(f"Grades: {path}")
-    return SOME_FAILED if waiting else DONE
+    for problem_set in problem_sets:
+        if line := _awaiting(problem_set.name, grades, form.name, options.provisional):
+            print(line)
+    for notice in notices:
+        print(notice)
+    for path in paths:
+        print(f"Grades: {path}")
+    if not paths:
+        print("Nobody has a score that could be exported; no file was written.")
+    not_graded = reasons_of(outcomes)
+    name_not_graded(not_graded)
+    return SOME_FAILED if not_graded or waiting else DONE
+
+
+def _awaiting(name: str, grades: Grades, form: str, provisional: bool) -> str:
+    """Say whose score is not complete, and what the file has of it."""
+    results = {student: sets[name] for student, sets in grades.items() if name in sets}
+    students = [student for student, result in results.items() if result.outcome == "needs-manual-grading"]
+    if not students:
+        return ""
+    if form == "plain" or provisional:
+        has = "the file has their points so far"
+    else:
+        has = "the file leaves them out (--provisional exports their points so far)"
+    return f"{name}: {len(students)} await grading by hand ({', '.join(students[:MAX_NAMED])}); {has}."

@@ -6,28 +6,59 @@ import argparse
 import sys
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_sets, class_of, usable_sets_of
+from autograder.commands.not_graded import name_not_graded
+from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 from autograder.commands.progress import Progress
+from autograder.common.errors import UsageError
 
 SUMMARY = "Write an HTML page for each student and set."
+
+#: Why a page cannot be given back.
+UNKNOWN = "neither the roster nor what was collected says what the platform calls the student, or gives an address"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     add_sets(parser)
     add_class(parser)
-    parser.add_argument("--reveal", action="store_true", help="show hidden tests too, for a set that is over")
+    parser.add_argument("--reveal", action="store_true", help="show hidden tests too; these pages go into DIR/revealed")
+    parser.add_argument(
+        "--zip",
+        choices=("moodle", "canvas"),
+        help="also write an archive that the platform takes in one upload, of the pages that have changed since the last",
+    )
+    parser.add_argument(
+        "--mail", action="store_true", help="also write a mail (.eml) to each student whose pages have changed since"
+    )
+    add_roster(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.reports.feedback import write_feedback
+    from autograder.reports.give_back import write_archives, write_mails
 
+    if options.reveal and (options.zip or options.mail):
+        raise UsageError("Pages that reveal hidden tests are not given back: leave out --reveal.")
     problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory, Progress("feedback") as progress:
         written = write_feedback(directory, problem_sets, progress.start, progress.step, reveal=options.reveal)
         waiting = directory.submissions(left_out)
-    print(f"Feedback on {written.count} submissions in {directory.feedback}")
+        roster, given = roster_of(options, directory), []
+        if options.zip:
+            given.append(write_archives(directory, options.zip, written.submissions, roster))
+        if options.mail:
+            titles = {problem_set.name: problem_set.title for problem_set in problem_sets}
+            given.append(write_mails(directory, titles, written.submissions, roster))
+    print(f"Feedback on {written.count} submissions in {directory.revealed if options.reveal else directory.feedback}")
+    name_not_graded(written.not_graded)
+    for result in given:
+        for path in result.paths:
+            print(f"To give back: {path}")
+        changed = len(result.given)
+        print(f"{changed} page{'' if changed == 1 else 's'} changed since the last time.")
+        for submission in result.unknown:
+            print(f"not given back: {submission}: {UNKNOWN}", file=sys.stderr)
     for submission, reason in written.left_out.items():
         print(f"no feedback: {submission}: {reason}", file=sys.stderr)
-    return SOME_FAILED if written.left_out or waiting else DONE
+    return SOME_FAILED if written.left_out or written.not_graded or waiting or any(r.unknown for r in given) else DONE

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from autograder.commands import (
+    appeal,
     collect,
     doctor,
     export,
@@ -17,6 +18,7 @@ from autograder.commands import (
     release,
     report,
     sample_class,
+    status,
 )
 from autograder.commands.exit_codes import CANNOT_RUN, INTERRUPTED, WRONG_USAGE
 from autograder.commands.options import add_common, add_course, check_class
@@ -24,7 +26,7 @@ from autograder.common.errors import AutograderError, MachineError, UsageError
 
 #: In the order in which the help lists them. A module imports what its command needs when the command runs, so that the
 #: help and a wrong word are answered at once.
-_COMMANDS = (release, mutants, handout, sample_class, collect, grade, feedback, report, export, doctor)
+_COMMANDS = (release, mutants, handout, sample_class, collect, grade, status, feedback, appeal, report, export, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 
 SUMMARY = "Write a report on the class: distribution, items, discrimination."
@@ -19,10 +20,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.state import current_outcomes
     from autograder.reports.class_report import write_report
 
     problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory:
-        print(f"Report: {write_report(directory, problem_sets, roster_of(options, directory))}")
+        outcomes = current_outcomes(directory, problem_sets)
+        print(f"Report: {write_report(directory, problem_sets, outcomes, roster_of(options, directory))}")
         waiting = directory.submissions(left_out)
-    return SOME_FAILED if waiting else DONE
+    not_graded = reasons_of(outcomes)
+    name_not_graded(not_graded)
+    return SOME_FAILED if not_graded or waiting else DONE

@@ -17,7 +17,7 @@ from autograder.classroom.directory import ClassDirectory, Outcome, Submission, 
 from autograder.classroom.roster import Roster, with_missing
 from autograder.common.atomic_files import write_text
 from autograder.problem_set.source import ProblemSet
-from autograder.reports.export import Grades, class_grades
+from autograder.reports.grades import Grades, class_grades
 
 #: Notices that the report shows of one submission, and characters of each: a class has a thousand.
 MAX_NOTICES, MAX_NOTICE = 5, 300
@@ -84,7 +84,12 @@ def item_statistics(problem_set: ProblemSet, scores: list[dict[str, float | None
     return statistics
 
 
-def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet], roster: Roster | None = None) -> Path:
+def write_report(
+    directory: ClassDirectory,
+    problem_sets: list[ProblemSet],
+    outcomes: dict[Submission, Outcome],
+    roster: Roster | None = None,
+) -> Path:
     """Write `report/index.html` of a class.
 
     Parameters
@@ -93,6 +98,8 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet], rost
         The class.
     problem_sets : list of ProblemSet
         The sets to report on.
+    outcomes : dict of Submission to Outcome
+        As `current_outcomes` returns them.
     roster : Roster, optional
         Who should have handed in.
 
@@ -100,14 +107,9 @@ def write_report(directory: ClassDirectory, problem_sets: list[ProblemSet], rost
     -------
     Path
         The file.
-
-    Raises
-    ------
-    AutograderError
-        Nothing was graded yet.
     """
     names = [problem_set.name for problem_set in problem_sets]
-    outcomes = with_missing(directory, roster, names, directory.require_outcomes(names))
+    outcomes = with_missing(directory, roster, names, outcomes)
     grades = class_grades(directory, problem_sets, outcomes)
     sections = [
         _section(problem_set, grades, {s: o for s, o in outcomes.items() if s.problem_set == problem_set.name})
@@ -136,7 +138,7 @@ def _section(problem_set: ProblemSet, grades: Grades, outcomes: dict[Submission,
         "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
         "not_graded": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "not-graded"],
         "missing": [s.student for s, o in outcomes.items() if o.outcome == "missing"],
-        "late": [(student, result.penalty) for student, result in results.items() if result.penalty],
+        "late": [(student, r.hours_late, r.penalty) for student, r in results.items() if r.hours_late or r.penalty],
         "diagnosed": _diagnosed(problem_set, outcomes),
         "awaiting": [(s.student, test, text) for s, o in outcomes.items() for test, text in o.awaiting.items()],
         "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in _few(o.notices)],

@@ -15,6 +15,7 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.given_back import record_page, shown_digest
 from autograder.classroom.gradebook import item_grades, read_comments, read_penalties, read_scores
 from autograder.classroom.page_limits import (
     CUT,
@@ -32,6 +33,7 @@ from autograder.classroom.page_limits import (
     short,
 )
 from autograder.classroom.result.diagnosis import sentence
+from autograder.classroom.state import current_outcomes
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_text
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points
@@ -94,14 +96,22 @@ class Written:
 
     Attributes
     ----------
-    count : int
-        How many submissions have a page.
+    submissions : list of Submission
+        Those that have a page.
     left_out : dict of Submission to str
         Submissions whose page could not be made, and why.
+    not_graded : dict of Submission to str
+        Submissions that have no grade at this moment, and why.
     """
 
-    count: int = 0
+    submissions: list[Submission] = field(default_factory=list)
     left_out: dict[Submission, str] = field(default_factory=dict)
+    not_graded: dict[Submission, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many submissions have a page."""
+        return len(self.submissions)
 
 
 def write_feedback(
@@ -113,7 +123,7 @@ def write_feedback(
 ) -> Written:
     """Write the feedback page of every submission that was graded, or failed.
 
-    Of one that the machine failed to grade, nothing is given back, and an earlier page goes: it may be of other work.
+    Of one without a grade at this moment, nothing is given back, and an earlier page goes: it may be of other work.
 
     Parameters
     ----------
@@ -124,7 +134,7 @@ def write_feedback(
     started, finished : callable
         Told how many pages there will be, and when one is done.
     reveal : bool
-        Whether hidden tests and what they say to the instructor are shown.
+        Whether hidden tests and what they say to the instructor are shown; such pages go into a folder of their own.
 
     Returns
     -------
@@ -136,7 +146,8 @@ def write_feedback(
     AutograderError
         Nothing was graded, or the class directory cannot be written to.
     """
-    outcomes = directory.require_outcomes([problem_set.name for problem_set in problem_sets])
+    outcomes = current_outcomes(directory, problem_sets)
+    place = directory.revealed_page if reveal else directory.feedback_page
     directory.prepare()
     started(len(outcomes))
     template = jinja2.Environment(
@@ -158,7 +169,8 @@ def write_feedback(
             student = submission.student
             try:
                 if outcome.outcome == "not-graded":
-                    directory.feedback_page(submission).unlink(missing_ok=True)
+                    place(submission).unlink(missing_ok=True)
+                    written.not_graded[submission] = outcome.reason
                     continue
                 if outcome.outcome == "failed":
                     page = FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE])
@@ -177,8 +189,11 @@ def write_feedback(
                         messages,
                         reveal,
                     )
-                write_text(page, directory.feedback_page(submission))
-                written.count += 1
+                write_text(page, place(submission))
+                if not reveal:
+                    told = scores.get(student, {}), comments.get(student, {}), penalties.get(student, 0.0)
+                    record_page(directory, submission, shown_digest(outcome, *told))
+                written.submissions.append(submission)
             except DiskFullError:
                 raise
             except OSError as error:

@@ -32,7 +32,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.kernel import KernelExecutor, prepare_environment
+from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.sandbox import PACKAGE
 
 FOLDER = Path(__file__).with_name("idioms")

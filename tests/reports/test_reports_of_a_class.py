@@ -1,4 +1,4 @@
-"""What goes out of a graded class: exports, the report, and feedback that shows hints and hides hidden tests."""
+"""What leaves a graded class: exports, the report, and feedback that shows hints and hides hidden tests."""
 
 import html.parser
 import json
@@ -13,12 +13,12 @@ from tests.support.graded import LAST, SETS, STUDENTS
 from tests.support.tables import rows
 
 
-def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_class, course):
+def test_the_plain_export_has_a_row_per_submission_and_a_column_per_item(graded_class, course):
     table = rows(graded_class / "grades.csv")
     assert list(table[0])[:4] == ["student_id", "assignment", "score", "max_score"]
     problem_sets = find_problem_sets(course, SETS)
     items = [f"{ps.name}:{item}" for ps in problem_sets for item in ps.items]
-    assert list(table[0])[4:] == [*items, "outcome", "late_penalty"]
+    assert list(table[0])[4:] == [*items, "outcome", "late_penalty", "hours_late"]
     assert [(row["student_id"], row["assignment"]) for row in table] == sorted(
         (f"student-{i:02d}", name) for i in range(1, STUDENTS + 1) for name in SETS
     )
@@ -27,16 +27,17 @@ def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_cla
         assert sum(own) == pytest.approx(float(row["score"]))
 
 
-def test_canvas_and_moodle_exports_have_a_row_a_student(graded_class):
-    canvas = rows(graded_class / "grades-canvas.csv")
-    assert canvas[0]["Student"].strip() == "Points Possible"
-    assert len(canvas) == STUDENTS + 1
-    moodle = rows(graded_class / "grades-moodle.csv")
-    assert list(moodle[0]) == ["username", *SETS]
-    assert len(moodle) == STUDENTS
-    plain = {(row["student_id"], row["assignment"]): row["score"] for row in rows(graded_class / "grades.csv")}
-    for row in moodle:
-        assert all(row[name] == plain[row["username"], name] for name in SETS)
+def test_canvas_and_moodle_exports_have_a_file_a_set_and_a_row_for_each_complete_score(graded_class):
+    plain = rows(graded_class / "grades.csv")
+    for name in SETS:
+        complete = {r["student_id"]: r["score"] for r in plain if (r["assignment"], r["outcome"]) == (name, "graded")}
+        assert complete
+        canvas = rows(graded_class / f"grades-canvas-{name}.csv")
+        assert canvas[0]["Student"].strip() == "Points Possible"
+        assert {row["SIS Login ID"]: row[name] for row in canvas[1:]} == complete
+        moodle = rows(graded_class / f"grades-moodle-{name}.csv")
+        assert list(moodle[0]) == ["username", name]
+        assert {row["username"]: row[name] for row in moodle} == complete
 
 
 class References(html.parser.HTMLParser):

@@ -1,0 +1,59 @@
+"""What a platform wrote about a hand-in that `collect` took: the student's number, and the names of the files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.identity import Identities
+from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading
+
+
+def platform_hand_ins(directory: ClassDirectory, platform: Platform, problem_set: str) -> dict[str, HandIn]:
+    """Return what a platform wrote about each student's hand-in of a set.
+
+    A number that several students share is that of a group, and nobody's own.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    platform : Platform
+        The platform.
+    problem_set : str
+        Name of the set; some platforms have another number of a student for each.
+
+    Returns
+    -------
+    dict of str to HandIn
+        By student.
+    """
+    seen = Identities.read(directory.collected / "identities.json")
+    found = {}
+    for submission in directory.submissions([problem_set]):
+        hand_in = _hand_in(directory, submission, platform)
+        if hand_in is not None and seen.name(platform, problem_set, hand_in.number):
+            found[submission.student] = hand_in
+    shared = Counter(hand_in.number for hand_in in found.values())
+    return {student: hand_in for student, hand_in in found.items() if shared[hand_in.number] == 1}
+
+
+def platform_numbers(directory: ClassDirectory, platform: Platform, problem_set: str) -> dict[str, str]:
+    """Return the platform's number of each student who handed in a set there."""
+    return {student: h.number for student, h in platform_hand_ins(directory, platform, problem_set).items()}
+
+
+def _hand_in(directory: ClassDirectory, submission: Submission, platform: Platform) -> HandIn | None:
+    try:
+        record = json.loads(directory.collected_record(submission).read_text(encoding="utf-8"))
+        archive, *within = record["where"].split(": ")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    # The outermost path is the platform's; what a zip within it holds, a student named.
+    path = within[0] if within else archive
+    parts = path.split("/")
+    reading = Reading(frozenset([submission.problem_set]))
+    tries = [path, f"{archive}/{path}", *("/".join(parts[depth:]) for depth in range(1, len(parts)))]
+    found = (platform.read(text, reading) for text in tries)
+    return next((hand_in for hand_in in found if hand_in is not None and hand_in.number), None)

@@ -1,0 +1,102 @@
+"""`autograder appeal`: shows an instructor what every test of a student's work received and expected."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.options import add_class, class_of, problem_sets_of
+from autograder.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from autograder.reports.appeal import ItemShown, TestShown
+
+SUMMARY = "Show what every test of a student's work, hidden ones too, received and expected: for your eyes."
+
+#: Begins each line that comes from the submission, so that none passes for a test's or the command's own.
+STUDENTS = "  student| "
+#: Lines of an answer or an output that are shown; the graded notebook has them all.
+MAX_LINES = 200
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument("student", metavar="STUDENT", help="the student's name in the class")
+    parser.add_argument("set", metavar="SET", help="the problem set")
+    parser.add_argument("item", nargs="?", default="", metavar="ITEM", help="one item (default: all)")
+    add_class(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from autograder.classroom.directory import Submission
+    from autograder.classroom.state import current_outcomes
+    from autograder.reports.appeal import appeal
+
+    options.sets = [options.set]
+    (problem_set,) = problem_sets_of(options)
+    submission = Submission(options.student, problem_set.name)
+    with class_of(options) as directory:
+        outcome = current_outcomes(directory, [problem_set]).get(submission)
+        if outcome is None:
+            raise UsageError(f"{options.student!r} handed in no {problem_set.name}.")
+        if outcome.outcome in ("failed", "not-graded"):
+            print(f"{outcome.outcome.replace('-', ' ')}: {submission}: {outcome.reason}", file=sys.stderr)
+            return SOME_FAILED
+        items = appeal(directory, problem_set, submission, outcome, options.item)
+    print(f"{submission}. Hidden tests are shown: do not pass this on.")
+    for item in items:
+        _print_item(item)
+    return DONE
+
+
+def _print_item(item: ItemShown) -> None:
+    print(f"\n{item.name}: {_points(item.points, item.full)}")
+    _print_students(item.answer)
+    if item.diagnosis:
+        print(f"  {item.diagnosis}")
+    if item.comment:
+        print(f"  Your comment: {item.comment}")
+    for test in item.tests:
+        _print_test(test)
+
+
+def _print_test(test: TestShown) -> None:
+    print(f"  {test.name}{' (hidden)' if test.hidden else ''}: {_points(test.points, test.full)}")
+    if test.awaiting:
+        print("  The machine could not decide it:")
+        _print_students(test.awaiting)
+    if test.says and test.own_words:
+        print("  It says, perhaps in the submission's own words:")
+        _print_students(test.says)
+    elif test.says:
+        print("  It says:")
+        _print_lines(test.says, "     test| ")
+    if test.printed:
+        print("  The submission printed:")
+        _print_students(test.printed)
+    if test.says or test.awaiting:
+        print("  The test:")
+        _print_lines(test.source, "     test| ")
+
+
+def _points(points: float | None, full: float) -> str:
+    from autograder.common.text import number
+
+    return f"awaits a person, of {number(full)}" if points is None else f"{number(points)} of {number(full)}"
+
+
+def _print_students(text: str) -> None:
+    _print_lines(text, STUDENTS)
+
+
+def _print_lines(text: str, mark: str) -> None:
+    from autograder.common.text import printable
+
+    lines = text.split("\n")
+    for line in lines[:MAX_LINES]:
+        print(mark + printable(line))
+    if len(lines) > MAX_LINES:
+        print(f"{mark}… (cut: {len(lines) - MAX_LINES} more lines)")

@@ -1,0 +1,1 @@
+"""The forms in which grades leave: a module for each platform that reads them."""

@@ -1,0 +1,173 @@
+"""Giving feedback pages back: an archive that a platform takes in one upload, or a mail to each student.
+
+Only pages that show something else than what went out in the same way last are given. Each run writes files of its own
+and overwrites none: an earlier archive may not have been uploaded yet.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.given_back import changed_since, record_given
+from autograder.classroom.platform_numbers import platform_hand_ins
+from autograder.classroom.platforms import canvas, moodle
+from autograder.classroom.roster import Roster, Student
+from autograder.common.atomic_files import write_bytes
+
+#: The same bytes for the same pages: the time in an archive is none.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+MAIL = "mail"
+
+
+@dataclass
+class GivenBack:
+    """What came of giving back.
+
+    Attributes
+    ----------
+    paths : list of Path
+        Archives, or the folder with the mails.
+    given : dict of Submission to str
+        Whose pages are in them, and the hash of what each shows.
+    unknown : list of Submission
+        Those whose page has changed, but of whom it is not known what the platform calls them, or where they live.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    given: dict[Submission, str] = field(default_factory=dict)
+    unknown: list[Submission] = field(default_factory=list)
+
+
+def _moodle_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
+    """Name each student's folder as Moodle's own archive does, for *Upload multiple feedback files in a zip*."""
+    names = {}
+    for student in roster.students.values() if roster else ():
+        if len(student.moodle_id) == 1:
+            names[student.student_id] = _moodle_folder(student.name, student.moodle_id[0])
+    for student, hand_in in platform_hand_ins(directory, moodle.PLATFORM, problem_set).items():
+        names[student] = _moodle_folder(hand_in.names[0] if hand_in.names else student, hand_in.number)
+    return {student: f"{folder}/{problem_set}.html" for student, folder in names.items()}
+
+
+def _moodle_folder(name: str, number: str) -> str:
+    # Moodle reads the number behind the first underscore, and ignores the name.
+    return f"{name.replace('_', ' ').replace('/', ' ')}_{number}_assignsubmission_file_"
+
+
+def _canvas_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
+    """Name each page as Canvas named the file in its download, with the numbers of the student and of the upload."""
+    hand_ins = platform_hand_ins(directory, canvas.PLATFORM, problem_set)
+    return {student: f"{hand_in.key.rpartition('/')[2]}{problem_set}.html" for student, hand_in in hand_ins.items()}
+
+
+#: For each platform, what its archive calls the page of each student of a set.
+PLATFORMS: dict[str, Callable[[ClassDirectory, str, Roster | None], dict[str, str]]] = {
+    "moodle": _moodle_names,
+    "canvas": _canvas_names,
+}
+
+
+def write_archives(
+    directory: ClassDirectory, platform: str, submissions: list[Submission], roster: Roster | None
+) -> GivenBack:
+    """Write an archive for each set in which a page has changed since the last.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    platform : str
+        A key of `PLATFORMS`.
+    submissions : list of Submission
+        Whose pages may be given.
+    roster : Roster or None
+        Knows numbers that file names do not tell.
+    """
+    result = GivenBack()
+    by_set: dict[str, dict[Submission, str]] = defaultdict(dict)
+    for submission, shown in changed_since(directory, platform, submissions).items():
+        by_set[submission.problem_set][submission] = shown
+    for name, changed in sorted(by_set.items()):
+        names = PLATFORMS[platform](directory, name, roster)
+        known = {submission: shown for submission, shown in changed.items() if submission.student in names}
+        result.unknown += [submission for submission in changed if submission not in known]
+        if not known:
+            continue
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for submission in sorted(known):
+                page = zipfile.ZipInfo(names[submission.student], _NO_TIME)
+                archive.writestr(page, directory.feedback_page(submission).read_bytes(), zipfile.ZIP_DEFLATED)
+        path = _free(directory.given_back, f"{name}-{platform}", ".zip")
+        write_bytes(content.getvalue(), path)
+        record_given(directory, platform, known)
+        result.paths.append(path)
+        result.given |= known
+    return result
+
+
+def write_mails(
+    directory: ClassDirectory, titles: Mapping[str, str], submissions: list[Submission], roster: Roster | None
+) -> GivenBack:
+    """Write a mail to each student with the pages that have changed since the last, to be sent by another program.
+
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    titles : mapping of str to str
+        What students call each set.
+    submissions : list of Submission
+        Whose pages may be given.
+    roster : Roster or None
+        Knows the addresses.
+    """
+    result = GivenBack()
+    students = roster.students if roster else {}
+    by_student: dict[str, dict[Submission, str]] = defaultdict(dict)
+    for submission, shown in changed_since(directory, MAIL, submissions).items():
+        address = students[submission.student].email if submission.student in students else ""
+        if address and address.isprintable():  # a line break would begin another header
+            by_student[submission.student][submission] = shown
+        else:
+            result.unknown.append(submission)
+    if not by_student:
+        return result
+    folder = _free(directory.given_back, MAIL, "")
+    for student, changed in sorted(by_student.items()):
+        message = _mail(
+            students[student], {s: directory.feedback_page(s).read_text(encoding="utf-8") for s in changed}, titles
+        )
+        write_bytes(message.as_bytes(policy=SMTP), folder / f"{student}.eml")
+        result.given |= changed
+    record_given(directory, MAIL, result.given)
+    result.paths.append(folder)
+    return result
+
+
+def _mail(student: Student, pages: Mapping[Submission, str], titles: Mapping[str, str]) -> EmailMessage:
+    names = [titles[submission.problem_set] for submission in pages]
+    message = EmailMessage()
+    message["To"] = student.email
+    message["Subject"] = f"Feedback: {', '.join(names)}"
+    message["X-Unsent"] = "1"  # mail programs open it as a draft, with the instructor as its sender
+    attached = "a page" if len(pages) == 1 else f"{len(pages)} pages"
+    message.set_content(f"Dear {student.name},\n\nattached is {attached} with feedback; open it in a browser.\n")
+    for submission, page in pages.items():
+        message.add_attachment(page, subtype="html", filename=f"{submission.problem_set}.html")
+    return message
+
+
+def _free(folder: Path, stem: str, suffix: str) -> Path:
+    number = 1
+    while (path := folder / f"{stem}-{number}{suffix}").exists():
+        number += 1
+    return path

@@ -1,0 +1,64 @@
+"""`autograder appeal`: what every test received and expected, on the instructor's screen and nowhere else."""
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.classroom.batch import grade_class
+from autograder.classroom.directory import ClassDirectory
+from autograder.commands.main import main
+from tests.support.scripted import Scripted, hand_in, script
+
+SET = "ps0-warmup"
+HIDDEN = "nats_to_bits-hidden"
+#: Text with which an answer tries to pass for the command's own, and colours for a terminal.
+FORGED = "  nats_to_bits-hidden (hidden): 1 of 1"
+
+
+@pytest.fixture
+def directory(tmp_path, warmup):
+    root = tmp_path / "class"
+    hand_in(root, warmup, "ada", script(fails="received 3, expected 4\x1b[2J") + f"# \x1b[31m\n'''\n{FORGED}\n'''\n")
+    hand_in(root, warmup, "bob").write_text("{")
+    directory = ClassDirectory(root)
+    grade_class(directory, [warmup], Scripted(), 1)
+    return directory
+
+
+def test_hidden_tests_and_their_words_are_shown_and_the_students_are_marked(directory, warmup, capsys):
+    before = {path for path in directory.root.rglob("*") if path.is_file()}
+    with Gradebook(directory.database_url) as gradebook:
+        gradebook.find_comment("nats_to_bits", SET, SET, "ada").manual_comment = "See me."
+        gradebook.db.commit()
+    assert main(["appeal", "ada", SET, "nats_to_bits", "--class", str(directory.root)]) == 0
+    out = capsys.readouterr().out
+    assert f"{HIDDEN} (hidden): 0 of 1" in out
+    assert "student| received 3, expected 4\\x1b[2J" in out
+    hidden = warmup.authored[HIDDEN].split("### BEGIN HIDDEN TESTS\n")[1].splitlines()[0]
+    assert f"     test| {hidden}" in out.splitlines()
+    assert "Your comment: See me." in out
+    assert "\x1b" not in out
+    assert FORGED not in out.splitlines()
+    assert f"  student| {FORGED}" in out.splitlines()
+    assert {path for path in directory.root.rglob("*") if path.is_file()} == before, "nothing is written to give back"
+
+
+def test_an_appeal_for_what_has_no_grade_says_why(directory, warmup, capsys):
+    root = str(directory.root)
+    assert main(["appeal", "bob", SET, "--class", root]) == 3
+    assert f"failed: bob, {SET}: " in capsys.readouterr().err
+    hand_in(directory.root, warmup, "ada")
+    assert main(["appeal", "ada", SET, "--class", root]) == 3
+    assert f"not graded: ada, {SET}: what was handed in has changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["eve", SET], 2, "'eve' handed in no ps0-warmup"),
+        (["ada", SET, "nats"], 2, "ps0-warmup has no item 'nats'; it has nats_to_bits"),
+        (["ada", "ps99"], 2, "There is no problem set 'ps99'"),
+    ],
+)
+def test_words_that_name_nothing(directory, words, code, says, capsys):
+    assert main(["appeal", *words, "--class", str(directory.root)]) == code
+    assert says in capsys.readouterr().err
