@@ -1,8 +1,8 @@
 # From Bits to Backprop. `make` does everything, `make test` checks everything, `make help` lists the targets.
 #
-# A step that succeeds leaves a stamp in _build/stamps (the environment: in .venv). An interrupted or failed step leaves
-# none and starts over, without the steps before it. Nothing is written outside this directory, except system packages
-# where Python's ensurepip, or the browser of the tests, is missing (see environment.sh).
+# A step that succeeds leaves a stamp in _build/stamps (for the environment, in .venv). An interrupted or failed step
+# leaves none and starts over, without repeating earlier steps. Nothing is written outside this directory, except missing
+# system packages such as Python's ensurepip or the browser for the tests (see environment.sh).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,12 +10,12 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# Two steps at once where there are two processors: the website and the sample class take about as long, and neither waits
-# for the other. `make -j1` makes one after the other. More than two would have nothing to do.
+# Two steps at once if there are two processors: the website and the sample class take about equally long, and neither
+# waits for the other. `make -j1` runs one step at a time. More than two jobs would have nothing to do.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(if $(filter-out 1,$(shell nproc 2>/dev/null || echo 1)),2,1)
 endif
-# What removes or rewrites what other goals read has its turn first.
+# Goals that remove or rewrite what other goals read run on their own, in the order given.
 ifneq ($(filter clean requirements,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
@@ -26,7 +26,7 @@ UV_FLAGS ?=
 # Where `make handout` writes, and the address at which the site will be published.
 HANDOUT ?= _build/handout
 SITE_URL ?=
-# A folder with Pyodide, to become part of the site; without it, a browser fetches Pyodide from its CDN.
+# A folder with Pyodide to include in the site; without it, a browser fetches Pyodide from its CDN.
 PYODIDE ?=
 
 STAMPS := _build/stamps
@@ -37,7 +37,7 @@ AUTOGRADER := $(BIN)/autograder
 CACHE := $(CURDIR)/_build/cache
 DIRECTORIES := $(STAMPS) $(LOGS) _build/cache
 
-# The same result for every user: UTF-8 whatever the locale, and no settings, kernels or caches from home directories.
+# Every user gets the same result: UTF-8 whatever the locale, and no settings, kernels or caches from home directories.
 unexport PYTHONPATH PYTHONHOME
 export PYTHON SITE_URL
 export LC_ALL := C.UTF-8
@@ -57,24 +57,24 @@ LITE := $(call files,book/lite)
 BOOK := _config.yml _toc.yml benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
-# Of these, what the website tells: not what a proof wrote.
+# The part of them that the website describes: not what a proof wrote.
 BANKS := $(filter-out %/proof.json %/behaviour.json,$(SETS))
 PACKAGE := $(call files,autograder)
-# The rooms that make the exercises, and the table of what each set is proven with.
+# The rooms that make the exercises and the table of what each set is proven with.
 AUTHORING := $(call files,autograder/common autograder/problem_set autograder/authoring)
 
-# `make test` judges the exercises as they are committed; every other goal makes them anew first. The website holds them,
-# so it waits for them; its pages depend on their source, and not on all that the command which makes them depends on.
+# `make test` judges the exercises as committed; every other goal releases them first. The website contains them, so it
+# waits for them; its pages depend on their source, not on everything that the release command depends on.
 GOALS := $(or $(MAKECMDGOALS),all)
 RELEASE_FIRST := $(if $(filter-out test test-all,$(GOALS)),$(STAMPS)/release)
-# A wrong setting is named before anything is built.
+# A wrong setting is reported before anything is built.
 CHECK_FIRST := $(if $(PYODIDE),folder-of-pyodide) $(if $(filter handout,$(GOALS)),folder-of-handout)
 SYSTEM := $(if $(filter test test-all,$(GOALS)),system-for-tests,system)
 
-# From nothing it takes minutes, and a step says nothing of those to come.
+# A first run takes minutes, and no step announces the ones after it.
 ifeq ($(wildcard .venv/project-installed),)
 ifneq ($(filter all test test-all,$(GOALS)),)
-$(info ==> From nothing: environment, problem sets, then website and sample class side by side (four minutes or so)$(if \
+$(info ==> First run: environment, problem sets, then website and sample class side by side (about four minutes)$(if \
     $(filter all,$(GOALS)),.,, and the checks.))
 endif
 endif
@@ -84,7 +84,7 @@ endif
 
 ifneq ($(SITE_URL),)
 ifeq ($(filter http://% https://%,$(SITE_URL)),)
-$(error SITE_URL=$(SITE_URL) is no address of a website: write it in full, as in https://example.org/course/)
+$(error SITE_URL=$(SITE_URL) is not the address of a website: write it in full, as in https://example.org/course/)
 endif
 endif
 
@@ -99,18 +99,18 @@ all: website class ## everything: the website, the problem sets, and a sample cl
 
 environment: .venv/project-installed ## .venv with the packages of requirements.txt
 
-website: $(STAMPS)/website ## the book, executed and rendered, in _build/html, with its notebooks to run in the browser
+website: $(STAMPS)/website ## the book, executed and rendered, in _build/html, with notebooks that run in the browser
 
-lite: $(STAMPS)/lite ## JupyterLite with the chapters and problem sets, in _build/lite (PYODIDE=... for a Python of the site's own)
+lite: $(STAMPS)/lite ## JupyterLite with the chapters and problem sets, in _build/lite (PYODIDE=... to include Pyodide in the site)
 
 release: $(STAMPS)/release ## the students' notebooks in exercises/, from solutions/; proves what has changed first
 
-prove: .venv/project-installed ## every problem set proven anew and whole, whatever proof.json records (some minutes for each)
+prove: .venv/project-installed ## every problem set proven again in full, whatever proof.json records (some minutes for each)
 	@$(AUTOGRADER) release --prove
 
 class: $(STAMPS)/export ## a sample class in _build/class: graded, feedback, report, grades.csv
 
-handout: $(STAMPS)/website ## the website and the problem sets, nothing of the solutions, in _build/handout (HANDOUT=... for another folder)
+handout: $(STAMPS)/website ## the website and the problem sets, without solutions, in _build/handout (HANDOUT=... for another folder)
 	@$(AUTOGRADER) handout '$(HANDOUT)' --site _build/html
 
 test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, import-linter, and pytest on the book, the problem sets, the autograder and the site
@@ -122,13 +122,13 @@ test: .venv/project-installed browser $(STAMPS)/website ## every check: ruff, im
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 test-all: export TEST_ALL := 1
-test-all: test ## every check at its full length, where test takes samples (an hour)
+test-all: test ## every check at full length, where test takes samples (about an hour)
 
 serve: $(STAMPS)/website ## the website on http://localhost:8000 (PORT=... for another port)
 	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-# Keeps the versions that stand there, as far as pyproject.toml allows; UV_FLAGS=--upgrade takes the newest.
+# Keeps the pinned versions as far as pyproject.toml allows; UV_FLAGS=--upgrade takes the newest.
 requirements: .venv/project-installed ## requirements.txt from pyproject.toml (UV_FLAGS=--upgrade for newer versions)
 	@mkdir -p _build
 	@cp requirements.txt _build/requirements.txt
@@ -145,7 +145,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r goal does; do \
 	    printf 'make %-13s %s\n' "$$goal" "$$does"; done
 
-# The environment. An unusable one (moved, of another Python, its Python gone) is made anew.
+# The environment. One that is unusable (moved, made with another Python, or its Python is gone) is made again.
 
 system system-for-tests:
 	@./environment.sh $@
@@ -169,7 +169,7 @@ folder-of-handout: .venv/project-installed
 folder-of-pyodide: .venv/project-installed
 	@$(BIN)/python book/lite/build.py _build/html _build/lite --pyodide '$(PYODIDE)' --check
 
-# The website. Always from nothing but what is kept by its content; book/build.py says why.
+# The website. Always built afresh, apart from results stored by content; book/build.py says why.
 
 $(STAMPS)/pages: $(BOOK) $(EXERCISES) $(BANKS) $(AUTHORING) $(STAMPS)/list-of-BOOK $(STAMPS)/list-of-SETS \
     $(STAMPS)/list-of-SITE_URL requirements.txt .venv/project-installed $(if $(wildcard _build/html/index.html),,FORCE) \
@@ -180,7 +180,7 @@ $(STAMPS)/pages: $(BOOK) $(EXERCISES) $(BANKS) $(AUTHORING) $(STAMPS)/list-of-BO
 	    sed -un -e 's#^.*/\(book/.*\)\.md: Executing notebook.*#    executing \1#p' -e 's/.*pickling environment.*/    writing the pages/p'
 	@touch $@
 
-# JupyterLite. The chapters' notebooks are written with every build of the pages; only a change of what they say counts.
+# JupyterLite. Every build of the pages writes the chapters' notebooks; only a change in their content counts.
 
 $(STAMPS)/inputs-of-lite: FORCE | $(STAMPS)/pages
 	@sha256sum $(LITE) requirements.txt exercises/*/*.ipynb _build/html/book/*/*.ipynb \
@@ -204,10 +204,10 @@ $(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/
 	@$(AUTOGRADER) release
 	@touch $@
 
-# A progress bar would be drawn across the lines of the website, which is made meanwhile.
+# A progress bar would be drawn across the output of the website, which is built at the same time.
 WITHOUT_BARS := 2>&1 | cat
 
-# The sample class. Grading resumes where it was interrupted; the class itself is made from nothing.
+# The sample class. Grading resumes where it was interrupted; the class itself is made afresh.
 
 $(STAMPS)/sample-class: $(STAMPS)/release $(if $(wildcard $(CLASS)/submitted),,FORCE) | $(DIRECTORIES)
 	@echo '==> Sample class'

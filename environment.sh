@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes .venv with the exact packages of requirements.txt. The Makefile calls it, a step at a time; the choice of an
-# interpreter and the ways of installing system packages are too long for recipes.
+# Makes .venv with the exact packages of requirements.txt. The Makefile calls it, one step at a time; choosing an
+# interpreter and installing system packages would be too long for recipes.
 #
 #   environment.sh system            what .venv needs from the system: a supported Python with ensurepip, and a sandbox
 #   environment.sh system-for-tests  the same, and for the tests Debian's Chromium and what drives it, and PostgreSQL
-#   environment.sh packages          .venv anew, with every package of requirements.txt
-#   environment.sh project           this project itself, into .venv
-#   environment.sh uv ARGUMENTS      .venv's uv, which reaches packages as pip does on this machine
-#   environment.sh settings-of-pip   how that is, in the variables that uv reads
-#   environment.sh browser           where the system has no browser package (Ubuntu): Chromium from Playwright
+#   environment.sh packages          a new .venv, with every package of requirements.txt
+#   environment.sh project           this project itself, installed into .venv
+#   environment.sh uv ARGUMENTS      run .venv's uv, which reaches packages the way pip does on this machine
+#   environment.sh settings-of-pip   print how that is, as variables that uv reads
+#   environment.sh browser           Chromium from Playwright, if the system has no browser package (Ubuntu)
 #   environment.sh pyodide           Python for the browser, with which the tests open a notebook without a network
-#   environment.sh usable            exit 0 if .venv runs, was made in this directory and with $PYTHON (if set)
+#   environment.sh usable            exit 0 if .venv runs and was made in this directory, with $PYTHON if that is set
 #
 # Nothing is written outside this directory, except system packages by apt (Debian, Ubuntu).
 set -euo pipefail
@@ -32,7 +32,7 @@ supported() {
     "$1" -c "import sys; sys.exit(not (3, $OLDEST) <= sys.version_info[:2] <= (3, $NEWEST))" >/dev/null 2>&1
 }
 
-# Whether the interpreter $1 can make a virtual environment with pip in it. Debian keeps ensurepip in a package of its own.
+# Whether the interpreter $1 can make a virtual environment with pip in it. Debian keeps ensurepip in a separate package.
 makes_environments() {
     "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
 }
@@ -61,20 +61,20 @@ ask_for_sudo() {
     sudo -v
 }
 
-# Installs the system packages "$@" by apt, as root or by sudo; otherwise prints the command that does, and stops.
+# Installs the system packages "$@" with apt, as root or with sudo; otherwise prints the command that does, and stops.
 install_system_packages() {
     local as_root=() command="apt-get update && apt-get install --yes --no-install-recommends $*"
     command -v apt-get >/dev/null || fail "This system has no apt-get: install what corresponds to Debian's $* and try again."
     if [ "$(id -u)" -ne 0 ]; then
         as_root=(sudo)
-        # Without a terminal nobody can type a password.
+        # Without a terminal, nobody can type a password.
         if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || { [ -t 0 ] && ask_for_sudo "$@"; }; }; then
             fail "System packages are missing, and this user may not install them. Run this as root, then try again:"$'\n'"    $command"
         fi
     fi
     say "    installing system packages: $*"
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq)
-    # The lists of packages may be missing or stale: fetch them only then.
+    # Fetch the package lists only if they turn out to be missing or stale.
     "${as_root[@]}" "${install[@]}" install --yes --no-install-recommends "$@" >/dev/null 2>&1 && return
     "${as_root[@]}" "${install[@]}" update &&
         "${as_root[@]}" "${install[@]}" install --yes --no-install-recommends "$@" >/dev/null ||
@@ -86,12 +86,12 @@ has_browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
 } >/dev/null
 
-# Ubuntu's package is only a signpost to a snap.
+# Ubuntu's package only installs a snap.
 has_browser_package() {
     [ "$(. /etc/os-release 2>/dev/null; echo "${ID:-}")" = debian ]
 }
 
-# Playwright drives the browser from a Node.js of its own, which needs this library.
+# Playwright drives the browser from its own Node.js, which needs this library.
 has_libatomic() {
     [ ! -x /sbin/ldconfig ] || /sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null
 }
@@ -101,7 +101,7 @@ has_postgres() {
     command -v postgres || ls /usr/lib/postgresql/*/bin/postgres
 } >/dev/null 2>&1
 
-# The sandbox: in .venv from a package for this kind of machine, elsewhere the system's.
+# The sandbox: on x86-64 it comes with a package in .venv, elsewhere from the system.
 has_bubblewrap() {
     [ "$(uname -m)" = x86_64 ] || command -v bwrap >/dev/null
 }
@@ -127,8 +127,8 @@ system() {
         fail "$python still has no ensurepip: name a complete Python, as in 'make PYTHON=/path/to/python3.$NEWEST'."
 }
 
-# The settings by which pip reaches packages on this machine (pip.conf, PIP_... in the environment), as uv names them, one a
-# line. What uv has been told itself stands.
+# The settings by which pip reaches packages on this machine (pip.conf, PIP_... in the environment), under uv's names, one
+# per line. uv's own settings take precedence.
 settings_of_pip() {
     .venv/bin/python - <<'END'
 import ast, os, ssl, subprocess, sys
@@ -136,7 +136,7 @@ import ast, os, ssl, subprocess, sys
 command = [sys.executable, "-m", "pip", "config", "list"]
 listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 pip = {}
-for section in ("global.", "install.", ":env:."):  # a later one outweighs an earlier one, as for pip
+for section in ("global.", "install.", ":env:."):  # later ones take precedence, as in pip
     for line in listed:
         name, _, value = line.partition("=")
         if name.startswith(section):
@@ -145,7 +145,7 @@ for section in ("global.", "install.", ":env:."):  # a later one outweighs an ea
 uv = {
     "UV_DEFAULT_INDEX": pip.get("index-url", []),
     "UV_INDEX": pip.get("extra-index-url", []),
-    # pip passes over a folder that is not there.
+    # pip ignores a folder that does not exist.
     "UV_FIND_LINKS": [link for link in pip.get("find-links", []) if "://" in link or os.path.exists(link)],
     "UV_INSECURE_HOST": pip.get("trusted-host", []),
     "UV_HTTP_TIMEOUT": pip.get("timeout", pip.get("default-timeout", [])),
@@ -154,20 +154,20 @@ uv = {
     "ALL_PROXY": pip.get("proxy", []),
 }
 if uv["UV_INDEX"]:
-    # pip looks in all indexes for the one version that is allowed; its hash decides, not where it comes from.
+    # pip searches all indexes for the one version allowed; its hash decides, not where it comes from.
     uv["UV_INDEX_STRATEGY"] = ["unsafe-best-match"]
 if pip.get("no-index", ["0"])[0].lower() in ("1", "true", "yes", "on"):
     uv["UV_OFFLINE"] = ["1"]
 paths = ssl.get_default_verify_paths()
 if not uv["SSL_CERT_FILE"] and (paths.cafile or os.path.isdir(paths.capath or "") and os.listdir(paths.capath)):
-    uv["UV_SYSTEM_CERTS"] = ["1"]  # a network's own certificate is known to the system, not to uv
+    uv["UV_SYSTEM_CERTS"] = ["1"]  # the system may trust a network's own certificate that uv does not know
 for name, values in uv.items():
     if values and name not in os.environ:
         print(f"{name}={(',' if name == 'UV_FIND_LINKS' else ' ').join(values)}")
 END
 }
 
-# Copies out of the cache, not links into it: whoever edits a file in .venv does not edit what the next .venv is made of.
+# Copies from the cache, not links into it: editing a file in .venv must not change what the next .venv is made from.
 run_uv() {
     local settings
     mapfile -t settings < <(settings_of_pip)
@@ -175,9 +175,10 @@ run_uv() {
         "${settings[@]}" .venv/bin/uv "$@"
 }
 
-# Anew each time: an interrupted or outdated installation leaves nothing behind. Downloads are kept in _build/cache.
-# pip fetches uv, and uv everything: both only files with the hashes of requirements.txt. Wheels only: building from a source
-# package would fetch build tools that requirements.txt does not pin. Compiled now, since a sandbox writes no bytecode.
+# Starts afresh each time, so that an interrupted or outdated installation leaves nothing behind. Downloads are kept in
+# _build/cache. pip installs uv, and uv the rest, both only from files whose hashes are in requirements.txt. Only wheels:
+# building a source package would fetch build tools that requirements.txt does not pin. Compiled now, because a sandbox
+# cannot write bytecode.
 packages() {
     local python
     python=$(interpreter)
@@ -199,7 +200,7 @@ packages() {
 
 project() {
     run_uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .
-    # Kernels warn at each start that traffic between processes of this machine is not encrypted.
+    # Otherwise kernels warn at each start that traffic between processes of this machine is not encrypted.
     mkdir -p .venv/etc/ipython
     echo 'c.IPKernelApp.log_level = "ERROR"  # noqa: F821' > .venv/etc/ipython/ipython_kernel_config.py
 }
@@ -209,10 +210,11 @@ browser() {
     ls "$PLAYWRIGHT_BROWSERS_PATH"/chromium*/INSTALLATION_COMPLETE >/dev/null 2>&1 && return
     say "==> Browser for the tests, from Playwright (once)"
     .venv/bin/playwright install --with-deps --only-shell chromium ||
-        fail "The tests need a browser: install Chromium or Google Chrome, so that it is on PATH, and try again."
+        fail "The tests need a browser: install Chromium or Google Chrome so that it is on PATH, and try again."
 }
 
-# The versions stand in tests/pyodide: npm has the interpreter, the package index what it imports. What is there is kept.
+# tests/pyodide pins the versions; the interpreter comes from npm, what it imports from the package index. A complete
+# folder is kept.
 pyodide() {
     local folder=$PWD/_build/cache/pyodide pins=(tests/pyodide/package-lock.json tests/pyodide/requirements.txt)
     cat "${pins[@]}" | cmp -s - "$folder/complete" && return

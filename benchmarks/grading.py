@@ -3,18 +3,18 @@
     .venv/bin/python benchmarks/grading.py --save benchmarks/grading.csv    # 50 students each way, then 200 and 1,000
     .venv/bin/python benchmarks/grading.py --sizes 50 --set ps0-warmup
 
-A class is drawn from a set's bank. nbgrader grades it once, this engine with one and with two jobs; larger classes only
-with two. For each the wall time, the processor time and the largest memory that its processes hold together (proportional
-set size, looked at four times a second) are printed. Times of this engine include its start and the pre-flight. The
-processor time is that of the whole machine, which should have nothing else to do: what runs in a sandbox is not counted
-among its parent's children.
+A class is made from a set's bank. nbgrader grades it once, this engine with one and with two jobs, larger classes only
+with two. Each line gives the wall time, the processor time and the peak memory of all processes together (proportional
+set size, sampled four times a second). This engine's times include its start and the pre-flight. The processor time is
+that of the whole machine, which should have nothing else to do, because what runs in a sandbox is not counted among its
+parent's children.
 
 Students run their notebooks before they hand them in, so each submission is first executed, with its pictures.
 
-Before that, where a submission's processor time goes, by part: the answers' own process and its snapshots, the rest of its
+Before that, a breakdown of a submission's processor time: the answers' own process and its snapshots, the rest of its
 sandbox (forks, namespaces, the supervisor), the examiner's sandbox, the grader.
 
-The instructors' chapter shows the table that `--save` keeps.
+The page for instructors shows the table that `--save` writes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def family(root: int) -> set[int]:
 
 
 def tree_memory(root: int) -> int:
-    """Return the bytes that a process and its descendants hold, shared pages divided among those who share them."""
+    """Return the memory of a process and its descendants in bytes, with shared pages divided among their users."""
     total = 0
     for process in family(root):
         try:
@@ -78,14 +78,14 @@ def tree_memory(root: int) -> int:
 
 
 def busy_seconds() -> float:
-    """Return the seconds for which this machine's processors have worked since it was started."""
+    """Return the seconds that this machine's processors have worked since it started."""
     with open("/proc/stat", encoding="ascii") as stat:
         user, nice, system, _, _, interrupts, soft, *_ = map(int, stat.readline().split()[1:])
     return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(command: list[str], directory: Path) -> tuple[float, float, int]:
-    """Run a command; return wall seconds, the processor seconds that passed meanwhile, and the peak of its memory."""
+    """Run a command; return its wall seconds, the processor seconds meanwhile, and its peak memory."""
     before = busy_seconds()
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -110,13 +110,13 @@ def measure(command: list[str], directory: Path) -> tuple[float, float, int]:
 
 
 def make_class(root: Path, name: str, students: int) -> None:
-    """Make a class of this many students from a set's bank."""
+    """Make a class of the given number of students from a set's bank."""
     command = [*AUTOGRADER, "sample-class", name, "--class", str(root), "--students", str(students)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def hand_in_as_run(root: Path, name: str) -> None:
-    """Execute each submission as its student would have, and keep what its cells show."""
+    """Execute each submission as its student would have, and keep its outputs."""
     (problem_set,) = find_problem_sets(COURSE, [name])
     source = without_hidden_tests(instructor_version(problem_set))
     directory = ClassDirectory(root)
@@ -131,7 +131,7 @@ def hand_in_as_run(root: Path, name: str) -> None:
 
 
 def stock_copy(root: Path, target: Path, name: str) -> None:
-    """Copy a class for nbgrader's own execution: this engine is taken out of its configuration."""
+    """Copy a class for nbgrader's own execution, without this engine in its configuration."""
     shutil.copytree(root, target)
     config = target / "nbgrader_config.py"
     text = config.read_text(encoding="utf-8")
@@ -147,7 +147,7 @@ def stock_copy(root: Path, target: Path, name: str) -> None:
 
 
 class Meter:
-    """Counts the processor time of the processes below one, those that end included, in a control group (version 1)."""
+    """Counts the processor time of a process's descendants, even those that end, in a control group (version 1)."""
 
     def __init__(self, root: int):
         self.folder = Path("/sys/fs/cgroup/cpuacct") / f"benchmark-{root}"
@@ -162,7 +162,7 @@ class Meter:
 
 
 def parts(root: Path, name: str) -> dict[str, float]:
-    """Return the processor seconds of a submission, by part; empty where no control group counts them."""
+    """Return a submission's processor seconds by part; empty if there is no control group to count them."""
     if not os.access("/sys/fs/cgroup/cpuacct", os.W_OK):
         return {}
     (problem_set,) = find_problem_sets(COURSE, [name])
@@ -195,7 +195,7 @@ def parts(root: Path, name: str) -> dict[str, float]:
 
 
 def save(path: Path, rows: list[tuple[str, int, float, float | None, int | None]]) -> None:
-    """Keep the results as a table: the way, students, seconds and processor seconds each, the largest memory."""
+    """Save the results as a table: engine and jobs, students, seconds and processor seconds each, peak memory."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["way", "submissions", "seconds each", "processor seconds each", "memory"])
@@ -205,7 +205,7 @@ def save(path: Path, rows: list[tuple[str, int, float, float | None, int | None]
 
 
 def main() -> None:
-    """Run the benchmark, print its results, and keep them if wanted."""
+    """Run the benchmark, print its results, and save them on request."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", default="ps1-information", help="the problem set (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 1000], help="students (default: 50 200 1000)")

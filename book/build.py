@@ -1,8 +1,8 @@
-"""Build the pages of the website: strictly, and from nothing but the executed cells and the proofs of problem sets.
+"""Build the pages of the website: strictly, reusing only executed cells and proofs of problem sets.
 
-Used as ``python book/build.py [--if-changed] [--output FOLDER] [--jobs N]``, by the Makefile and the tests. It does what ``jupyter-book build . -W -n
---keep-going`` does, but writes on all processors, and it never continues an earlier build: Sphinx would not repeat the warnings of
-pages that it has read.
+The Makefile and the tests run ``python book/build.py [--if-changed] [--output FOLDER] [--jobs N]``. It does what
+``jupyter-book build . -W -n --keep-going`` does, but writes pages on all processors, and it never continues an earlier
+build, because Sphinx would not repeat the warnings of pages that it has already read.
 """
 
 import argparse
@@ -11,20 +11,20 @@ import shutil
 import sys
 from pathlib import Path
 
-# Jupyter Book checks its configuration with jsonschema, which would compile a grammar of addresses at its import: a second,
-# for a format that this configuration has not.
+# Jupyter Book checks its configuration with jsonschema, whose import would compile a grammar of addresses: a second
+# spent on a format that this configuration does not use.
 sys.modules.setdefault("rfc3987_syntax", None)
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)  # for the extensions; this file's own folder holds no modules that another imports
+sys.path[0] = str(ROOT)  # for the extensions; no module in this file's own folder is imported by another
 
-# What the pages are made from: files, and folders with all that is in them.
+# What the pages are made from: files, and folders with everything in them.
 SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "benchmarks", "book", "exercises", "solutions", "autograder")
 MADE_FROM = ".pages-made-from"
 
 
 def digest_of_sources() -> str:
-    """Return a digest of all that the pages are made from."""
+    """Return a digest of everything that the pages are made from."""
     from book.extensions.build.kept import digest_of
 
     files = [file for name in SOURCES for file in (ROOT / name, *(ROOT / name).rglob("*"))]
@@ -38,14 +38,14 @@ def build(output: Path, jobs: int) -> int:
     Parameters
     ----------
     output : Path
-        The folder in which ``html`` is made; what it keeps for the next build stands beside it.
+        The folder in which ``html`` is made, beside what is kept for the next build.
     jobs : int
-        How many processes write pages; the result is the same.
+        How many processes write pages; the result does not depend on it.
 
     Returns
     -------
     int
-        0 if all went well, without any warning.
+        0 if there was neither an error nor a warning.
     """
     from jupyter_book.sphinx import build_sphinx
 
@@ -74,7 +74,7 @@ def build(output: Path, jobs: int) -> int:
 
 
 def is_current(output: Path) -> bool:
-    """Whether the pages in a folder were made, without a warning, from what is there now."""
+    """Whether the pages in a folder were made from the current files, without a warning."""
     made_from = output / MADE_FROM
     return made_from.is_file() and made_from.read_text() == digest_of_sources()
 

@@ -1,4 +1,4 @@
-"""What tests of several folders need: the website, a browser, the smallest problem set, the engine, a graded class."""
+"""Fixtures for tests of several folders: the website, a browser, the smallest set, the engine, a graded class."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ from tests.support.browser import chromium
 from tests.support.engines import use_for_commands
 from tests.support.graded import SETS, STUDENTS
 
-# The same examples in every run, so that a run that passed passes again; EXPLORE=1 tries new ones each time.
+# The same examples in every run, so that a passing run passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile(
     "course",
     max_examples=300 if os.environ.get("TEST_ALL") else 40,
@@ -30,7 +30,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("course")
 
-#: The files that take longest. They come first, so that none of them is begun when all others are done.
+#: The slowest files. They come first, so that none of them starts when all others are done.
 LONGEST = [
     "website/test_pages.py",
     "engine/test_attacks.py",
@@ -52,17 +52,17 @@ LONGEST = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; the Makefile tells pytest-xdist to keep this order."""
+    """Put the slowest files first; the Makefile tells pytest-xdist to keep this order."""
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """A function that makes a folder in one of pytest's processes; the others wait, and find what it made."""
+    """A function that makes a folder in one of pytest's processes; the others wait and use the result."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent  # a run has a folder, and in it each of its processes
+        shared = shared.parent  # a run has a folder, with one folder in it per process
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
         folder, done = shared / f"{name}-of-all", shared / f"{name}-is-made"
@@ -80,7 +80,7 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
 
 @pytest.fixture(scope="session")
 def site() -> Path:
-    """The website, built strictly, unless it was built from the same files. BOOK_OUTPUT names another place."""
+    """The website, built strictly unless it was already built from the same files. BOOK_OUTPUT names another place."""
     output = Path(os.environ.get("BOOK_OUTPUT", ROOT)) / "_build"
     command = [sys.executable, str(ROOT / "book" / "build.py"), "--if-changed", "--output", str(output)]
     output.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def site() -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    """A browser for the tests of one file; Playwright keeps an event loop running, which others would stumble over."""
+    """A browser for the tests of one file; Playwright keeps an event loop running that would disturb other files."""
     with chromium() as browser:
         yield browser
 
@@ -122,22 +122,22 @@ def source(warmup):
 
 @pytest.fixture(scope="session")
 def executor():
-    """The grading engine, with its workers kept for all tests."""
+    """The grading engine, whose workers are kept for all tests."""
     with SandboxExecutor(require_sandbox()) as engine:
         yield engine
 
 
 @pytest.fixture
 def warm_engine(executor, monkeypatch):
-    """Commands that run in the test's own process take the engine that is up, and do not start one each."""
+    """Makes commands that run in the test's own process use the running engine instead of starting one each."""
     use_for_commands(executor, monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def graded_class(once, tmp_path_factory):
-    """A class with two problem sets, graded once a run for all tests that only look at it."""
+    """A class with two problem sets, graded once per run for all tests that only read it."""
     made = once("class", _grade_a_class)
-    own = tmp_path_factory.mktemp("graded") / "class"  # one command at a time may work in a class
+    own = tmp_path_factory.mktemp("graded") / "class"  # only one command may work in a class at a time
     shutil.copytree(made, own)
     return own
 

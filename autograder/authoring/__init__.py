@@ -1,1 +1,1 @@
-"""What an author does: prove a set, try mutants, look for leaks, write the handout."""
+"""What an author does: prove a set, try mutants, search for leaks, write the handout."""

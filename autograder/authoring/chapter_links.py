@@ -1,4 +1,4 @@
-"""Links from a released notebook to the chapters that it names, where the course knows the address of its website."""
+"""Links from a released notebook to the chapters that it names, if the course has a public website."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nbformat import NotebookNode
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import grade_id
 
-#: Hosts on which nobody else finds the website.
+#: Hosts at which nobody else can find the website.
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def chapter_addresses(course: Path) -> dict[str, str]:
-    """Return the address of each page of the book by its title; none if the course's configuration names no public website.
+    """Return the address of each page of the book by its title; none if the course has no public website.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ def chapter_addresses(course: Path) -> dict[str, str]:
     Raises
     ------
     AutograderError
-        The address is not one of a website.
+        The address is not that of a website.
     """
     config = yaml.safe_load((course / "_config.yml").read_text(encoding="utf-8"))
     base = ((config.get("sphinx") or {}).get("config") or {}).get("html_baseurl") or ""
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise AutograderError(
-            f"{course / '_config.yml'}: html_baseurl is {base!r}, which is no address of a website: write it in full, "
-            "as in https://example.org/course/"
+            f"{course / '_config.yml'}: html_baseurl is {base!r}, which is not the address of a website: write it in "
+            "full, as in https://example.org/course/"
         )
     if not base or urlsplit(base).hostname in _OWN_HOSTS:
         return {}
@@ -61,9 +61,9 @@ def _title(page: Path) -> str:
 
 
 def link_chapters(notebook: NotebookNode, addresses: dict[str, str]) -> None:
-    """Make links of the titles in italics in the text of a notebook, which is changed in place.
+    """Turn chapter titles in italics in a notebook's text into links; the notebook is changed in place.
 
-    Cells that grading knows stay as they are: a submission is compared with them.
+    Cells that grading knows stay as they are, because submissions are compared with them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hand out: the website and the released problem sets in a folder of their own, and nothing of the solutions."""
+"""The handout: the website and the released problem sets in a separate folder, without any part of the solutions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from autograder.authoring.leaks import files_below, find_secrets, leaks
 from autograder.common.errors import AutograderError
 
-#: The file by which a later run knows a folder as its own; it names what stands there.
+#: The file by which a later run recognises a folder as its own; it lists the folder's contents.
 MARK = ".handout.json"
 SITE, EXERCISES = "docs", "exercises"
 _LICENCES = ("LICENSE", "LICENSE-TEXT.md")
@@ -26,25 +26,25 @@ Code is under the BSD 3-Clause licence, text and figures under CC BY 4.0.
 
 
 def require_own(folder: Path, site: Path) -> None:
-    """Refuse a folder that cannot be made, lies in the website, or holds what an earlier handout did not put there.
+    """Refuse a folder that cannot be made, is inside the website, or contains anything but an earlier handout.
 
     Parameters
     ----------
     folder, site : Path
-        Where the handout is to stand, and the website that it will hold.
+        Where the handout will be written, and the website that it will contain.
 
     Raises
     ------
     AutograderError
-        The folder lies in the website, holds something else, is a file, or is to stand where nothing can be written.
+        The folder is inside the website, contains something else, is a file, or cannot be written.
     """
     if folder.resolve().is_relative_to(site.resolve()):
-        raise AutograderError(f"{folder} lies in the website, which is a part of the handout: name another folder.")
+        raise AutograderError(f"{folder} is inside the website, which the handout contains: name another folder.")
     above = next(path for path in folder.resolve().parents if path.exists())
     if not above.is_dir():
-        raise AutograderError(f"{above} is a file: no folder for the handout can be made in it.")
+        raise AutograderError(f"{above} is a file, so it cannot contain a folder for the handout.")
     if not os.access(above, os.W_OK):
-        raise AutograderError(f"{above} may not be written: name another folder for the handout.")
+        raise AutograderError(f"{above} is not writable: name another folder for the handout.")
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -55,7 +55,7 @@ def require_own(folder: Path, site: Path) -> None:
     except FileNotFoundError:
         own = set()
     if there and not own:
-        raise AutograderError(f"{folder} is not empty, and no handout: name another folder, or empty it.")
+        raise AutograderError(f"{folder} is neither empty nor a handout: name another folder, or empty it.")
     if foreign := sorted(there - own):
         raise AutograderError(f"{folder} holds {foreign[0]}, which a new handout would remove: move it elsewhere.")
 
@@ -71,13 +71,13 @@ def gather(course: Path, site: Path, folder: Path) -> None:
     Raises
     ------
     AutograderError
-        There is no website, or no problem set is released.
+        There is no website, or no problem set has been released.
     """
     if not (site / "index.html").is_file():
-        raise AutograderError(f"{site} holds no website: build it with make website.")
+        raise AutograderError(f"{site} contains no website: build it with make website.")
     notebooks = [file for file in (course / EXERCISES).glob("*/*.ipynb") if file.stem == file.parent.name]
     if not notebooks:
-        raise AutograderError(f"{course / EXERCISES} holds no problem set: make them with make release.")
+        raise AutograderError(f"{course / EXERCISES} contains no problem sets: make them with make release.")
     shutil.copytree(site, folder / SITE)
     for file in notebooks:
         place = folder / EXERCISES / file.parent.name / file.name
@@ -92,17 +92,17 @@ def gather(course: Path, site: Path, folder: Path) -> None:
 
 
 def hand_out(course: Path, site: Path, folder: Path) -> None:
-    """Make a handout, or make it anew: it is written and searched elsewhere, then takes its place in one step.
+    """Make or replace a handout: it is written and searched elsewhere, then moved into place in one step.
 
     Parameters
     ----------
     course, site, folder : Path
-        The course's root, its built website, and where the handout is to stand.
+        The course's root, its built website, and where to put the handout.
 
     Raises
     ------
     AutograderError
-        The folder is not the handout's own, or a file would show a solution, a hidden test or an entry of a bank.
+        The folder holds something else, or a file would show a solution, a hidden test or a bank entry.
     """
     folder = folder.resolve()
     require_own(folder, site)

@@ -1,8 +1,8 @@
 """What students must not see: the solutions, hidden tests and banks, and where a file shows a piece of one.
 
-A canary is a piece of a solution, a hidden test or an entry of a bank that occurs in no text that is published. It is found by
-its letters, digits and underscores alone, so that it does not matter how it got out: as a page, in a notebook, in an archive, with
-or without nbgrader's marks.
+A canary is a piece of a solution, a hidden test or a bank entry that occurs in no published text. Only its letters,
+digits and underscores are compared, so that it is found however it got out: on a page, in a notebook, in an archive,
+with or without nbgrader's marks.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from pathlib import Path
 
 from autograder.problem_set.source import ProblemSet, find_problem_sets, grade_id
 
-#: What stands in a source and in no released notebook.
+#: What a source contains and no released notebook does.
 REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n(.*?)[^\S\n]*### END \1", re.DOTALL)
-#: Characters; a shorter text may stand somewhere by chance.
+#: Characters; a shorter text may occur somewhere by chance.
 SHORTEST = 20
-#: Characters of what stands after the visible part of a cell.
+#: Characters of what follows the visible part of a cell.
 LONGEST = 80
 
 
 def squeezed(text: str) -> str:
-    """Leave out what differs between a source, a notebook and a page: spaces, punctuation, escapes and what is not ASCII."""
+    """Remove what differs between source, notebook and page: spaces, punctuation, escapes and non-ASCII characters."""
     return re.sub(r"\W+", "", re.sub(r"\\+(?:u[0-9a-fA-F]{4}|[nrt])", " ", text), flags=re.ASCII)
 
 
 @dataclass(frozen=True)
 class Secret:
-    """What must not be published, and by which of its pieces it is recognised.
+    """Something that must not be published, and the pieces by which it is recognised.
 
     Attributes
     ----------
     where : str
-        Problem set and cell, or entry of the bank.
+        Problem set and cell, or bank entry.
     canaries : frozenset of str
         The pieces, squeezed.
     """
@@ -48,7 +48,7 @@ class Secret:
 
 
 def find_secrets(course: Path) -> tuple[Secret, ...]:
-    """Return every solution, every hidden test and every entry of a bank of a course, with its canaries."""
+    """Return every solution, hidden test and bank entry of a course, with its canaries."""
     sets = find_problem_sets(course)
     found: list[tuple[str, set[str]]] = []
     for problem_set in sets:
@@ -64,7 +64,7 @@ def find_secrets(course: Path) -> tuple[Secret, ...]:
 
 
 def _pieces(secret: str, before: str = "", mark: str = "") -> set[str]:
-    """Return the lines of a secret, and its beginning with the visible text before it: a short answer has no long line."""
+    """Return a secret's lines, and its start joined to the visible text before it: a short answer has no long line."""
     lines = {squeezed(line) for line in secret.splitlines()}
     start, end = squeezed(before)[-SHORTEST:], squeezed(secret)[:LONGEST]
     return {piece for piece in lines | {start + end, start + squeezed(mark) + end} if len(piece) >= SHORTEST}
@@ -79,7 +79,7 @@ def _public_text(course: Path, sets: list[ProblemSet]) -> str:
 
 
 def _by_beginning(texts: Iterable[str]) -> dict[str, list[str]]:
-    """Order texts by their first characters."""
+    """Index texts by their first characters."""
     index: dict[str, list[str]] = {}
     for text in set(texts):
         index.setdefault(text[:SHORTEST], []).append(text)
@@ -95,13 +95,13 @@ def _occurring(index: dict[str, list[str]], text: str) -> Iterator[str]:
 
 
 def _texts_of(name: str, data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the texts in a file: its own, that of a page without tags, and those of the files in an archive."""
+    """Yield the texts in a file: its own, a page's without tags, and those of the files in an archive."""
     if zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for member in archive.namelist():
                 yield from _texts_of(f"{name}/{member}", archive.read(member))
         return
-    if data.startswith(b"\x1f\x8b"):  # gzip; in a tar file, text stands as it is
+    if data.startswith(b"\x1f\x8b"):  # gzip; a tar file contains text unchanged
         yield from _texts_of(f"{name}/", gzip.decompress(data))
         return
     text = data.decode("ascii", "ignore")
@@ -116,7 +116,7 @@ def leaks(files: Iterable[tuple[str, bytes]], secrets: Iterable[Secret]) -> list
     Parameters
     ----------
     files : iterable of tuple of (str, bytes)
-        Names, by whose endings pages are known, and contents.
+        Names, whose endings identify pages, and contents.
     secrets : iterable of Secret
         From `find_secrets`.
 
@@ -138,7 +138,7 @@ def leaks(files: Iterable[tuple[str, bytes]], secrets: Iterable[Secret]) -> list
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name, from the folder's own on, and the content of every file of a folder."""
+    """Yield the name, beginning with the folder's own, and the content of every file in a folder."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path.relative_to(folder.parent).as_posix(), path.read_bytes()

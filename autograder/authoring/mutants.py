@@ -1,14 +1,14 @@
 """Mutants of the reference solutions: small changes that a set's tests have to notice.
 
-Beside the misconceptions, which people thought of, these are made by rule: an operator, a constant, a comparison, an axis
-or a statement of a reference answer is changed, one at a time. A mutant that keeps all points either shows a hole in the
-tests or computes the same; the ones that do are listed with their reason in `mutants.json` beside the bank.
+People thought of the misconceptions; mutants are made by rule: an operator, a constant, a comparison, an axis or a
+statement of a reference answer is changed, one at a time. A mutant that keeps all points either reveals a gap in the
+tests or computes the same; those that do are listed with the reason in `mutants.json` beside the bank.
 
-Three changes are never made, because what they change cannot be an answer's value, whatever the tests are:
+Three changes are never made, because they cannot alter an answer's value, whatever the tests:
 
-- a warning is no longer silenced, and no test of the item asks for silence: warnings cost no points;
-- a SymPy symbol has other assumptions: expressions are compared by the names of their symbols;
-- an argument is left out whose value is NumPy's own default.
+- no longer silencing a warning where no test of the item asks for silence: warnings cost no points;
+- other assumptions for a SymPy symbol: expressions are compared by the names of their symbols;
+- leaving out an argument whose value is NumPy's own default.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from autograder.problem_set.bank import deal_out
 from autograder.problem_set.source import ProblemSet, answered, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 
-#: Most mutants of one answer: all that the answers here have. Of a longer one, a seeded sample is tried.
+#: The most mutants of one answer; the answers here have no more. Of a longer answer's, a seeded sample is tried.
 MOST = 150
 
 _OPERATORS = {
@@ -117,12 +117,12 @@ def make_mutants(item: str, answer: str, *, silence: bool = False) -> list[Mutan
     answer : str
         Its text.
     silence : bool, default False
-        Whether a test asks that the answer gives no warning.
+        Whether a test requires that the answer gives no warning.
 
     Returns
     -------
     list of Mutant
-        Each with another text than the answer; the same answer gives the same mutants.
+        Each differs from the answer; the same answer always gives the same mutants.
     """
     tree = _without_docstrings(ast.parse(answer))
     plain = ast.unparse(tree)
@@ -190,7 +190,7 @@ def _is_assumption(call: ast.Call) -> bool:
 
 
 def _matters(call: ast.Call, keyword: ast.keyword, silence: bool) -> bool:
-    """Whether the value of an answer can depend on an argument by name being there."""
+    """Whether the value of an answer can depend on the presence of this keyword argument."""
     if keyword.arg is None or _is_assumption(call):
         return False
     function = ast.unparse(call.func)
@@ -269,7 +269,7 @@ def mutants_of(problem_set: ProblemSet, item: str) -> list[Mutant]:
 
 
 def fingerprints(problem_set: ProblemSet) -> dict[str, str]:
-    """Return for each item a hash of what its result follows from: its answer, its tests, and the locked cells."""
+    """Return for each item a hash of what its result depends on: its answer, its tests, and the locked cells."""
     cells = {grade_id(cell): cell.source for cell in problem_set.notebook.cells if grade_id(cell)}
     graded = {name for item in problem_set.items.values() for name in [item.name, *item.tests]}
     shared = "\n".join(text for name, text in cells.items() if name not in graded)
@@ -298,7 +298,7 @@ def surviving(
     problem_set : ProblemSet
         The set.
     mutants : list of Mutant
-        Mutants of its answers; one of each item goes into a notebook.
+        Mutants of its answers; each notebook gets one mutant of each item.
     execute : Executor
         Runs the notebooks.
     jobs : int
@@ -323,8 +323,8 @@ def surviving(
         mixes = mix_mutants(mutants, _leaning(problem_set))
         survivors, alone = [], []
         for mix, result in zip(mixes, pool.map(kept, mixes), strict=True):
-            # Each on its own: all of a notebook that one of them ended, or that took too long together; and those that
-            # kept their points, for another mutant of the notebook may have hidden what they do.
+            # Try alone: all mutants of a notebook that did not finish, since one of them may have stopped it; and those
+            # that kept their points, since another mutant in the notebook may have hidden their effect.
             alone += mix if result is None else result
         for mutant, result in zip(alone, pool.map(lambda mutant: kept([mutant]), alone), strict=True):
             survivors += [mutant] if result else []
@@ -332,7 +332,7 @@ def surviving(
 
 
 def mix_mutants(mutants: list[Mutant], alone: set[str] = frozenset()) -> list[list[Mutant]]:
-    """Deal mutants out to notebooks, one of each item in a notebook; those of the items `alone` get one each."""
+    """Distribute mutants over notebooks, one of each item per notebook; those of the items `alone` get one each."""
     mixes = deal_out(
         [mutant for mutant in mutants if mutant.item not in alone], lambda one, other: one.item != other.item
     )
@@ -340,7 +340,7 @@ def mix_mutants(mutants: list[Mutant], alone: set[str] = frozenset()) -> list[li
 
 
 def _leaning(problem_set: ProblemSet) -> set[str]:
-    """Return the items whose answer or tests use another item: a mutant of that one would cost them points too."""
+    """Return the items whose answer or tests use another item, whose mutants would cost them points too."""
     cells = {grade_id(cell): cell.source for cell in problem_set.notebook.cells if grade_id(cell)}
     return {
         item.name
@@ -351,7 +351,7 @@ def _leaning(problem_set: ProblemSet) -> set[str]:
 
 
 def known_results(problem_set: ProblemSet) -> dict[str, dict]:
-    """Return what is kept of each item: its fingerprint, how many mutants, and the survivors with their reasons."""
+    """Return what is recorded for each item: its fingerprint, the number of mutants, and the survivors with reasons."""
     try:
         return json.loads(mutants_path(problem_set).read_text(encoding="utf-8"))
     except OSError:
@@ -361,7 +361,7 @@ def known_results(problem_set: ProblemSet) -> dict[str, dict]:
 
 
 def _changed(problem_set: ProblemSet) -> dict[str, list[Mutant]]:
-    """Return the mutants of those items whose results are not known."""
+    """Return the mutants of the items whose results are not known."""
     known = known_results(problem_set)
     return {
         item: mutants_of(problem_set, item)
@@ -371,7 +371,7 @@ def _changed(problem_set: ProblemSet) -> dict[str, list[Mutant]]:
 
 
 def notebooks_to_try(problem_set: ProblemSet) -> int:
-    """Return how many notebooks `update_results` runs at least."""
+    """Return the smallest number of notebooks that `update_results` will run."""
     mutants = [mutant for mutants in _changed(problem_set).values() for mutant in mutants]
     return len(mix_mutants(mutants, _leaning(problem_set)))
 
@@ -379,13 +379,13 @@ def notebooks_to_try(problem_set: ProblemSet) -> int:
 def update_results(
     problem_set: ProblemSet, execute: Executor, jobs: int = 1, progress: Callable[[], None] = lambda: None
 ) -> dict[str, dict]:
-    """Try the mutants of every item that has changed, and keep the results; reasons given for survivors stay.
+    """Try the mutants of every item that has changed, and store the results; the reasons for survivors are kept.
 
     Returns
     -------
     dict of str to dict
-        Item; then ``of`` (fingerprint), ``mutants`` (how many) and ``survivors`` (change, and why it is equivalent, or
-        an empty text where nobody has said why).
+        For each item, ``of`` (its fingerprint), ``mutants`` (how many) and ``survivors`` (each change with the reason
+        why it is equivalent, or an empty text if nobody has given one).
     """
     known, current = known_results(problem_set), fingerprints(problem_set)
     made = _changed(problem_set)

@@ -19,13 +19,13 @@ class ItemProof:
     problem_set, item : str
         Their names.
     points : float
-        All points of the item.
+        The item's total points.
     tests : int
         How many test cells it has.
     misconceptions, alternatives : int
-        How many wrong answers its tests are proven to catch, and right ones they are proven to accept.
+        How many wrong answers its tests are proven to catch, and how many right ones to accept.
     mutants, killed : int or None
-        How many mutants of the reference answer were tried, and lost points; None where the item has changed since.
+        How many mutants of the reference answer were tried, and how many lost points; None if the item has changed.
     """
 
     problem_set: str

@@ -1,7 +1,7 @@
-"""What a new misconception loses, measured, so that its author need not type it.
+"""Measures what a new misconception loses, so that its author need not type it.
 
-The line is printed and not written into the bank. A bank says which tests *should* catch a misconception; whether the ones
-that do are the right ones, its author decides.
+The line is printed, not written into the bank. A bank says which tests *should* catch a misconception; its author
+decides whether those that do are the right ones.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def propose_losses(
     jobs : int
         How many at once.
     progress : callable
-        Called when a notebook is done; there is one for each draft, and one for the reference solution.
+        Called when a notebook is done: one for each draft, and one for the reference solution.
 
     Returns
     -------
     list of str
-        For each draft a sentence and a line to paste, or what is wrong with it; or else what is wrong with the set.
+        For each draft, a sentence and a line to paste, or what is wrong with it; or else what is wrong with the set.
     """
     faults = faults_of_test_cells(problem_set) + faults_of_entries(problem_set, drafts)
     if faults:

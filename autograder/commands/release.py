@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     # All banks are read first: a slip in the last one is named before the others are proven.
     drafts = {problem_set.name: [e for e in problem_set.entries if e.is_draft] for problem_set in problem_sets}
     faults: list[str] = []
+    measured: list[str] = []
     # What a set's proof runs is the course's own code; where there is no sandbox, it runs without. It has more time
     # than a submission, so that a busy machine does not refuse a set.
     with SandboxExecutor(working_sandbox(), Limits(cell_seconds=120, total_seconds=1_200)) as executor:
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             if new := drafts[problem_set.name]:
                 with Progress(f"measuring {problem_set.name}") as progress:
                     progress.start(1 + len(new))
-                    faults += propose_losses(problem_set, new, executor, options.jobs, progress.step)
+                    measured += propose_losses(problem_set, new, executor, options.jobs, progress.step)
                 continue
             given = known(problem_set, anew=options.prove)
             with Progress(f"proving {problem_set.name}") as progress:
@@ -70,13 +71,18 @@ def run(options: argparse.Namespace) -> int:
                 f"reference solution, {kinds['misconception']} misconceptions and {kinds['alternative']} alternatives"
                 f"{_when(given.complete, len(proof.tried), len(problem_set.bank))}."
             )
-    if not faults:
+    if not faults and not measured:
         print_table([HEAD, *table_rows(p for problem_set in problem_sets for p in item_proofs(problem_set))])
-    for fault in faults:
-        print(f"autograder: {fault}", file=sys.stderr)
+    for sentence in measured + faults:
+        print(f"autograder: {sentence}", file=sys.stderr)
+    if measured:
+        print(
+            "autograder: a set with a new entry was not released; complete the entry and run this again.",
+            file=sys.stderr,
+        )
     if faults:
         print("autograder: a set with a fault was not released.", file=sys.stderr)
-    return CANNOT_RUN if faults else DONE
+    return CANNOT_RUN if faults or measured else DONE
 
 
 def _when(complete: bool, tried: int, answers: int) -> str:

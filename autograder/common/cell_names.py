@@ -42,16 +42,16 @@ def scopes(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
 def symbols_of(tree: ast.AST) -> symtable.SymbolTable:
-    """Return the table of symbols of a module, in which every comprehension has a table of its own.
+    """Return a module's symbol table, in which every comprehension has its own table.
 
-    Python 3.12 and later put what a list, set or dict comprehension binds into the table around it, though it is no name
-    there; a generator expression keeps it to itself in every version.
+    Python 3.12 and later put the names that a list, set or dict comprehension binds into the enclosing table, although
+    they are not defined there; a generator expression keeps them to itself in every version.
     """
     return symtable.symtable(ast.unparse(_Generators().visit(tree)), "<cell>", "exec")
 
 
 class _Generators(ast.NodeTransformer):
-    """Writes comprehensions as generator expressions, which bind and use the same names."""
+    """Rewrites comprehensions as generator expressions, which bind and use the same names."""
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802 (ast calls it so)
         self.generic_visit(node)

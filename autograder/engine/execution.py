@@ -28,8 +28,8 @@ from autograder.engine.shared.isolation import Limits
 from autograder.engine.submission_run import ExaminerEndedError, run_submission
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 
-#: The rooms whose code decides how a submission is executed and judged.
-_ROOMS = ("common", "problem_set", "engine")
+#: The folders whose code decides how a submission is executed and judged.
+_FOLDERS = ("common", "problem_set", "engine")
 #: The packages that students and tests use, and those that read a set and make its versions.
 _PACKAGES = (
     "ipython",
@@ -48,14 +48,14 @@ _PACKAGES = (
 def engine_source(*folders: Path) -> str:
     """Return a hash of the engine's source, and of the modules in further folders of the package."""
     hashed = hashlib.sha256()
-    for folder in (*(PACKAGE / room for room in _ROOMS), *folders):
+    for folder in (*(PACKAGE / name for name in _FOLDERS), *folders):
         for path in sorted(folder.rglob("*.py")):
             hashed.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
     return hashed.hexdigest()[:16]
 
 
 def package_versions() -> dict[str, str]:
-    """Return the version of each package that decides a result, as far as it is installed."""
+    """Return the version of each installed package that can affect a result."""
     versions = {}
     for package in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -63,7 +63,7 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-#: A hash of all that decides how a submission is graded here; a changed one means grading anew.
+#: A hash of everything that decides how a submission is graded here; if it changes, submissions are graded again.
 ENGINE = hashlib.sha256(json.dumps([engine_source(), package_versions(), sys.version]).encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,6 @@ the student's functions can reach an output. Whatever both processes say is data
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -179,8 +178,8 @@ class _Run:
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
         self.groups = 0
-        # How long the submission has slept while a test waited for it, and when a test last asked about it.
-        self.asleep, self.asked = 0.0, -math.inf
+        # How long the submission has slept while a test waited for it.
+        self.asleep = 0.0
         self.slept = 0.0
         # Deadline on the clock for the whole submission: each of many cells may wait nearly as long as one may.
         self.end = math.inf
@@ -220,7 +219,10 @@ class _Run:
 
     def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
         """Run the submission's own cells and have the snapshots made."""
-        first = self._answer(control, runner, "its first cell", START, math.inf)
+        try:
+            first = self._answer(control, runner, "its first cell", START, math.inf)
+        except SubmissionError:  # nothing of the submission has run yet
+            raise MachineError("the process of a submission did not start") from None
         if first != ({"ready": True}, []):
             raise MachineError(f"a submission could not be isolated: {str(first[0])[:300]}")
         control.ask()
@@ -329,10 +331,8 @@ class _Run:
                 self._leave(order[number:], "The tests before this one took too long, so this test was not judged.")
                 return
             try:
-                with contextlib.suppress(ConnectionEndedError):  # then receiving fails too
-                    asked = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
-                    judge.send(asked | {"clock": max(0.0, self.end - time.monotonic())})
-                message, buffers = self._from_examiner(control, judge, last)
+                question = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
+                message, buffers = self._from_examiner(control, judge, question, last)
                 self._accept(name, test.cell, message, buffers, last)
             except ExaminerEndedError:
                 if not last:
@@ -346,21 +346,25 @@ class _Run:
         """Leave tests for a person."""
         self.awaiting |= {grade_id(test.cell): reason for test in tests}
 
-    def _from_examiner(self, control: Control, judge: Connection, last: bool) -> tuple[dict, list]:
-        """Wait for a message from the examiner, answering its questions meanwhile.
+    def _from_examiner(self, control: Control, judge: Connection, question: dict, last: bool) -> tuple[dict, list]:
+        """Ask the examiner for a verdict and wait for it, answering its questions meanwhile.
 
         It asks while it waits for the submission. A submission that has slept too long gets no more time to answer.
         """
-        end = time.monotonic() + 2 * self.limits.patience * self.limits.cell_seconds + MARGIN
+        # The submission gets its time to answer, and the examiner as much for its own computing.
+        patience = self.limits.patience * self.limits.cell_seconds
+        clock = max(0.0, self.end - time.monotonic())
+        end = time.monotonic() + min(patience, clock) + patience + MARGIN
         try:
+            judge.send(question | {"clock": clock}, (), end)
             while True:
-                message, buffers = judge.receive(end)
-                if message != {"ask": "processor"}:
+                # While it waits for the submission, an examiner keeps asking: silence means that it computes, or hangs.
+                message, buffers = judge.receive(min(end, time.monotonic() + patience + MARGIN))
+                if message not in ({"ask": "processor", "again": False}, {"ask": "processor", "again": True}):
                     return message, buffers
-                asked, asleep, used = time.monotonic(), control.asleep, control.ask()
-                if asked - self.asked < 2 * LOOK:
+                asleep, used = control.asleep, control.ask()
+                if message["again"]:  # it has only waited since it last asked
                     self.asleep += control.asleep - asleep
-                self.asked = time.monotonic()
                 if self.asleep > SLEEP * self.limits.cell_seconds:
                     if not last:
                         raise SubmissionError("The tests did not get complete answers.", doubtful=True)

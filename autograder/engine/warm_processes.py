@@ -86,6 +86,7 @@ class WarmProcess:
             raise MachineError(f"the sandbox did not start: {error.strerror}") from None
         finally:
             theirs.close()
+        mine.settimeout(START)  # a process that stops reading requests must not block the grader
         self.requests, self.up = mine, False
 
     def wait(self) -> None:
@@ -99,7 +100,6 @@ class WarmProcess:
         self.start()
         if self.up:
             return
-        self.requests.settimeout(START)
         try:
             ready = self.requests.recv(5)
         except OSError:
@@ -109,7 +109,6 @@ class WarmProcess:
             text = self.process.stderr.read(4000).decode(errors="replace").strip()
             self.stop()
             raise MachineError(f"the sandbox did not start: {text.splitlines()[-1] if text else 'no reason given'}")
-        self.requests.settimeout(None)
         self.up = True
 
     def stop(self) -> None:
@@ -306,9 +305,17 @@ class ExaminerProcess(WarmProcess):
 
     def _start_set(self, cells: list[dict]) -> socket.socket:
         (mine, theirs), pair = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        socket.send_fds(self.requests, [b"set"], [theirs.fileno(), pair[1].fileno()])
-        theirs.close()
-        pair[1].close()
+        pair[0].settimeout(START)
+        try:
+            socket.send_fds(self.requests, [b"set"], [theirs.fileno(), pair[1].fileno()])
+        except OSError:
+            mine.close()
+            pair[0].close()
+            self.stop()  # it may be alive and not read
+            raise
+        finally:
+            theirs.close()
+            pair[1].close()
         connection, until = Connection(mine), time.monotonic() + START
         try:
             connection.send({"cells": cells}, (), until)

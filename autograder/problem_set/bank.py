@@ -53,7 +53,7 @@ def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
 
 
 def deal_out(answers: Iterable[Answer], may_share: Callable[[Answer, Answer], bool]) -> list[list[Answer]]:
-    """Deal out answers to notebooks, each to the first whose answers it may share a notebook with."""
+    """Deal out answers to notebooks, each to the first notebook that it may share with all answers already there."""
     mixes: list[list[Answer]] = []
     for answer in answers:
         for mix in mixes:

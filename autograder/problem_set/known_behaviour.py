@@ -45,8 +45,8 @@ def record_behaviour(
     problem_set : ProblemSet
         The proven set.
     behaviour : iterable of tuple of (BankEntry, mapping of str to str)
-        Each misconception, with a digest of its answers for each test cell; empty if its answers differ from run to run,
-        so that no submission is taken for it.
+        Each misconception, with a digest of its answers for each test cell; empty if its answers vary between runs, so
+        that no submission is matched with it.
     messages : mapping of str to iterable of str
         What each hidden test cell said when it failed.
     """
@@ -64,7 +64,7 @@ def record_behaviour(
 
 
 def recorded_behaviour(problem_set: ProblemSet) -> dict:
-    """Return all that was kept, whether or not the set has changed since."""
+    """Return everything on record, whether or not the set has changed since."""
     try:
         kept = json.loads(behaviour_path(problem_set).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -133,7 +133,7 @@ def _faults_of_points(cells: Iterable[NotebookNode]) -> Iterator[str]:
                 first = cell.source.lstrip().partition("\n")[0]
                 places = {"its first line": _STATED.findall(first)[:1] if first.startswith("#") else []}
                 if carried and not places["its first line"]:
-                    yield f"cell {name!r}: its first line states no points; write ({_points(carried)}) there, in a comment"
+                    yield f"cell {name!r}: its first line lacks points; write ({_points(carried)}) there, in a comment"
             for place, stated in places.items():
                 if stated and float(stated[0]) != carried:
                     yield f"cell {name!r}: it carries {_points(carried)} in its metadata, but {place} says {stated[0]}"

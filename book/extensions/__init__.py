@@ -1,4 +1,4 @@
-"""The Sphinx extensions of this book, a folder for each purpose."""
+"""The book's Sphinx extensions, a folder for each purpose."""
 
 from sphinx.application import Sphinx
 

@@ -1,8 +1,8 @@
-"""Build the part of the website in which its notebooks run: JupyterLite, with the chapters and the released problem sets.
+"""Build the part of the website where notebooks run: JupyterLite, with the chapters and the released problem sets.
 
-Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER [--check]]``, and by the tests. What is put in is named here one by
-one, and nothing else is: no solution lies where JupyterLite looks for files. Where nothing but the text of notebooks has changed, it
-replaces them in what it made before.
+Used as ``python book/lite/build.py SITE OUTPUT [--pyodide FOLDER [--check]]``, and by the tests. Every file to include
+is listed here one by one, so JupyterLite never searches a folder that contains solutions. If only the text of notebooks
+has changed, they are replaced in the earlier build.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from jupyterlite_pyodide_kernel.constants import PYODIDE_KERNEL_NPM_NAME, PYODID
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-#: The first says what is built: the notebook and the list of notebooks, without the extensions of this environment, of which
-#: nbgrader's is one, and without source maps. The second is for the browser: packages come with Python or not at all.
+#: The first says what is built: the notebook and the list of notebooks, without the extensions of this environment, of
+#: which nbgrader's is one, and without source maps. The second is for the browser: packages come with Python or not at
+#: all.
 SETTINGS = ("jupyter_lite_config.json", "jupyter-lite.json")
 #: What the kernel imports and neither Pyodide nor the kernel brings along: it would come from a third host, unpinned.
 MISSING_PACKAGE = "comm"
@@ -34,18 +35,18 @@ EPOCH = (2026, 1, 1, 0, 0, 0)
 
 
 def contents(site: Path) -> Iterator[tuple[str, Path]]:
-    """Name the notebooks to publish.
+    """List the notebooks to publish.
 
     Parameters
     ----------
     site : Path
-        The built website, in which each chapter's notebook lies beside its page.
+        The built website, which has each chapter's notebook beside its page.
 
     Yields
     ------
     tuple of (str, Path)
-        The place in the browser, and the file. A problem set stands at the top, since a browser puts the folder's name
-        before the file's when it downloads; the chapters stand in one folder, in which their links lead to each other.
+        The place in the browser, and the file. Problem sets go to the top level, since a browser puts the folder's name
+        before the file's in a download; the chapters share a folder, so that their links to each other work.
     """
     for notebook in sorted((ROOT / "exercises").glob("*/*.ipynb")):
         if notebook.stem == notebook.parent.name:
@@ -56,7 +57,7 @@ def contents(site: Path) -> Iterator[tuple[str, Path]]:
 
 
 def wheel_of(name: str, folder: Path) -> Path:
-    """Pack an installed pure Python package as a wheel again.
+    """Pack an installed pure Python package into a wheel again.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def wheel_of(name: str, folder: Path) -> Path:
 
 
 def absent(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return the files of Pyodide packages, and of those that they depend on, that a folder does not have.
+    """Return the files that a folder lacks of Pyodide packages and of those that they depend on.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def absent(folder: Path, names: Iterable[str]) -> list[str]:
     while waiting:
         name = waiting.pop()
         if name not in found:
-            # The list writes the names of dependencies as their authors do, and its own keys in the normal form.
+            # The list writes dependencies' names as their authors do, but its own keys in the normalised form.
             package = packages[re.sub(r"[-_.]+", "-", name).lower()]
             found[name] = package["file_name"]
             waiting += package["depends"]
@@ -98,12 +99,12 @@ def absent(folder: Path, names: Iterable[str]) -> list[str]:
 
 
 def check_runtime(folder: Path) -> None:
-    """Refuse a folder that does not hold the Pyodide for which the kernel was made, with what the kernel loads from it.
+    """Refuse a folder with another Pyodide version than the kernel needs, or without the files that the kernel loads.
 
     Parameters
     ----------
     folder : Path
-        The folder that is to become part of the site.
+        The folder to include in the site.
 
     Raises
     ------
@@ -132,16 +133,16 @@ def check_runtime(folder: Path) -> None:
 
 
 def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
-    """Build JupyterLite from nothing, and put it in place when it is complete.
+    """Build JupyterLite afresh, and move it into place when it is complete.
 
     Parameters
     ----------
     site : Path
         The built website.
     output : Path
-        The folder to make; what is there is replaced.
+        The folder to make; an existing one is replaced.
     pyodide : Path, optional
-        A folder with Pyodide, which becomes part of the site. Without it, a browser fetches Pyodide from its CDN.
+        A folder with Pyodide to include in the site. Without it, a browser fetches Pyodide from its CDN.
     """
     output = output.resolve()  # JupyterLite works in a folder of its own
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,7 @@ def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
 
 
 def made_from(pyodide: Path | None) -> str:
-    """Return a digest of all that JupyterLite is made from, its notebooks apart."""
+    """Return a digest of everything that JupyterLite is made from, except its notebooks."""
     files = [Path(__file__), ROOT / "requirements.txt", *(HERE / name for name in SETTINGS)]
     files += [pyodide / name for name in (PYODIDE_MJS, PYODIDE_LOCK)] if pyodide else []
     told = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
@@ -178,19 +179,19 @@ def made_from(pyodide: Path | None) -> str:
 
 
 def replace_notebooks(site: Path, output: Path) -> bool:
-    """Put the notebooks of a site into what was built before, if it has notebooks of the same names.
+    """Put the notebooks of a site into an earlier build, if that has notebooks of the same names.
 
     Parameters
     ----------
     site : Path
         The built website.
     output : Path
-        JupyterLite, built before.
+        JupyterLite, built earlier.
 
     Returns
     -------
     bool
-        Whether it has them; if not, nothing is changed.
+        Whether it has; if not, nothing is changed.
     """
     files, wanted = output / "files", dict(contents(site))
     if {file.relative_to(files).as_posix() for file in files.rglob("*") if file.is_file()} != set(wanted):

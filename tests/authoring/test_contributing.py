@@ -1,4 +1,4 @@
-"""The problem set that CONTRIBUTING shows, as it is printed there."""
+"""The problem set printed in CONTRIBUTING is released and graded as it is."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ SET = "ps8-decibels"
 
 @pytest.fixture
 def printed(course, tmp_path):
-    """A course with the printed set alone."""
+    """A course with only the printed set."""
     text = (course / "CONTRIBUTING.md").read_text(encoding="utf-8")
     files = re.findall(r"^`(solutions/\S+\.md)`:\n\n````md\n(.*?)^````\n", text, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in files] == [f"solutions/{SET}/{SET}.md", f"solutions/{SET}/bank/decibels.md"]

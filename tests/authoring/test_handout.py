@@ -1,4 +1,4 @@
-"""The handout: whole or not at all, in a folder of its own, and nothing of the solutions in it."""
+"""The handout: written whole or not at all, in a separate folder, without any part of the solutions."""
 
 import errno
 import shutil
@@ -22,7 +22,7 @@ INSTRUCTORS = "book/practice/for-instructors"
 
 @pytest.fixture
 def small_site(tmp_path) -> Path:
-    """As much of a website as a handout needs."""
+    """The minimum of a website that a handout needs."""
     site = tmp_path / "site"
     (site / "book" / "practice").mkdir(parents=True)
     (site / "index.html").write_text("<p>Welcome</p>")
@@ -32,7 +32,7 @@ def small_site(tmp_path) -> Path:
 
 @pytest.fixture
 def few_lines(monkeypatch):
-    """One concealed line, so that a test need not read all problem sets."""
+    """One secret line, so that a test need not read all problem sets."""
     line = "assert np.allclose(hidden_expectation, 0.123456)"
     secret = Secret("a hidden test", frozenset({squeezed(line)}))
     monkeypatch.setattr(handout, "find_secrets", lambda course: (secret,))
@@ -92,7 +92,7 @@ def test_a_handout_that_fails_leaves_the_one_before(small_site, few_lines, tmp_p
 def test_a_folder_of_something_else_is_refused(small_site, few_lines, tmp_path, inside):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / inside).mkdir()
-    with pytest.raises(AutograderError, match="not empty"):
+    with pytest.raises(AutograderError, match="neither empty nor a handout"):
         handout.hand_out(ROOT, small_site, tmp_path / "out")
     assert names(tmp_path / "out") == [inside]
 
@@ -123,25 +123,25 @@ def test_the_command_says_where_or_why_not(small_site, few_lines, tmp_path, caps
     assert main(["handout", str(tmp_path / "notes"), "--site", str(small_site)]) == 1
     assert (
         capsys.readouterr().err
-        == f"autograder: {tmp_path / 'notes'} is not empty, and no handout: name another folder, or empty it.\n"
+        == f"autograder: {tmp_path / 'notes'} is neither empty nor a handout: name another folder, or empty it.\n"
     )
 
 
 def test_a_check_writes_nothing_and_needs_no_website(tmp_path, capsys):
-    """So a wrong folder is named before the site is built."""
+    """A wrong folder is therefore reported before the site is built."""
     site = tmp_path / "not-yet-built"
     assert main(["handout", str(tmp_path / "out"), "--site", str(site), "--check"]) == 0
     (tmp_path / "mine.txt").write_text("keep me")
     assert main(["handout", str(tmp_path), "--site", str(site), "--check"]) == 1
-    assert "not empty" in capsys.readouterr().err
+    assert "neither empty nor a handout" in capsys.readouterr().err
     assert names(tmp_path) == ["mine.txt"]
 
 
 @pytest.mark.parametrize("inside", ["", "out", "book/out"])
 def test_a_folder_in_the_website_is_refused(small_site, few_lines, inside):
-    """The handout would otherwise be copied into itself, until no path is long enough."""
+    """Otherwise the handout would be copied into itself until the path is too long."""
     there = sorted(small_site.rglob("*"))
-    with pytest.raises(AutograderError, match="lies in the website"):
+    with pytest.raises(AutograderError, match="is inside the website"):
         handout.hand_out(ROOT, small_site, small_site / inside)
     assert sorted(small_site.rglob("*")) == there
 
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(small_site, few_lines, tmp
         assert main(["handout", str(tmp_path / "file" / "out"), "--site", str(small_site), *check]) == 1
         assert (
             capsys.readouterr().err
-            == f"autograder: {tmp_path / 'file'} is a file: no folder for the handout can be made in it.\n"
+            == f"autograder: {tmp_path / 'file'} is a file, so it cannot contain a folder for the handout.\n"
         )
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_one_sentence(small_site, few_lines, tmp_path, capsys, mo
 
 
 def make(*words: str) -> subprocess.CompletedProcess:
-    """Run make, which only shows what it would run."""
+    """Run make so that it only shows what it would run."""
     command = ["make", "--always-make", "--dry-run", "--no-print-directory", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
@@ -184,16 +184,16 @@ def test_make_checks_what_it_was_given_before_it_builds():
 
 
 @pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org/", "/course/"])
-def test_an_address_that_is_none_is_named_before_anything_runs(address):
+def test_an_invalid_address_is_reported_before_anything_runs(address):
     done = make("website", f"SITE_URL={address}")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert f"SITE_URL={address} is no address of a website" in done.stderr
+    assert f"SITE_URL={address} is not the address of a website" in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 def test_a_handout_can_be_the_work_tree_of_a_public_repository(small_site, few_lines, tmp_path):
-    """As for-instructors describes it: the repository lies elsewhere, so the folder can be replaced as a whole."""
+    """As the page for instructors describes: the repository is elsewhere, so the folder can be replaced as a whole."""
     text = text_of(INSTRUCTORS)
     assert "git --git-dir=../public.git --work-tree=_build/handout add --all" in text
     public, out = tmp_path / "public.git", tmp_path / "out"
@@ -214,7 +214,7 @@ def test_a_handout_can_be_the_work_tree_of_a_public_repository(small_site, few_l
 
 
 def theme_options(page_source: str) -> dict:
-    """The settings that for-instructors gives for repository buttons."""
+    """The settings that the page for instructors gives for repository buttons."""
     blocks = page_source.split("```yaml\n")[1:]
     found = [yaml.safe_load(block.split("```")[0]) for block in blocks]
     return next(block["html_theme_options"] for block in found if "html_theme_options" in block)

@@ -1,6 +1,6 @@
 """No solution and no hidden test is published: each has canaries, and nothing that students get contains one.
 
-What a canary is stands in `autograder/authoring/leaks.py`.
+`autograder/authoring/leaks.py` explains what a canary is.
 """
 
 import functools
@@ -28,18 +28,18 @@ from tests.support.lite import build as build_lite
 
 @functools.cache
 def secrets() -> tuple[Secret, ...]:
-    """Every solution, every hidden test and every entry of a bank."""
+    """Every solution, hidden test and bank entry."""
     return find_secrets(ROOT)
 
 
 def found_in(files: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Which of them are in which files."""
+    """Return which secrets are in which files."""
     return leaks(files, secrets())
 
 
 @pytest.fixture(scope="module")
 def lite(site, tmp_path_factory) -> Path:
-    """JupyterLite as `make` has put it into the site; where only the pages were built, one made for this test."""
+    """JupyterLite as `make` has put it into the site, or built for this test if the site has only pages."""
     if (site / "lite" / "index.html").is_file():
         return site / "lite"
     folder = tmp_path_factory.mktemp("site") / "lite"
@@ -56,7 +56,7 @@ def test_every_solution_and_every_hidden_test_has_a_canary():
     assert len(counted) == sum(len(re.findall(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)", source)) for source in sources)
     without = [secret.where for secret in counted if not secret.canaries]
     assert not without, (
-        f"these could be published unnoticed; a comment in them that stands nowhere else helps: {without}"
+        f"these could be published unnoticed; adding a comment to them that occurs nowhere else helps: {without}"
     )
 
 
@@ -107,7 +107,7 @@ def as_script(notebook) -> bytes:
 
 
 def secrets_of(problem_set: str, kind: str, file: str) -> set[str]:
-    """What is said of a file with all solutions, or all hidden tests, of a set."""
+    """Return what is reported for a file with all solutions, or all hidden tests, of a set."""
     return {
         f"{file} has {secret.where}" for secret in secrets() if secret.where.startswith(f"{problem_set}: the {kind}")
     }

@@ -1,4 +1,4 @@
-"""Small changes of the reference solutions lose points; those that do not are listed, each with the reason why."""
+"""Small changes to the reference solutions lose points; those that do not are listed, each with the reason."""
 
 import os
 import random
@@ -13,13 +13,13 @@ from tests.support.known_sets import SETS
 
 LEAST_KILLED = 0.95
 LEAST_MISCONCEPTIONS, LEAST_ALTERNATIVES = 6, 4
-#: Mutants of a set that are tried again; all of them are tried by `autograder mutants`.
+#: Mutants of a set that are tried again; `autograder mutants` tries all of them.
 SAMPLE = 12 if os.environ.get("TEST_ALL") else 4
 
 
 @pytest.fixture(scope="module")
 def quick(executor):
-    """The grading engine with the limits that the command has."""
+    """The grading engine with the command's limits."""
     return limited(executor, cell_seconds=8, total_seconds=90)
 
 
@@ -46,11 +46,11 @@ def changes_of(answer, **options) -> set[str]:
         # A warning costs no points, but an errstate that raises, or one that warns, changes more than silence.
         ("with np.errstate(divide='ignore'):\n    y = np.log(x)", {"without divide"}, set()),
         ("with np.errstate(divide='raise'):\n    y = np.log(x)", set(), {"without divide"}),
-        # Expressions are compared by the names of symbols, whatever their assumptions; the same word elsewhere counts.
+        # Expressions are compared by the names of symbols, whatever their assumptions; elsewhere the same word matters.
         ("p = sp.symbols('p', positive=True)", {"without positive", "True becomes False"}, set()),
         ("p = sp.Symbol('p', real=True)", {"without real", "True becomes False"}, set()),
         ("roots = sp.solve(f, p, dict=True)", set(), {"without dict", "True becomes False"}),
-        # NumPy's own default may stay away; another value may not, nor may the default become another value.
+        # NumPy's own default may be omitted; another value may not, nor may the default become another value.
         ("y = np.allclose(a, 1, atol=1e-8)", {"without atol"}, {"1e-08 becomes 0.12500002"}),
         ("y = np.allclose(a, 1, rtol=0, atol=1e-9)", set(), {"without rtol", "without atol"}),
         ("y = np.sum(a, axis=None)", {"without axis"}, set()),
@@ -86,7 +86,7 @@ def test_every_mutant_was_tried_and_each_survivor_has_a_reason(course, name):
     assert set(known) == set(current)
     for item, result in known.items():
         for change, reason in result["survivors"].items():
-            assert reason, f"{name}, {item}: why is `{change}` no fault?"
+            assert reason, f"{name}, {item}: why is `{change}` not a fault?"
 
 
 def test_nearly_every_mutant_loses_points(course):

@@ -1,4 +1,4 @@
-"""What release does with entries of a bank: it refuses those that could be no answer, and measures what new ones lose."""
+"""What release does with bank entries: it refuses those that cannot be answers, and measures what new ones lose."""
 
 import re
 import shutil
@@ -20,14 +20,14 @@ LOSES = f"  loses: [{HIDDEN}]\n"
 
 @pytest.fixture(scope="module")
 def quick():
-    """The engine, with a second for a cell."""
+    """The engine, with one second per cell."""
     with SandboxExecutor(require_sandbox(), Limits(cell_seconds=1, total_seconds=30)) as engine:
         yield engine
 
 
 @pytest.fixture
 def folder(course, tmp_path):
-    """A copy of the warm-up's sources, in a course of its own."""
+    """A copy of the warm-up's sources, in a separate course."""
     folder = tmp_path / "solutions" / "ps0-warmup"
     shutil.copytree(course / "solutions" / "ps0-warmup", folder)
     for name in ("_toc.yml", "_config.yml"):
@@ -45,7 +45,7 @@ def information(course, tmp_path):
 
 
 def with_entry(folder, code, kind="misconception", loses=LOSES):
-    """Return the set with one more entry, and the place that a sentence about it names."""
+    """Return the set with one more entry, and how a message names its place."""
     file = folder / "bank" / "nats_to_bits.md"
     says = "  diagnosis: is new.\n  revisit: units\n" if kind == "misconception" else ""
     head = f"bank:\n  name: new\n  kind: {kind}\n{loses}{says}"
@@ -56,7 +56,7 @@ def with_entry(folder, code, kind="misconception", loses=LOSES):
 
 NEVER_READ = "def nats_to_bits(x)\n    return x"
 OF_ANOTHER_ITEM = "def entropy(p):\n    return 0"
-#: Answers that never come to an end, and where they hang.
+#: Answers that never end, and where they hang.
 ENDLESS = {
     "in a call": "def nats_to_bits(x):\n    while True:\n        pass",
     "in the cell": "while True:\n    pass",
@@ -91,7 +91,7 @@ def test_an_entry_whose_process_ends_is_no_misconception(folder, quick):
 
 
 def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(information, tmp_path):
-    """The checks write what a call raised into their own message."""
+    """The checks include what a call raised in their own message."""
     file = information / "bank" / "kraft_sum.md"
     text = file.read_text()
     text = re.sub(r"  loses: .*\n", "", text, count=1)

@@ -1,4 +1,4 @@
-"""A proof is recorded by what it follows from: what has not changed is not tried again, and what has changed is."""
+"""A proof is recorded with what it depends on: what has not changed is not tried again, and what has changed is."""
 
 import json
 import math
@@ -27,7 +27,7 @@ from autograder.problem_set.source import ProblemSet, grade_id, is_test
 
 
 class InThisProcess:
-    """Runs a toy notebook as plain Python, and counts how many it ran."""
+    """Runs toy notebooks as plain Python, and counts them."""
 
     name = "in this process"
 
@@ -54,7 +54,7 @@ class InThisProcess:
 
 
 def listening(names, told):
-    """Return the names of a notebook, with functions that tell what they answer."""
+    """Return the names of a notebook, with functions that report their answers."""
 
     def heard(function):
         def call(*arguments):
@@ -116,7 +116,7 @@ SOURCE = (
 
 
 def entry(name, code, loses=(), kind="misconception"):
-    """Return the item that an answer belongs to, and the answer's cell in the bank."""
+    """Return the item that an answer belongs to, and its cell in the bank."""
     words = '  diagnosis: "is wrong."\n  revisit: "numbers"\n' if loses else ""
     losses = f"  loses: [{', '.join(loses)}]\n" if loses else ""
     head = f"---\nbank:\n  name: {name}\n  kind: {kind}\n{losses}{words}---\n"
@@ -135,7 +135,7 @@ ENTRIES = [
 
 
 def written(folder, source=SOURCE, entries=ENTRIES) -> ProblemSet:
-    """Write a set whose items use each other; `root` stands alone."""
+    """Write a set whose items use each other, except `root`."""
     folder = folder / "toys"
     (folder / "bank").mkdir(parents=True, exist_ok=True)
     (folder / "toys.md").write_text(source, encoding="utf-8")
@@ -147,7 +147,7 @@ def written(folder, source=SOURCE, entries=ENTRIES) -> ProblemSet:
 
 
 def proven(problem_set, anew=False):
-    """Prove a set as `release` does; return the answers that were tried, and how many notebooks were run."""
+    """Prove a set as `release` does; return the answers tried and the number of notebooks run."""
     executor, given = InThisProcess(), known(problem_set, anew)
     proof = prove(problem_set, executor, 1, given=given, whole=anew)
     assert proof.faults == []
@@ -204,14 +204,14 @@ def test_what_is_proven_is_not_run_again(toys, tmp_path):
         ("assert root(16)", "assert root(+16)", {"root/half", "root/power"}),
         ("return math.isqrt(x)", "return math.isqrt(x) + 0", {"root/half", "root/power"}),
         ("return x**3 + 2", "return x**3 + 2 + 0", {"triple/squared"}),
-        # Whoever gets another `sixfold` may get other points in its tests.
+        # Everything that gets another `sixfold` may get other points in its tests.
         ("assert sixfold(4)", "assert sixfold(+4)", WITHOUT_ROOT),
         ("assert triple(4)", "assert triple(+4)", {"triple/squared"}),
         ("return 3 * x", "return x * 3", WITHOUT_ROOT),
         ("import math\n", "import math\nimport math\n", EVERYTHING),
     ],
 )
-def test_a_change_has_that_tried_again_which_follows_from_it(toys, tmp_path, replace, by, tried):
+def test_what_depends_on_a_change_is_tried_again(toys, tmp_path, replace, by, tried):
     assert replace in SOURCE + "".join(text for _, text in ENTRIES)
     changed = written(
         tmp_path, SOURCE.replace(replace, by), [(name, text.replace(replace, by)) for name, text in ENTRIES]
@@ -223,7 +223,7 @@ def test_a_change_has_that_tried_again_which_follows_from_it(toys, tmp_path, rep
     assert ran >= 2, "the reference solution and the unsolved notebook are always run"
     partly = records(changed)
     assert proven(changed) == (set(), 0)
-    # What is put together from a record and a new proof is what a new proof of all would write.
+    # A record combined with a new proof must equal what a new proof of everything would write.
     assert proven(changed, anew=True)[0] == EVERYTHING
     assert [content.decode() for content in records(changed)] == [content.decode() for content in partly]
 
@@ -290,7 +290,7 @@ def test_what_changes_while_a_set_is_proven_is_not_recorded_as_proven(tmp_path, 
 
 
 def test_what_is_proven_imports_no_module_that_its_record_leaves_out():
-    """The rooms that the record covers, and what reads the packages; nothing else of the project decides."""
+    """Only the rooms that the record covers, and the reading of packages, decide the result."""
     code = (
         "import sys, autograder.authoring.proof.prove; print(*[m for m in sys.modules if m.startswith('autograder.')])"
     )
@@ -307,7 +307,7 @@ def test_another_version_of_a_package_makes_the_record_void(toys, monkeypatch, p
     assert known(toys).observed == {}
 
 
-def test_a_record_that_is_none_or_was_changed_says_nothing(toys):
+def test_a_record_that_is_invalid_or_was_changed_is_ignored(toys):
     for path in (record_path(toys), behaviour_path(toys)):
         content = path.read_bytes()
         for spoiled in (
@@ -336,7 +336,7 @@ def test_a_record_has_a_line_for_each_answer_and_no_time(toys):
 
 
 def test_items_that_share_more_than_names_are_tried_again(tmp_path):
-    """One answer changes a module that another one uses: no name says so, but the reference solution answers otherwise."""
+    """One answer changes a module that another uses: no name shows it, but the reference solution's answers change."""
     source = SOURCE.replace("return 2 * x", "setattr(math, 'kept', 1)\n    return 2 * x")
     source = source.replace(
         "return math.isqrt(x)", "return math.isqrt(x) if getattr(math, 'kept', 1) == 1 else 1.0 * math.isqrt(x)"
@@ -425,7 +425,7 @@ def test_an_item_is_proven_without_those_that_it_does_not_touch(toys, tmp_path):
         vars(math).pop("kept", None)
 
 
-def test_an_answer_that_differs_each_time_is_recorded_as_no_ones(tmp_path):
+def test_an_answer_that_differs_each_time_identifies_no_misconception(tmp_path):
     drawn = entry(
         "drawn", "def root(x):\n    import random\n    return random.SystemRandom().random()", ["root-0", "root-1"]
     )

@@ -1,4 +1,4 @@
-"""Releases: in step with their sources, the same bytes each time, without solutions; faulty sets are refused."""
+"""Releases match their sources, have the same bytes each time and contain no solutions; faulty sets are refused."""
 
 import copy
 import os
@@ -19,7 +19,7 @@ from autograder.problem_set.source import ProblemSet, answered, find_problem_set
 from autograder.problem_set.versions import student_version
 from tests.support.known_sets import SETS
 
-#: Sets that run in a kernel here; what needs no run is asked of all of them.
+#: Sets that run in a kernel here; what needs no run is tested on all sets.
 RUN = ["ps0-warmup", "ps1-information"] if os.environ.get("TEST_ALL") else ["ps0-warmup"]
 
 
@@ -31,13 +31,13 @@ def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     write_notebook(released, tmp_path / "made.ipynb")
     committed = course / "exercises" / name / f"{name}.ipynb"
     assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
-        f"{committed} is not what its source gives; run: make release"
+        f"{committed} does not match its source; run: make release"
     )
 
 
 @pytest.fixture
 def course_on_the_web(course, tmp_path):
-    """A function that gives the book's contents with another address of the website."""
+    """A function that makes a course with the book's contents and another website address."""
 
     def configured(address):
         config = (course / "_config.yml").read_text(encoding="utf-8")
@@ -69,13 +69,13 @@ def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_
 
 
 @pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
-def test_chapters_are_named_alone_where_nobody_else_finds_the_website(course_on_the_web, address):
+def test_chapters_are_only_named_where_the_website_is_not_public(course_on_the_web, address):
     assert chapter_addresses(course_on_the_web(address)) == {}
 
 
 @pytest.mark.parametrize("address", ["example.org/course", "ftp://example.org", "https://"])
-def test_an_address_that_is_none_is_refused(course_on_the_web, address):
-    with pytest.raises(AutograderError, match="no address of a website"):
+def test_an_invalid_address_is_refused(course_on_the_web, address):
+    with pytest.raises(AutograderError, match="not the address of a website"):
         chapter_addresses(course_on_the_web(address))
 
 
@@ -115,7 +115,7 @@ def test_cell_ids_are_unique_and_follow_from_the_source(course, name):
 def test_the_bank_says_how_each_entry_reads_to_a_student(course, name):
     for entry in find_problem_sets(course, [name])[0].bank:
         if entry.kind == "misconception":
-            assert entry.diagnosis.rstrip().endswith("."), f"{name}, {entry}: the diagnosis is no sentence"
+            assert entry.diagnosis.rstrip().endswith("."), f"{name}, {entry}: the diagnosis is not a sentence"
             assert entry.revisit, f"{name}, {entry}: says nothing to revisit"
 
 
@@ -232,7 +232,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
         (
             "(1 point)",
             "(a point)",
-            r"cell 'nats_to_bits-hidden': its first line states no points; write \(1 point\) there",
+            r"cell 'nats_to_bits-hidden': its first line lacks points; write \(1 point\) there",
         ),
         (
             "# Visible tests",

@@ -1,4 +1,4 @@
-"""How the book is built: what is kept, what is written in parallel, and what one warning says of all that is missing."""
+"""How the book is built: what is kept, what is written in parallel, and the one warning about everything missing."""
 
 import importlib.util
 import subprocess

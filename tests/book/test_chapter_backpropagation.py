@@ -13,11 +13,11 @@ from hypothesis.extra.numpy import arrays
 from tests.support.book_pages import source_of
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
-LARGEST = 50.0  # of a value on the way: beyond it rounding hides what is tested
+LARGEST = 50.0  # of an intermediate value: beyond it, rounding hides what is tested
 
 
 def engine_of(page: str, prefix: str) -> dict[str, object]:
-    """Define what the engine cells of a page define, in their order."""
+    """Run the definitions in a page's engine cells, in order."""
     wanted = (ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom, ast.Assign)
     names: dict[str, object] = {}
     for cell in source_of(page).cells:
@@ -41,7 +41,7 @@ INPUTS = st.lists(st.floats(0.2, 2.0), min_size=3, max_size=3)
 
 
 def follow(steps, results, operations):
-    """Compute a formula with somebody's operations."""
+    """Compute a formula with the given operations."""
     for name, i, j in steps:
         x, y = results[i % len(results)], results[j % len(results)]
         results = [*results, operations[name](x) if name in ("exp", "log") else operations[name](x, y)]
@@ -58,12 +58,12 @@ PLAIN = {
 
 
 def is_tame(steps, inputs) -> bool:
-    """Whether every value on the way can be computed and is of ordinary size."""
+    """Whether every intermediate value can be computed and is of ordinary size."""
     results = list(inputs)
     with np.errstate(all="ignore"):
         for step in steps:
             value = float(follow([step], results, PLAIN))
-            # Asked at every step: the next one may divide by this value.
+            # Checked at every step: the next one may divide by this value.
             if not 1 / LARGEST < abs(value) < LARGEST:
                 return False
             results.append(value)

@@ -13,7 +13,7 @@ PAGE = "book/models/logistic-regression"
 
 @pytest.fixture(scope="module")
 def chapter():
-    """The names of the chapter after the cells in view that come before its exercises, check cells left out."""
+    """The names that the chapter's visible cells before the exercises define, without check cells."""
     namespace: dict[str, object] = {}
     for cell in source_of(PAGE).cells:
         if cell.cell_type == "markdown" and "## Exercises" in cell.source:

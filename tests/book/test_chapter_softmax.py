@@ -20,7 +20,7 @@ BOTH = pytest.mark.parametrize("kind", [np.float64, np.float32])
 
 
 def sizes(kind):
-    """Sizes of logits, both signs, as evenly spread over the decades of a format as a test can have them."""
+    """Sizes of logits with both signs, spread as evenly over the decades of a format as a test can."""
     info = np.finfo(kind)
     low, high = math.log10(float(info.smallest_subnormal)), math.log10(float(info.max) / 4)
     exponents = st.floats(low + 1, high) | st.floats(0, 4)
@@ -28,7 +28,7 @@ def sizes(kind):
 
 
 def error(got, true, kind) -> float:
-    """The worst relative error in units of machine epsilon; of subnormal truths, relative to the least normal number."""
+    """The worst relative error in units of machine epsilon; for subnormal values, relative to the least normal one."""
     tiny, eps = float(np.finfo(kind).tiny), float(np.finfo(kind).eps)
     assert np.isfinite(got).all()
     return max(
@@ -38,7 +38,7 @@ def error(got, true, kind) -> float:
 
 
 def allowance(z, kind) -> float:
-    """Rounding of z - max z, magnified by exp, until exp is 0; a few units besides."""
+    """Rounding of z - max z, magnified by exp, until exp is 0; plus a few units."""
     spread = float(z.max()) - float(z.min())
     return 8 + min(spread, -math.log(float(np.finfo(kind).smallest_subnormal)))
 

@@ -122,7 +122,7 @@ def test_a_chapter_can_be_read_in_one_sitting(page):
 
 @pytest.mark.parametrize("page", chapters())
 def test_a_chapter_links_the_terms_that_it_uses(page):
-    """Each term of the glossary that the prose contains is linked at least once; a longer term hides a shorter one."""
+    """Each glossary term in the prose is linked at least once; a longer term hides a shorter one within it."""
     names = {form: term for term in glossary() for form in (term.lower(), f"{term.lower()}s", f"{term.lower()}es")}
     pattern = re.compile(
         rf"(?<![\w-])({'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])", re.IGNORECASE

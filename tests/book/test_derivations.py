@@ -49,7 +49,7 @@ ABOUT_SOFTMAX = {
     "proved": "for k = 2",
 }
 
-# What a displayed equation must not contain without a label or a proof around it.
+# What a displayed equation must not contain unless it has a label or is in a proof.
 DERIVATIVE_SIGN = re.compile(
     r"\\[dt]?frac\s*\{\s*(?:\\mathrm\s*\{?\s*)?d\b.*?\}\s*\{\s*(?:\\mathrm\s*\{?\s*)?d|\\partial|\\nabla"
 )
@@ -100,10 +100,10 @@ def test_every_check_has_its_result_on_its_page():
 
 
 def test_there_are_results():
-    assert len(book_checks()) >= 120, "the labels or the check cells of the chapters are not found any more"
+    assert len(book_checks()) >= 120, "the labels or the check cells of the chapters are no longer found"
 
 
-def test_the_book_checks_its_results_by_its_own_engine():
+def test_the_book_checks_its_results_with_its_own_engine():
     assert book_autodiff() is not None, "no page builds the engine in cells named `engine-…`, or it lacks an operation"
     checked = sum(BOOK in {verdict.method for verdict in verified(check).verdicts} for check in book_checks())
     assert checked >= 60, f"the engine evaluates {checked} results only"
@@ -134,7 +134,7 @@ def test_a_result_is_true(check):
     assert verified(check).failures == []
 
 
-#: In how many entries of a claim an error is planted; `make test-all` plants one in each.
+#: The number of entries of a claim in which an error is planted; `make test-all` plants one in each.
 PLANTED = None if os.environ.get("TEST_ALL") else 2
 
 
@@ -243,7 +243,7 @@ def test_a_false_assertion_is_reported_and_ends_the_checks():
     assert "the cell's own assertion fails" in verdict.detail
 
 
-def test_a_nan_is_no_agreement():
+def test_a_nan_does_not_count_as_agreement():
     source = "import sympy as sp\nx = sp.symbols('x')\nH = sp.log(x)\nslope = 1 / x\nassert slope"
     assert verify(check(source, variables=["x"], domain={"x": [1, 2]})).failures == []
     [failure] = verify(check(source, variables=["x"], domain={"x": [-2, -1]})).failures
@@ -402,11 +402,11 @@ def test_a_matrix_check_that_looks_at_one_entry_is_found():
         ({"result": None}, "has no `result`"),
         ({"result": "slope"}, "starts with `eq-`"),
         ({"kind": None}, "lacks `kind`"),
-        ({"kind": "integral"}, "none of " + ", ".join(KINDS)),
+        ({"kind": "integral"}, "not one of " + ", ".join(KINDS)),
         ({"claims": "slope"}, "unknown key `claims`"),
         ({"function": "H + 1"}, "`function` has to be the name"),
         ({"variables": "p"}, "`variables` has to be a list"),
-        ({"variables": []}, "nothing to differentiate by"),
+        ({"variables": []}, "nothing to differentiate with respect to"),
         ({"domain": {}}, "`domain` has to map"),
         ({"domain": {"p": [1, 0]}}, "the domain of `p`"),
         ({"domain": {"p": ["0", 1]}}, "the domain of `p`"),
@@ -453,7 +453,7 @@ def test_a_faulty_cell_is_refused_in_one_sentence(source, sentence):
         (
             SOFTMAX + "slope = J[0, 0]",
             {"kind": "jacobian", "function": "p", "variables": ["z"], "domain": {"z": [0, 1]}},
-            "has shape (2, 2), the claim has shape (1, 1)",
+            "has shape (2, 2), but the claim has shape (1, 1)",
         ),
         (
             SOFTMAX + "slope = [1, 2]",

@@ -1,4 +1,4 @@
-"""One look: the style of the figures can be read on a light and on a dark page."""
+"""The style of the figures is uniform, and readable on light and dark pages."""
 
 import os
 import re

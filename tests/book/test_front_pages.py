@@ -85,7 +85,7 @@ def citations(site, page):
 
 def test_every_chapter_cites(site):
     without = [page for page in chapters() if not list(citations(site, page))]
-    assert not without, f"these chapters cite nothing, or their citations are not found any more: {without}"
+    assert not without, f"these chapters cite nothing, or their citations are no longer found: {without}"
 
 
 @pytest.mark.parametrize("page", pages())
@@ -104,9 +104,9 @@ def test_a_citation_has_the_words_of_its_entry_in_the_bibliography(site, page):
         )
 
 
-def test_the_entries_of_the_bibliography_stand_in_order_and_no_two_have_one_label(site):
+def test_the_entries_of_the_bibliography_are_in_order_and_no_two_have_the_same_label(site):
     labels = [entry.get_text() for entry in html_of(site, BIBLIOGRAPHY).select("div.citation .label")]
-    assert len(set(labels)) == len(labels), "cite two works of the same authors and year by different words"
+    assert len(set(labels)) == len(labels), "give two works of the same authors and year different labels"
     assert [label.lower() for label in labels] == sorted(label.lower() for label in labels)
 
 

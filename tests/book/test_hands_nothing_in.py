@@ -1,4 +1,4 @@
-"""The book teaches and does not hand in: none of its functions, pasted into a problem set, earns an item's points."""
+"""The book does not solve the problem sets: none of its functions, pasted into a set, earns all points of an item."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ from tests.support.known_sets import SETS
 
 
 def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:
-    """Return all imports, functions and classes of a chapter as code, and its functions and classes by name."""
+    """Return a chapter's imports, functions and classes as code, and its functions and classes by name."""
     kept, found = [], {}
     for cell in jupytext.read(path).cells:
         if cell.cell_type != "code" or "check" in cell.metadata:
@@ -25,7 +25,7 @@ def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:
         lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))]
         try:
             body = ast.parse("\n".join(lines)).body
-        except SyntaxError:  # a listing of commands, on a page that is no notebook
+        except SyntaxError:  # a listing of commands, on a page that is not a notebook
             continue
         for node in body:
             constant = isinstance(node, ast.Assign) and not any(isinstance(n, ast.Call) for n in ast.walk(node))
@@ -37,7 +37,7 @@ def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:
 
 
 def namespace_of(statements: list[str]) -> dict:
-    """Run a chapter's definitions, leaving out those that need what the chapter has computed."""
+    """Run a chapter's definitions, except those that need what the chapter has computed."""
     namespace = {}
     for statement in statements:
         with contextlib.suppress(Exception), warnings.catch_warnings():
@@ -47,7 +47,7 @@ def namespace_of(statements: list[str]) -> dict:
 
 
 def takes(node: ast.FunctionDef | ast.ClassDef, count: int) -> bool:
-    """Whether it can be called with this many positional arguments."""
+    """Whether a function can be called with this many positional arguments."""
     if isinstance(node, ast.ClassDef):
         node = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
         if node is None:
@@ -59,7 +59,7 @@ def takes(node: ast.FunctionDef | ast.ClassDef, count: int) -> bool:
 
 
 def required(code: str, name: str) -> int:
-    """Return how many positional arguments the function or class of this name cannot do without; -1 if there is none."""
+    """Return how many positional arguments the function or class of this name requires; -1 if there is none."""
     for node in ast.parse(code).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             node = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
@@ -96,7 +96,7 @@ def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
                     given = {**known, item: namespace[function]}
                     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                         warnings.simplefilter("ignore")
-                        # The first test that fails settles it.
+                        # The first failing test settles it.
                         passed = all(
                             not any(o["output_type"] == "error" for o in run_test_cell(tests[test], test, given, None))
                             for test in problem_set.items[item].tests

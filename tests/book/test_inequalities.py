@@ -1,4 +1,4 @@
-"""The inequalities of the book, tested by properties on the chapters' own functions."""
+"""The book's inequalities, as property tests of the chapters' own functions."""
 
 import math
 
@@ -22,7 +22,7 @@ log_sum_exp = functions_of("book/likelihood/softmax")["log_sum_exp"]
 
 @st.composite
 def distributions(draw, outcomes: int | None = None, positive: bool = False):
-    """Distributions over one to twelve outcomes, zeros and tiny probabilities included."""
+    """Distributions over one to twelve outcomes, including zeros and tiny probabilities."""
     size = outcomes or draw(st.integers(1, 12))
     least = 1e-6 if positive else 0.0
     weights = draw(arrays(float, size, elements=st.floats(least, 1.0).map(lambda w: w if w > 1e-12 else 0.0)))
@@ -33,13 +33,13 @@ def distributions(draw, outcomes: int | None = None, positive: bool = False):
 
 @st.composite
 def pairs(draw):
-    """Two distributions over the same outcomes; the model calls none of them impossible."""
+    """Two distributions over the same outcomes, none of which the model calls impossible."""
     p = draw(distributions())
     return p, draw(distributions(len(p), positive=True))
 
 
 @given(distributions())
-def test_entropy_lies_between_zero_and_the_logarithm_of_the_number_of_outcomes(p):
+def test_entropy_is_between_zero_and_the_logarithm_of_the_number_of_outcomes(p):
     assert -ROUNDING <= entropy(p) <= math.log2(len(p)) + ROUNDING
 
 
@@ -113,7 +113,7 @@ logits = arrays(float, st.integers(1, 12), elements=st.floats(-1e300, 1e300) | s
 
 
 @given(logits)
-def test_log_sum_exp_lies_between_the_maximum_and_log_k_above_it(z):
+def test_log_sum_exp_is_between_the_maximum_and_log_k_above_it(z):
     assert z.max() <= log_sum_exp(z) <= (z.max() + math.log(len(z))) + ROUNDING * max(1.0, abs(z.max()))
 
 
@@ -123,5 +123,5 @@ def test_equal_logits_attain_the_upper_bound_of_log_sum_exp(value, k):
 
 
 @given(arrays(float, st.integers(1, 12), elements=st.floats(-1000, 1000)), st.floats(-1000, 1000))
-def test_a_shift_moves_log_sum_exp_along(z, c):
+def test_a_shift_of_the_logits_shifts_log_sum_exp(z, c):
     assert log_sum_exp(z + c) == pytest.approx(log_sum_exp(z) + c, abs=ROUNDING)

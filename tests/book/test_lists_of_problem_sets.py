@@ -1,4 +1,4 @@
-"""The list of problem sets in a chapter: in step with the released notebooks."""
+"""The list of problem sets in a chapter matches the released notebooks."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_what_a_released_notebook_says(path):
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", json.dumps(notebook(minutes="long")), json.dumps(notebook(chapters=None))]
 )
-def test_what_is_no_released_problem_set_is_refused(path, content):
+def test_what_is_not_a_released_problem_set_is_refused(path, content):
     path.write_text(content)
     with pytest.raises(ValueError, match="not a released problem set .*; release it again"):
         read_released(path)

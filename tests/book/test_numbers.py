@@ -1,4 +1,4 @@
-"""Every number in the prose is computed on its page, or given to a cell there."""
+"""Every number in the prose is computed on its page, or is an input of a cell there."""
 
 import re
 
@@ -10,12 +10,12 @@ from tests.support.prose_numbers import is_backed, literals_in_code, numbers_in_
 
 
 def years() -> set[str]:
-    """The years of the bibliography."""
+    """The years in the bibliography."""
     return set(re.findall(r"year\s*=\s*[{\"]?(\d{4})", (ROOT / "book/references.bib").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("page", pages())
-def test_every_number_in_the_prose_stands_in_a_cell_of_the_page(site, page):
+def test_every_number_in_the_prose_is_in_a_cell_of_the_page(site, page):
     sources: set[str] = set()
     captions = []
     for cell in code_cells(site, page):
@@ -88,5 +88,5 @@ def test_literals_are_numbers_that_a_cell_was_given():
     assert {"0.25", "1000", "2e-3", "154", "0.125"} <= literals_in_code(source)
     assert "0.75" not in literals_in_code(source)
     assert literals_in_code(f'PACKED = """{"QUJD+123/456" * 10}"""\nn = 7') == {"7"}
-    assert literals_in_code("%timeit f(0.5)") == {"0.5"}  # a magic command is no Python, and can be read all the same
+    assert literals_in_code("%timeit f(0.5)") == {"0.5"}  # a magic command is not Python, but can be read anyway
     assert literals_in_code('"""0.5') == set()  # what no reader can take apart was given nothing

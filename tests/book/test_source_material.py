@@ -1,6 +1,6 @@
-"""The facts and the faults that the course was made from: each is in the book, and its numbers are printed there.
+"""The facts and the faults that the course started from: each is in the book, and its numbers are printed there.
 
-A row names a cell (``name: …`` in its metadata) in whose output every number of the row stands, or a label for what is
+A row names a cell (``name: …`` in its metadata) whose output contains every number of the row, or a label for what is
 shown without numbers. The numbers are those of the sources, recomputed where the sources are wrong.
 """
 
@@ -25,11 +25,11 @@ class Row:
     what : str
         The fact, in words.
     page : str
-        Where the book has it, without ``book/``.
+        The page with the fact, without ``book/``.
     place : str
         The name of a cell if there are numbers, else a label or the name of a cell.
     numbers : str
-        What the cell has to print, as text.
+        What the cell must print, as text.
     """
 
     what: str
@@ -72,7 +72,7 @@ LOSSES = [
     Row("the same, repaired", SOFTMAX, "fault-softmax-numerator-repaired", "0.65900114 0.24243297 0.09856589"),
     Row("fault: maximum and sum over a whole batch", SOFTMAX, "fault-softmax-batch"),
     Row(
-        "fault: the Jacobian of what is no distribution",
+        "fault: the Jacobian of something that is not a distribution",
         SOFTMAX,
         "fault-softmax-jacobian",
         "-18.84162476 -8.72279721 -3.54642469 -1.41758694 -1.30465673 0.19787505",
@@ -233,7 +233,7 @@ def last_place(number: str) -> float:
 
 
 def agrees(expected: str, printed: str) -> bool:
-    """Whether two texts show one number, to the digits that both of them show, and to enough of them."""
+    """Whether two texts show the same number, to the digits that both show, and to enough digits."""
     printed = printed.replace("\u2212", "-")
     if {"inf", "nan"} & {expected.lstrip("-"), printed.lstrip("-")}:
         return expected.lstrip("-") == printed.lstrip("-")
@@ -247,7 +247,7 @@ def agrees(expected: str, printed: str) -> bool:
 
 
 def numbers_in(text: str) -> list[str]:
-    """The numbers of an output, thousands without their separators."""
+    """The numbers in an output, without thousands separators."""
     return PRINTED.findall(re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text))
 
 
@@ -257,13 +257,13 @@ def named_cells(site: Path, page: str) -> dict[str, CodeCell]:
 
 
 def labels_of(page: str) -> set[str]:
-    """What a page's text can be linked by."""
+    """The labels by which a page's text can be linked."""
     found = re.findall(r"^\(([\w-]+)\)=$|^\$\$\s*\(([\w-]+)\)|^:label:\s*([\w-]+)", text_of(page), re.MULTILINE)
     return {name for names in found for name in names if name}
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.numbers], ids=lambda row: row.id)
-def test_every_number_stands_in_the_output_of_its_cell(site, row):
+def test_every_number_is_in_the_output_of_its_cell(site, row):
     page = f"book/{row.page}"
     cell = named_cells(site, page).get(row.place)
     assert cell is not None, f"{page}: no cell has `name: {row.place}`; it shows {row.what}"
@@ -290,7 +290,7 @@ def test_every_fault_can_be_linked_to(site, page, name):
 
 
 def test_every_fault_of_the_book_is_expected():
-    """A target that nobody looks for would be missing from the gallery."""
+    """A target that is not expected here would be missing from the gallery."""
     found = {
         (page.removeprefix("book/"), name)
         for page in pages()

@@ -1,4 +1,4 @@
-"""One command at a time in a class, and classes that an older version made."""
+"""One command at a time in a class, and classes made by an older version."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def test_the_second_is_told_who_holds_the_class_and_a_dead_process_is_no_obstacl
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", "\x00" * 10_000, '{"command": "\x1b[2J"}'])
-def test_a_lock_that_is_not_signed_is_held_all_the_same(tmp_path, content):
+def test_a_lock_that_is_not_signed_is_still_held(tmp_path, content):
     with class_lock(tmp_path, "grade"):
         (tmp_path / NAME).write_text(content)
         with pytest.raises(AutograderError, match="is in use: another process holds it; wait"):
@@ -90,7 +90,7 @@ def test_a_class_made_by_an_older_version_gets_the_names_that_have_moved(tmp_pat
     config = tmp_path / "nbgrader_config.py"
     config.write_text(old, encoding="utf-8")
     config.chmod(0o600)
-    # Nothing was graded yet; that the names were mended is said and kept all the same.
+    # Nothing has been graded yet, but the corrected names are reported and kept anyway.
     assert main(["export", SET, "--class", str(tmp_path)]) == 1
     assert "names of the autograder that have moved" in capsys.readouterr().err
     assert config.read_text(encoding="utf-8") == CONFIG + "# my.autograder.formgrader.x stays\n"

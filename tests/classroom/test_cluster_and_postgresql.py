@@ -1,4 +1,4 @@
-"""Beyond one machine and one file: a Dask cluster of two workers, and the gradebook on PostgreSQL; both real, both here."""
+"""Beyond one machine and one file: a Dask cluster of two workers and a gradebook on PostgreSQL, both real and local."""
 
 import contextlib
 import csv
@@ -47,7 +47,7 @@ def sums(directory, problem_set):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A scheduler and two workers, each a process of its own in an empty directory; yields address and workers."""
+    """A scheduler and two workers, each a separate process in an empty directory; yields address and workers."""
     folder = tmp_path_factory.mktemp("cluster")
     address = f"tcp://127.0.0.1:{free_port()}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -90,7 +90,7 @@ def test_a_cluster_gives_the_promised_scores_and_survives_a_worker(cluster, cour
     assert sums(ClassDirectory(tmp_path), warmup) == promised(tmp_path)
     assert "not encrypted" not in capsys.readouterr().err
 
-    # Where a submission ran does not change its record: nothing is graded again on this machine.
+    # The record does not depend on where a submission ran: nothing is graded again on this machine.
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
     assert "6 unchanged" in capsys.readouterr().out
 
@@ -102,7 +102,7 @@ def test_a_cluster_gives_the_promised_scores_and_survives_a_worker(cluster, cour
     assert sums(directory, warmup) == promised(tmp_path)
 
 
-def test_what_is_sent_unencrypted_over_a_network_is_warned_of(capsys):
+def test_sending_unencrypted_over_a_network_gives_a_warning(capsys):
     assert is_private("tls://grader.example.org:8786")
     assert is_private("tcp://127.0.0.1:8786")
     assert is_private("tcp://localhost:8786")
@@ -124,7 +124,7 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory):
-    """A PostgreSQL server of its own on the loopback address; yields the URL of an empty database."""
+    """A separate PostgreSQL server on the loopback address; yields the URL of an empty database."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
     if not found and not shutil.which("postgres"):
         if os.environ.get("CI"):
@@ -172,7 +172,7 @@ def test_the_gradebook_may_be_a_postgresql_database(postgres, course, tmp_path, 
         assert main([command, "ps0-warmup", "--class", str(tmp_path)]) == 0
 
 
-def test_what_is_no_database_is_said_in_a_sentence(tmp_path, capsys):
+def test_what_is_not_a_database_is_reported_in_a_sentence(tmp_path, capsys):
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "1"]) == 0
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path), "--db", "gradebook"]) == 1
     assert "is not a database URL" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What learning platforms export is placed by content and roster; nothing is lost in silence, and nothing harms."""
+"""Exports of learning platforms are sorted by content and roster; nothing is lost silently, and nothing does harm."""
 
 import copy
 import io
@@ -40,13 +40,13 @@ def two_sets(course):
 
 @pytest.fixture(scope="session")
 def released(two_sets):
-    """The notebook of each set as a student has it."""
+    """The notebook of each set as students get it."""
     return {ps.name: student_version(ps) for ps in two_sets}
 
 
 @pytest.fixture
 def whose(two_sets, notebook, tmp_path):
-    """Tells whose a file in a zip is, or why nobody's, with the roster and without: quicker than the command."""
+    """Says whose a file in a zip is, or why nobody's, with and without the roster; faster than the command."""
 
     def find(name, data=b""):
         export = archive(tmp_path / "e.zip", (name, data or notebook("hers")))
@@ -218,7 +218,7 @@ def test_without_a_roster_platforms_names_become_students(room, notebook, tmp_pa
     assert "somebody/x.ipynb: nbgrader's tree does not write such a name" in told
 
 
-# ---- doubt is told, not decided
+# ---- doubt is reported, not decided
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_student_in_doubt_is_not_guessed(room, notebook, tmp_path, name, reaso
 @pytest.mark.parametrize(
     "name",
     [
-        # Files whose names a student chose, below what the platform put before them.
+        # Files with names that a student chose, below a prefix from the platform.
         "lovelaceada_101_1_Grace Hopper_7_assignsubmission_file_.ipynb",
         "lovelaceada_101_1_x-Grace Hopper_7_assignsubmission_file_x.ipynb",
         "Ada Lovelace_7001_assignsubmission_file_x-Grace Hopper_7_assignsubmission_file_.ipynb",
@@ -274,7 +274,7 @@ def test_the_name_of_a_file_hands_nothing_in_for_another(whose, name):
 def test_a_students_zip_hands_nothing_in_for_another(whose, notebook, tmp_path, outer, inner):
     mine = archive(tmp_path / "inner.zip", (inner, notebook("hers")))
     with_roster, without = whose(outer, mine.read_bytes())
-    # In folders that somebody named, the one within the other: told, and not guessed.
+    # In nested folders with names that somebody chose: reported, not guessed.
     assert with_roster in ("ada", "its path names several students: ada, grace")
     assert without in ("ada", "Ada Lovelace", "lovelaceada_101")
 
@@ -298,7 +298,7 @@ def test_an_archive_named_like_a_platforms_file_stands_in_for_no_student(two_set
     ids=["pieces", "hyphens", "folders"],
 )  # fmt: skip
 def test_names_longer_than_a_disk_holds_are_refused_before_they_are_compared(whose, name):
-    """A name of 32,000 pieces took minutes, and a gigabyte, to be compared with a roster."""
+    """Comparing a name of 32,000 pieces with a roster took minutes and a gigabyte."""
     assert all("it has a name that no file can have" in told for told in whose(name))
 
 
@@ -365,7 +365,7 @@ def test_moodles_attempts_follow_the_times_and_then_the_archives(room, notebook,
     packed = archive(tmp_path / "p.zip", (f"{folder}/x.ipynb", notebook("packed"), (2026, 3, 9, 10, 0, 0)))
     assert room.collect(packed, more=["--zone", "UTC"]) == 0
     assert room.placed()[at("ada")] == "packed"
-    assert not stamp.exists(), "the time of the earlier attempt stands beside the later one"
+    assert not stamp.exists(), "the later attempt has the time of the earlier one"
     assert room.collect(spread, packed, more=["--zone", "UTC"]) == 0
     assert room.placed()[at("ada")] == "packed"
 
@@ -379,7 +379,7 @@ def test_a_time_with_a_zone_is_preferred_and_times_can_be_asked_for(room, notebo
     assert (room.root / "submitted/ada/ps0-warmup/timestamp.txt").read_text() == "2026-03-02 04:05:07 UTC\n"
 
 
-def test_the_same_archive_read_with_another_zone_mends_the_time(room, notebook, tmp_path):
+def test_reading_the_same_archive_with_another_zone_corrects_the_time(room, notebook, tmp_path):
     folder = "Ada Lovelace_5_assignsubmission_file_"
     export = archive(tmp_path / "e.zip", (f"{folder}/x.ipynb", notebook("x"), (2026, 3, 2, 10, 0, 0)))
     stamp = room.root / "submitted/ada/ps0-warmup/timestamp.txt"
@@ -482,7 +482,7 @@ def test_zip_bombs(room, notebook, tmp_path, monkeypatch):
 
 
 def test_much_of_one_line_is_no_bomb(room, notebook, tmp_path):
-    """Four megabytes of "loss: nan", as a training loop prints it, were refused as a zip bomb."""
+    """Four megabytes of "loss: nan", as printed by a training loop, were once refused as a zip bomb."""
     written = json.loads(notebook("worked"))
     written["cells"][-1]["source"] = "worked" + "\nloss: nan" * 400_000
     export = archive(tmp_path / "e.zip", ("lovelaceada_101_1_x.ipynb", json.dumps(written)))
@@ -491,7 +491,7 @@ def test_much_of_one_line_is_no_bomb(room, notebook, tmp_path):
 
 
 def test_a_hand_in_that_holds_too_much_stops_no_other(room, notebook, tmp_path, monkeypatch):
-    """One of twenty thousand empty files ended the reading of the whole class's archive."""
+    """A hand-in of twenty thousand empty files once stopped the reading of the whole class's archive."""
 
     def packed(*files):
         return archive(tmp_path / "inner.zip", *files).read_bytes()
@@ -566,7 +566,7 @@ def test_members_of_one_name_and_names_in_strange_encodings(room, notebook, tmp_
         )
     assert room.collect(export) == 3
     assert "it holds several notebooks of ps0-warmup" in room.err
-    # Decomposed letters, as macOS writes them, and UTF-8 without the flag that says so.
+    # Decomposed letters, as written by macOS, and UTF-8 without the flag for it.
     name = unicodedata.normalize("NFD", "müllerližofie_102_2_x.ipynb")
     path = archive(tmp_path / "u.zip", (name, notebook("z")))
     data = bytearray(path.read_bytes())
@@ -591,7 +591,7 @@ def test_a_name_that_begins_with_nothing(room, notebook, tmp_path):
     assert "has a name that no file can have" in room.err
 
 
-def test_json_that_is_no_notebook(room, tmp_path):
+def test_json_that_is_not_a_notebook(room, tmp_path):
     texts = [
         "[]",
         "{}",

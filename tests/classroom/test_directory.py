@@ -24,7 +24,7 @@ PASSWORD = "geheim"
 
 @pytest.fixture
 def modes(monkeypatch):
-    """The permissions that files get on the way: each at the moment when it is given them, or takes its place."""
+    """The permissions of files along the way: each when it gets them or is moved into place."""
     seen = []
     chmod, replace = os.chmod, os.replace
 
@@ -82,7 +82,7 @@ def test_no_error_prints_a_password(tmp_path, warmup, capsys, monkeypatch, url):
     (sentence,) = capsys.readouterr().err.splitlines()
     assert PASSWORD not in sentence
     assert "cannot be used: " in sentence or "is not a database URL such as" in sentence
-    # An address that was written into the file by hand is shown no more.
+    # An address that was written into the file by hand is not shown either.
     (tmp_path / DATABASE).write_text(url)
     with (
         pytest.raises(AutograderError, match=r"The gradebook .* cannot be used: ") as raised,
@@ -106,7 +106,7 @@ def test_a_report_on_a_class_diagnosed_before_an_item_was_renamed(tmp_path, warm
 
 
 def test_a_new_gradebook_starts_no_process_and_has_the_version_of_its_tables(tmp_path, monkeypatch):
-    """nbgrader asked `alembic` for it, in a process of its own that took longer than all else."""
+    """nbgrader asked `alembic` for it, in a separate process that took longer than everything else."""
 
     def refuse(*arguments, **options):
         raise AssertionError(f"{arguments} was started")

@@ -1,4 +1,4 @@
-"""nbgrader's formgrader, in a real browser, on a class directory that this package made and graded."""
+"""nbgrader's formgrader in a real browser, on a class directory made and graded by this package."""
 
 import nbformat
 import pytest
@@ -66,7 +66,7 @@ ACTING = (
 
 
 def test_what_a_submission_shows_does_not_act_in_the_formgrader(formgrader, page, graded_class):
-    """It would act with the rights of whoever grades: read and write files, run code on the Jupyter server."""
+    """It would act with the grader's rights: read and write files, run code on the Jupyter server."""
     path = graded_class / "autograded" / "student-02" / "ps1-information" / "ps1-information.ipynb"
     whole = path.read_bytes()
     notebook = nbformat.read(path, as_version=4)

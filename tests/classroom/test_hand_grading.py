@@ -58,7 +58,7 @@ def test_prose_is_flagged_again_only_if_it_has_changed(tmp_path, with_prose):
     assert hand_in_prose("My reasons.", "three") is False
     assert hand_in_prose("Other reasons.") is True
     assert hand_in_prose("Other reasons.", "two") is True  # nobody has looked yet
-    assert hand_in_prose("My reasons.") is False  # what was graded is back
+    assert hand_in_prose("My reasons.") is False  # the graded version is back
     assert hand_in_prose("Other reasons.") is True
     by_hand(directory, name, prose, 3.0)
     assert hand_in_prose("Other reasons.", "two") is False
@@ -81,13 +81,13 @@ def test_an_overruled_test_is_flagged_again_if_the_answer_or_the_machines_points
     assert run(wrong) is False
     assert run(wrong + "# more\n") is True
 
-    # Points that another tool gives without taking the flag away are a person's too.
+    # Points that another tool gives without clearing the flag also count as a person's.
     with Gradebook(directory.database_url) as gradebook:
         gradebook.find_grade(HIDDEN, SET, SET, "ada").manual_score = 0.25
         gradebook.db.commit()
     assert run(wrong + "# more\n", "two") is False
 
-    # A file that fails in between changes nothing.
+    # A failing file in between changes nothing.
     path = directory.submission_folder(Submission("ada", SET)) / f"{SET}.ipynb"
     path.write_text("spoiled")
     assert grade_class(directory, [warmup], Scripted(), 1).outcomes[Submission("ada", SET)].outcome == "failed"
@@ -145,7 +145,7 @@ def test_a_test_that_the_machine_could_not_decide_awaits_a_person(tmp_path, warm
     assert "1 of 1 points" in page
 
 
-def test_what_awaits_a_person_is_taken_for_no_misconception(warmup):
+def test_what_awaits_a_person_is_not_taken_for_a_misconception(warmup):
     entry = next(entry for entry in warmup.bank if HIDDEN in entry.loses)
     digests = dict.fromkeys(warmup.items[entry.replaces].tests, "digest")
     behaviour = {entry.replaces: {entry.name: digests}}

@@ -1,4 +1,4 @@
-"""Attacks through what lies in `submitted/`: links, pipes, and names that a terminal, a spreadsheet or a page would act on."""
+"""Attacks through files in `submitted/`: links, pipes, and names on which a terminal, spreadsheet or page would act."""
 
 import csv
 import os
@@ -34,7 +34,7 @@ IMPOSSIBLE = [
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory, warmup):
-    """A class in which students handed in links and pipes, and bear strange names; graded."""
+    """A graded class whose students handed in links and pipes, and have strange names."""
     root = tmp_path_factory.mktemp("hostile")
     solved = answered(student_version(warmup), warmup.reference_answers)
     secret = root / "secret.ipynb"
@@ -65,7 +65,7 @@ def hostile(tmp_path_factory, warmup):
 
 @pytest.fixture(scope="module")
 def graded(hostile, executor):
-    """What grading the class printed, and its exit code."""
+    """The output and the exit code of grading the class."""
     import contextlib
     import io
 
@@ -95,7 +95,7 @@ def test_nothing_is_read_through_a_link_or_a_pipe(hostile, graded):
     assert all(line.isprintable() for line in err.splitlines())
 
 
-def test_impossible_names_are_told_and_stop_nobody(hostile, graded):
+def test_impossible_names_are_reported_and_stop_nobody(hostile, graded):
     _, out, err = graded
     assert err.count("not graded: ") == len(IMPOSSIBLE)
     assert "\x1b" not in out + err

@@ -1,4 +1,4 @@
-"""Grading that is killed at any moment, and started again, comes to the same gradebook as grading that was not."""
+"""Grading that is killed at any moment and started again gives the same gradebook as uninterrupted grading."""
 
 import os
 import random
@@ -16,12 +16,13 @@ from autograder.commands.main import main
 
 pytestmark = pytest.mark.usefixtures("warm_engine")  # for what goes on after a kill
 
-#: Classes, for each phase, whose grading is killed twice; `make test-all` has four, and others can be asked for: KILLS=20 .venv/bin/python -m pytest tests/classroom/test_killed_runs.py
+#: Classes, for each phase, whose grading is killed twice; `make test-all` has four, and others can be asked for:
+#: KILLS=20 .venv/bin/python -m pytest tests/classroom/test_killed_runs.py
 KILLS = int(os.environ.get("KILLS", "4" if os.environ.get("TEST_ALL") else "1"))
 
 
 def contents(root):
-    """Return what a gradebook and the outcomes of a class say, but for ids and times."""
+    """Return the contents of a gradebook and a class's outcomes, except ids and times."""
     directory = ClassDirectory(root)
     rows = []
     with Gradebook(directory.database_url) as gradebook:
@@ -69,7 +70,7 @@ def uninterrupted(ungraded, tmp_path_factory):
 
 
 class Run:
-    """Grading in a process of its own, which writes down when it enters and leaves what `PHASES` names."""
+    """Grading in a separate process, which records when it enters and leaves each of the `PHASES`."""
 
     def __init__(self, root, marks):
         marks.unlink(missing_ok=True)
@@ -83,7 +84,7 @@ class Run:
         return self._lines().count(f"+{phase}")
 
     def within(self, phase):
-        """Whether it was in a phase when it ended."""
+        """Whether the run was in a phase when it ended."""
         return self.entered(phase) > self._lines().count(f"-{phase}")
 
     def kill(self):
@@ -94,7 +95,7 @@ class Run:
         return self.marks.read_text().splitlines() if self.marks.exists() else []
 
 
-#: What a run may be killed in, and the function of `batch` that does it.
+#: The phases in which a run may be killed, each with the function of `batch` that does it.
 PHASES = {"grading": "_grade_files", "writing": "record_grades"}
 MARKED = f"""
 import os, sys
@@ -118,7 +119,7 @@ TRIES = 30
 
 
 def killed_within(phase, ungraded, root, marks, moments):
-    """Start and kill a run, until a kill has fallen into a phase; say whether one has."""
+    """Start and kill runs until a kill falls into a phase; return whether one did."""
     for _ in range(TRIES):
         run = Run(root, marks)
         nth = moments.randint(1, 4)
@@ -142,7 +143,7 @@ def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, unint
     shutil.copytree(ungraded, root)
     moments = random.Random(f"{phase} {number}")
     assert killed_within(phase, ungraded, root, marks, moments), f"no kill fell into {phase}"
-    # Once more, at any moment, for a run that goes on after a kill may be killed too.
+    # Once more, at any moment, since a run that resumes after a kill may be killed too.
     run = Run(root, marks)
     time.sleep(moments.uniform(0.2, seconds + 1.5))
     run.kill()
@@ -152,7 +153,7 @@ def test_a_run_killed_at_any_moment_and_run_again_gives_the_same(ungraded, unint
 
 
 def test_a_killed_run_has_taken_late_points_from_all_that_it_graded(ungraded, tmp_path):
-    """What was graded before the kill may be exported as it is: with its penalty."""
+    """What was graded before the kill may be exported as it is, so it must have its penalty."""
     root = tmp_path / "class"
     shutil.copytree(ungraded, root)
     directory = ClassDirectory(root)

@@ -1,4 +1,4 @@
-"""The machine's trouble is never the student's: what could not be graded is told, and tried again by the next run."""
+"""The machine's failures never count against a student: what could not be graded is reported, and tried again."""
 
 import contextlib
 import csv
@@ -33,7 +33,7 @@ ADA, BOB = Submission("ada", SET), Submission("bob", SET)
 
 
 class Unreliable(Scripted):
-    """A machine that fails at submissions that say so, while `down`."""
+    """A machine that, while `down`, fails at submissions that say so."""
 
     def __init__(self, down=True):
         super().__init__()
@@ -88,7 +88,7 @@ def test_an_earlier_grade_stays_if_it_is_of_the_same_work_and_is_shown_nowhere(d
     assert not directory.feedback_page(ADA).exists()
     assert directory.feedback_page(BOB).is_file()
 
-    # Another attempt, and the grade of the first must not stand for it.
+    # Another attempt, which must not get the grade of the first.
     hand_in(directory.root, warmup, "ada", script(machine="fails") + "# changed")
     grade_class(directory, [warmup], machine, 1)
     assert "ada" not in read_grades(directory, warmup)
@@ -132,7 +132,7 @@ def test_a_machine_that_fails_at_the_reference_solution_grades_nothing(directory
 
 @pytest.fixture
 def two_sets(course, tmp_path):
-    """A course with the warm-up and a copy of it, of which one student has handed in both."""
+    """A course with the warm-up and a copy of it; one student has handed in both."""
     for name in (SET, OTHER):
         folder = tmp_path / "course" / "solutions" / name
         shutil.copytree(course / "solutions" / SET, folder)
@@ -215,7 +215,7 @@ def test_a_fault_of_the_autograder_itself_stops_no_other(directory, warmup):
 
 
 def no_room(at):
-    """Return a `_replace` that finds the disk full at files of this name."""
+    """Return a `_replace` that reports a full disk for files of this name."""
     whole = atomic_files._replace
 
     def replace(path, data, private):
@@ -250,7 +250,7 @@ def test_a_gradebook_without_room_ends_the_run_in_a_sentence(directory, warmup, 
 
 @pytest.mark.parametrize("kilobytes", [40, 120, 300])
 def test_a_class_on_a_disk_that_fills_up(tmp_path, warmup, kilobytes):
-    """On a real, small disk, at several moments; then with room."""
+    """On a real, small disk, at several moments; then with enough space."""
     if os.geteuid() != 0:
         pytest.skip("a disk of a size can be made by root alone")
     disk = tmp_path / "disk"
@@ -312,7 +312,7 @@ def test_a_folder_that_cannot_be_written_stops_nobody_else(directory, warmup, mo
 
 @contextlib.contextmanager
 def scripted_command(monkeypatch, executor):
-    """Let `grade` at the command line use this executor."""
+    """Make the `grade` command use this executor."""
     with monkeypatch.context() as patched:
         patched.setattr(Scripted, "__enter__", lambda self: self, raising=False)
         patched.setattr(Scripted, "__exit__", lambda self, *details: None, raising=False)
@@ -322,7 +322,7 @@ def scripted_command(monkeypatch, executor):
 
 @contextlib.contextmanager
 def as_ordinary_user():
-    """Root may read and write anything: where the tests run as root, act as nobody."""
+    """Root may read and write anything: if the tests run as root, act as the user nobody."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -333,7 +333,7 @@ def as_ordinary_user():
 
 
 def test_what_may_not_be_read_or_written_stops_nobody_else(warmup, monkeypatch, capsys, tmp_path):
-    """An unreadable folder, subfolder and file, a hard link, and a folder for results that is another's."""
+    """An unreadable folder, subfolder and file, a hard link, and a results folder owned by someone else."""
     commands = ["grade", "feedback", "report", "export"]
     hand_in(tmp_path, warmup, "first")
     root = Path(tempfile.mkdtemp())  # not tmp_path: only its owner may enter that
@@ -344,7 +344,7 @@ def test_what_may_not_be_read_or_written_stops_nobody_else(warmup, monkeypatch, 
         return code, *capsys.readouterr()
 
     with scripted_command(monkeypatch, Scripted()):
-        for command in commands:  # what is imported meanwhile, nobody may not be able to read
+        for command in commands:  # the user nobody may be unable to read modules imported meanwhile
             assert run(command, tmp_path)[0] == 0
         hand_in(root, warmup, "honest")
         assert run("grade")[0] == 0  # the same holds for the program that makes a gradebook
@@ -417,7 +417,7 @@ def test_what_decides_a_result_decides_whether_it_is_unchanged(directory, warmup
     assert graded_now(directory, warmup) == 2
 
 
-def test_again_grades_anew_what_has_not_changed(directory, warmup, capsys):
+def test_again_also_grades_what_has_not_changed(directory, warmup, capsys):
     assert graded_now(directory, warmup) == 2
     assert graded_now(directory, warmup, again=["ada"]) == 1
     assert graded_now(directory, warmup, again=[]) == 2
@@ -425,7 +425,7 @@ def test_again_grades_anew_what_has_not_changed(directory, warmup, capsys):
     assert f"There is no submission of 'adam' for {SET} to grade again." in capsys.readouterr().err
 
 
-def test_an_outcome_of_an_older_version_is_graded_anew(directory, warmup):
+def test_an_outcome_of_an_older_version_is_graded_again(directory, warmup):
     grade_class(directory, [warmup], Unreliable(down=False), 1)
     path = directory.graded_folder(ADA) / "outcome.json"
     kept = json.loads(path.read_text(encoding="utf-8"))
@@ -435,7 +435,7 @@ def test_an_outcome_of_an_older_version_is_graded_anew(directory, warmup):
 
 
 def test_a_result_is_recorded_in_one_transaction_or_not_at_all(tmp_path, warmup, source, monkeypatch):
-    """nbgrader's own calls commit the student, the submission and the grades one after the other."""
+    """nbgrader's own calls commit the student, the submission and the grades separately."""
     directory = ClassDirectory(tmp_path / "class")
     directory.prepare()
     record_source(directory, warmup.name, source)

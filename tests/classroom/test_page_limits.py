@@ -1,4 +1,4 @@
-"""What a submission can put on a page is bounded in number and in size, and so is what it takes to make the page."""
+"""What a submission can put on a page is limited in number and size, and so is the effort of making the page."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from tests.support.scripted import Scripted, hand_in
 SET = "ps0-warmup"
 EVE = Submission("eve", SET)
 PICTURE = base64.b64encode(b"\x89PNG\r\n" + bytes(60_000)).decode()
-#: By how much less is handed in than in `make test-all`: several times what a page may hold all the same.
+#: How much less is handed in than in `make test-all`; still several times what a page may hold.
 LESS = 1 if os.environ.get("TEST_ALL") else 5
 
 
@@ -82,7 +82,7 @@ HOSTILE = [headings, pictures, texts, sources, attachments, messages, nested]
 
 
 class Showing(Scripted):
-    """What a run of a notebook shows is as the notebook has it, notices included."""
+    """An executor that shows what the notebook contains, including notices."""
 
     def __call__(self, notebook, reference=None, undrawn=()):
         executed = super().__call__(notebook, reference, undrawn)
@@ -90,7 +90,7 @@ class Showing(Scripted):
         return Executed(executed.notebook, notices, {})
 
 
-# Each page is made in a process of its own, a fork of one that has imported all that it takes.
+# Each page is made in a separate process, forked from one that has imported everything needed.
 MAKE = """
 import json, os, re, resource, sys, time
 from pathlib import Path
@@ -131,7 +131,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def measured(course, tmp_path_factory):
-    """A function that makes a page in a process of its own: its characters, those of its pictures, megabytes, seconds."""
+    """A function that makes a page in a separate process: its characters, those of its pictures, megabytes, seconds."""
     home = tmp_path_factory.mktemp("home")
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(home)}
     with (

@@ -1,4 +1,4 @@
-"""Whose work it is, from what each platform writes into names, and never from what a student writes."""
+"""Whose work it is follows from what each platform writes into names, never from what a student writes."""
 
 import copy
 import io
@@ -28,14 +28,14 @@ MOODLE = "Ada Lovelace_7_assignsubmission_file_"
 
 @pytest.fixture(scope="module")
 def released(course):
-    """The notebook as a student has it."""
+    """The notebook as students get it."""
     (warmup,) = find_problem_sets(course, [NAME])
     return student_version(warmup)
 
 
 @pytest.fixture
 def notebook(released):
-    """A function that writes the notebook with a remark, worked or not."""
+    """A function that writes the notebook with a remark, worked on or not."""
 
     def write(remark="", worked=True):
         made = copy.deepcopy(released)
@@ -59,7 +59,7 @@ def zipped(*files, date=(2026, 10, 12, 23, 50, 0)):
 
 @pytest.fixture
 def room(tmp_path, capsys):
-    """A class, and `collect` on it: what it placed, with the remark of each, and what it said."""
+    """A class and `collect` on it: what it placed, with each remark, and what it printed."""
     (tmp_path / "students.csv").write_text(ROSTER, encoding="utf-8")
 
     class Room:
@@ -131,7 +131,7 @@ def test_what_a_platform_writes_is_read(paths, platform, expected):
 
 
 @pytest.mark.parametrize("path", ["x.ipynb", "ada/x.ipynb", "week 1/ada/x.ipynb", "a/b/c/d.ipynb"])
-def test_other_names_are_of_no_platform(path):
+def test_other_names_belong_to_no_platform(path):
     assert recognise([path], SETS) is None
 
 
@@ -161,7 +161,7 @@ def test_other_names_are_of_no_platform(path):
     ],
 )
 def test_what_a_student_chose_never_says_whose_it_is(written, chosen):
-    """With a second hand-in beside it, and alone: the name is Grace's, or nobody's."""
+    """With another hand-in beside it, and alone: the name is Grace's, or nobody's."""
     for others in ([], [f"{written}other.ipynb"]):
         try:
             found = recognise([f"{written}{chosen}", *others], SETS)
@@ -282,7 +282,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
         (FILE, "{}".encode("utf-16"), "it is"),
     ],
 )
-def test_whoever_hands_in_no_notebook_has_failed_and_is_not_missing(room, notebook, name, data, reason, capsys):
+def test_a_student_who_hands_in_no_notebook_has_failed_and_is_not_missing(room, notebook, name, data, reason, capsys):
     room.collect((f"hoppergrace_102_6_{FILE}", notebook("grace")), (f"lovelaceada_101_5_{name}", data))
     assert room.code == 3
     assert "ada handed in nothing that can be graded" in room.err

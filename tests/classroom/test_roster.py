@@ -172,7 +172,7 @@ def graded(tmp_path_factory, executor):
     """Graded once, with a roster and without due dates."""
     root = tmp_path_factory.mktemp("roster") / "class"
     assert main(["sample-class", "ps0-warmup", "--class", str(root), "--students", "2"]) == 0
-    (root / "promised.csv").unlink()  # from here on a class of people
+    (root / "promised.csv").unlink()  # from here on, a class of real students
     roster = root.parent / "students.csv"
     roster.write_text(ROSTER, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -252,12 +252,12 @@ def test_a_wrong_roster_stops_the_command_and_is_not_remembered(room, capsys):
 
 @pytest.fixture
 def late_room(room):
-    """One of two students handed in an hour after the other; a plugin of the class takes a quarter of a point an hour."""
+    """One of two students handed in an hour after the other; the class's plugin deducts a quarter point per hour."""
     for student, time in (("student-01", "2026-10-12 10:00:00 UTC"), ("student-02", "2026-10-12 09:00:00.000 UTC")):
         path = room / "submitted" / student / "ps0-warmup" / "timestamp.txt"
         path.write_text(time + "\n")
     with Gradebook(ClassDirectory(room).database_url) as gradebook:
-        # Handed in before the test began to count time; without grading again, to stay fast.
+        # Handed in before the test starts counting time; not graded again, to stay fast.
         for student, hour in (("student-01", 10), ("student-02", 9)):
             submission = gradebook.find_submission("ps0-warmup", student)
             submission.timestamp = moment(f"2026-10-12T{hour:02d}:00Z")
@@ -299,11 +299,11 @@ def test_penalties_are_those_of_nbgraders_plugin(late_room, warmup):
     assert penalties(late_room, due) == {"student-01": min(0.25, first), "student-02": None}
     due = DueDates({"ps0-warmup": moment("2025-10-12T09:00Z")})
     assert penalties(late_room, due) == {"student-01": first, "student-02": second}  # never above the score
-    # Without due.csv, dates that stand in the gradebook stay.
+    # Without due.csv, dates in the gradebook stay.
     assert penalties(late_room, None) == {"student-01": first, "student-02": second}
 
 
-def test_a_student_may_have_another_date_and_both_stand_in_the_gradebook(late_room):
+def test_a_student_may_have_another_date_and_both_are_in_the_gradebook(late_room):
     configure(late_room, "c.AssignLatePenalties.plugin_class = 'late_class.Slow'")
     name, date = "ps0-warmup", moment("2026-10-12T09:00Z")
     due = DueDates({name: date}, {(name, "student-01"): moment("2026-10-13T09:00Z")})
@@ -331,7 +331,7 @@ def test_a_plugin_that_fails_is_one_sentence(late_room):
 
 
 def test_grade_with_due_dates_and_work_by_hand_that_stays(late_room, warmup, capsys):
-    """The whole way, with a submission graded anew: penalty, manual grade and comment."""
+    """The whole process, with a submission graded again: penalty, manual grade and comment."""
     directory = ClassDirectory(late_room)
     configure(late_room, "c.LateSubmissionPlugin.penalty_method = 'zero'")
     with Gradebook(directory.database_url) as gradebook:

@@ -1,4 +1,4 @@
-"""The instructor's path: a sample class is made and graded; broken submissions; resuming."""
+"""An instructor's workflow: a sample class is made and graded; broken submissions; resuming."""
 
 import copy
 import os
@@ -45,7 +45,7 @@ def test_each_student_gets_the_score_the_bank_promises(graded_class, course):
 def test_a_class_large_enough_holds_every_bank_entry(course):
     for problem_set in find_problem_sets(course, SETS):
         entries = Counter(entry.replaces for entry in problem_set.bank)
-        students = max(entries.values()) + 2  # the first and the last are apart: all right, and not attempted
+        students = max(entries.values()) + 2  # except the first and the last: all right, and not attempted
         texts = {
             cell.source for sample in make_submissions(problem_set, students, seed=1) for cell in sample.notebook.cells
         }
@@ -104,7 +104,7 @@ def stamp_of(root, student):
 
 @pytest.mark.parametrize("way", ["stock", "engine"])
 def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_path, way):
-    """The class directory is nbgrader's: its own command grades it, by this engine or, without our setting, as ever."""
+    """The class directory is nbgrader's: its own command grades it, with this engine or, without our setting, its own."""
     copied = tmp_path / "class"
     shutil.copytree(graded_class, copied)
     config = copied / "nbgrader_config.py"
@@ -260,7 +260,7 @@ def test_feedback_and_report_of_a_broken_class_name_the_reasons(graded_broken_cl
     assert "not valid JSON" in report
 
 
-def test_a_mended_submission_is_graded_and_a_spoiled_one_loses_its_grade(tmp_path, warmup):
+def test_a_repaired_submission_is_graded_and_a_spoiled_one_loses_its_grade(tmp_path, warmup):
     assert main(["sample-class", "ps0-warmup", "--class", str(tmp_path), "--students", "2"]) == 0
     assert main(["grade", "ps0-warmup", "--class", str(tmp_path)]) == 0
     path = tmp_path / "submitted" / "student-01" / "ps0-warmup" / "ps0-warmup.ipynb"

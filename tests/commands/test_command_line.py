@@ -21,7 +21,7 @@ WITH_CLASS = [name for name in COMMANDS if name not in WITHOUT_CLASS]
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -30,7 +30,7 @@ class Done:
 
 @pytest.fixture
 def run(capsys):
-    """Runs a command in this process; Python and what it imports need longer to start than most commands take."""
+    """Runs a command in this process; starting Python and its imports takes longer than most commands."""
 
     def run(*arguments):
         try:
@@ -43,7 +43,7 @@ def run(capsys):
 
 
 def one_sentence(result):
-    """Return what a failed command said, having checked that it is a sentence and no traceback."""
+    """Return what a failed command said, after checking that it is one sentence and not a traceback."""
     assert "Traceback" not in result.stderr, result.stderr
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
@@ -97,7 +97,7 @@ def test_a_class_must_be_named(name, run):
     assert result.stderr.startswith(f"usage: autograder {name}")
 
 
-def test_course_and_class_may_stand_before_and_after_the_command(course, tmp_path, capsys):
+def test_course_and_class_are_accepted_before_and_after_the_command(course, tmp_path, capsys):
     nowhere, elsewhere = str(tmp_path / "nowhere"), str(tmp_path / "elsewhere")
     for words in (
         ["--class", nowhere, "--course", course, "export"],
@@ -114,7 +114,7 @@ def test_course_and_class_may_stand_before_and_after_the_command(course, tmp_pat
 
 
 @pytest.mark.parametrize("words", [["--class", "class", "release"], ["release", "--class", "class"]])
-def test_a_class_is_wrong_usage_where_it_is_of_no_use(words, run):
+def test_a_class_is_wrong_usage_where_it_has_no_meaning(words, run):
     result = run(*words)
     assert result.returncode == 2
     assert "--class" in result.stderr
@@ -153,14 +153,14 @@ def test_the_formats_of_an_export_are_those_that_exist(capsys, monkeypatch):
 
 @pytest.mark.parametrize("option", ["--jobs", "--students"])
 @pytest.mark.parametrize("value", ["0", "-3", "many"])
-def test_a_number_that_is_none(option, value, tmp_path, run):
+def test_an_invalid_number(option, value, tmp_path, run):
     name = "grade" if option == "--jobs" else "sample-class"
     result = run(name, "--class", tmp_path, option, value)
     assert result.returncode == 2
     assert "is not a whole number of at least 1" in result.stderr
 
 
-def test_a_folder_that_is_no_course(tmp_path, run):
+def test_a_folder_that_is_not_a_course(tmp_path, run):
     result = run("--course", tmp_path, "release")
     assert result.returncode == 1
     assert "is not the course" in one_sentence(result)
@@ -178,9 +178,9 @@ def test_sample_class_does_not_touch_a_class_of_people(tmp_path, run):
 
 @contextlib.contextmanager
 def held_to_permissions():
-    """Root may write whatever permissions say: where the tests run as root, give that right up, and nothing else.
+    """Root may write whatever the permissions: if the tests run as root, give up that right and nothing else.
 
-    Another user's rights would not do: this course may be where nobody else can read it, in the home of root.
+    Running as another user would not do: this course may be in root's home, where nobody else can read it.
     """
     libc, header, rights = ctypes.CDLL(None, use_errno=True), struct.pack("Ii", 0x20080522, 0), bytearray(24)
     view = (ctypes.c_char * 24).from_buffer(rights)

@@ -1,4 +1,4 @@
-"""`python -m autograder` imports nothing from the folder in which it is run: that may be a student's."""
+"""`python -m autograder` imports nothing from the current folder, which may be a student's."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ NAMES = ["resource", "nbformat", "json", "argparse", "socket", "fcntl", "jupytex
 
 @pytest.fixture
 def decoys(tmp_path):
-    """A folder full of modules that say when they are imported."""
+    """A folder full of modules that report when they are imported."""
     folder = tmp_path / "decoys"
     folder.mkdir()
     told = (
@@ -51,7 +51,7 @@ def test_no_decoy_is_imported_whatever_the_command(decoys, tmp_path, warmup, cou
     assert not (tmp_path / "imported").exists()
 
 
-def test_a_package_that_lies_in_the_current_folder_works_all_the_same(decoys, tmp_path, course):
+def test_a_package_in_the_current_folder_works_anyway(decoys, tmp_path, course):
     (decoys / "autograder").symlink_to(ROOT / "autograder")
     done = run(decoys, "--course", course, "export", SET, "--class", tmp_path / "none", environment={"PYTHONPATH": ""})
     assert "There is no class directory" in done.stderr
@@ -60,7 +60,7 @@ def test_a_package_that_lies_in_the_current_folder_works_all_the_same(decoys, tm
 
 
 def test_no_other_module_loses_its_first_folder(tmp_path):
-    """Only where a module of this package is what `-m` runs: a script keeps the folder that it lies in."""
+    """It happens only when `-m` runs a module of this package: a script keeps its own folder."""
     (tmp_path / "beside.py").write_text("value = 3")
     (tmp_path / "script.py").write_text("import autograder, beside; print(beside.value)")
     done = subprocess.run(

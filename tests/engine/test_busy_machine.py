@@ -42,7 +42,7 @@ def graphs(course):
 
 
 def test_a_class_gets_the_same_points_on_a_busy_machine(graphs, executor):
-    """A set whose reference solution makes thousands of small calls, and answers of its bank, on an overloaded machine."""
+    """A set whose reference makes thousands of small calls, and answers from its bank, on an overloaded machine."""
     source = instructor_version(graphs)
     released = without_hidden_tests(source)
     times, many = (5, 3) if os.environ.get("TEST_ALL") else (3, 1)

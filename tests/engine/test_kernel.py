@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autograder.common.errors import AutograderError
-from autograder.engine import kernel
-from autograder.engine.kernel import KernelExecutor, prepare_environment
+from autograder.engine import jupyter_kernel as kernel
+from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.score import grade
 from autograder.problem_set.bank import bank_mixes, promised_losses
 from autograder.problem_set.source import answered, find_problem_sets

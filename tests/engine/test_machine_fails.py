@@ -27,8 +27,10 @@ def engine():
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """Give up on a starting process after a few seconds."""
+def hurried(engine, monkeypatch):
+    """Give up on a starting process after a few seconds, once the slowest one is up."""
+    engine.start(1)
+    engine.students[0].wait()
     for module in (warm_processes, submission_run):
         monkeypatch.setattr(module, "START", 10.0)
 

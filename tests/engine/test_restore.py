@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_ce
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executed
-from autograder.engine.kernel import KernelExecutor
+from autograder.engine.jupyter_kernel import KernelExecutor
 from autograder.engine.restore import NOT_RUN, handed_in_pictures, is_run, restore
 from autograder.engine.score import grade
 from autograder.engine.submitted_notebook import MAX_CODE, read_submission

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 from autograder.classroom.archives import Member
-from autograder.classroom.collect import _Identifier, _UnplacedError
+from autograder.classroom.collect import _MemberError, _Sets
 from autograder.common.errors import SubmissionError
 from autograder.engine import submitted_notebook
 from autograder.engine.submitted_notebook import read_submission
@@ -274,7 +274,8 @@ def test_all_pictures_together_are_bounded(solved, monkeypatch):
 
 def set_found(problem_set, data):
     """Return the set that `collect` finds for a file."""
-    return _Identifier([problem_set], None, "ada", [])._problem_set(Member(("x.ipynb",), Path("x.ipynb"), 0, data=data))
+    name, _ = _Sets([problem_set]).read(Member(("x.ipynb",), Path("x.ipynb"), data=data))
+    return name
 
 
 @pytest.mark.parametrize("change", STRANGE, ids=range(len(STRANGE)))
@@ -292,6 +293,6 @@ def test_collect_finds_the_set_of_every_file_that_grading_reads(warmup, solved, 
 def test_collect_refuses_what_grading_refuses_for_the_same_reason(warmup, data):
     with pytest.raises(SubmissionError) as graded:
         read_submission(data)
-    with pytest.raises(_UnplacedError) as collected:
+    with pytest.raises(_MemberError) as collected:
         set_found(warmup, data)
-    assert str(collected.value) == str(graded.value).replace("The file ", "it ")
+    assert str(graded.value) == f"The file {collected.value}."

@@ -1,4 +1,4 @@
-"""environment.sh: which Python it takes, and how uv comes to the packages."""
+"""environment.sh: which Python it accepts, and how uv reaches packages."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.support import ROOT
 SUPPORTED = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
 
 
-def test_all_that_name_the_supported_pythons_agree():
+def test_every_place_that_names_the_supported_pythons_agrees():
     oldest, newest = int(SUPPORTED[1]), int(SUPPORTED[2]) - 1
     assert ((3, oldest), (3, newest)) == (doctor.OLDEST, doctor.NEWEST)
     for name in ("README.md", "CONTRIBUTING.md"):
@@ -21,7 +21,7 @@ def test_all_that_name_the_supported_pythons_agree():
 
 
 def fake_python(folder: Path, version: str) -> Path:
-    """An interpreter that says it is of a version; it answers the questions that environment.sh asks."""
+    """An interpreter that claims a version and answers environment.sh's questions."""
     path = folder / f"python{version}"
     path.write_text(f"""#!/bin/sh
 exec {os.sys.executable} -c 'import sys; sys.version_info = ({version.replace(".", ", ")}, 0, "final", 0); exec(sys.argv[1])' "$2"
@@ -46,7 +46,7 @@ def test_a_python_that_is_not_supported_is_refused_in_a_sentence(tmp_path, minor
 
 
 def settings(folder: Path, text: str, **environment: str) -> dict[str, str]:
-    """What environment.sh tells uv on a machine whose pip is configured so."""
+    """The settings that environment.sh gives uv on a machine with this pip configuration."""
     (folder / "pip.conf").write_text(text)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "UV_", "SSL_", "ALL_PROXY"))}
     done = subprocess.run(
@@ -80,7 +80,7 @@ cert = /etc/example.pem
     assert told["UV_HTTP_TIMEOUT"] == "30"
 
 
-def test_several_indexes_are_one_to_pip_and_to_uv(tmp_path):
+def test_several_indexes_count_as_one_for_pip_and_uv(tmp_path):
     told = settings(
         tmp_path, "[global]\nextra-index-url =\n  https://one.example.org/simple\n  https://two.example.org/simple\n"
     )
@@ -88,7 +88,7 @@ def test_several_indexes_are_one_to_pip_and_to_uv(tmp_path):
     assert told["UV_INDEX_STRATEGY"] == "unsafe-best-match"
 
 
-def test_the_environment_outweighs_a_file_and_uv_s_own_settings_outweigh_both(tmp_path):
+def test_the_environment_overrides_a_file_and_uvs_own_settings_override_both(tmp_path):
     file = "[global]\nindex-url = https://file.example.org/simple\n"
     named = {"PIP_INDEX_URL": "https://pip.example.org/simple"}
     assert settings(tmp_path, file, **named)["UV_DEFAULT_INDEX"] == "https://pip.example.org/simple"

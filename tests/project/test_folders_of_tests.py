@@ -1,4 +1,4 @@
-"""The folders of the tests: each mirrors a room or is listed here, and what tests share is in tests/support."""
+"""The test folders: each mirrors a room or is listed here, and what tests share is in tests/support."""
 
 import ast
 import re
@@ -11,16 +11,16 @@ from tests.support import ROOT
 TESTS = ROOT / "tests"
 MODULES = sorted(TESTS.rglob("test_*.py"))
 ROOMS = {path.parent.name for path in (ROOT / "autograder").glob("*/__init__.py")}
-#: The folders that mirror no room, each with what it holds.
+#: The folders that do not mirror a room, with their contents.
 OTHERS = {
     "book": "the chapters: what they say, compute, derive and draw; the extensions that build them",
     "website": "the built pages, in a browser; JupyterLite; downloads",
     "sets": "the problem sets themselves: reference solutions, the checks that test cells share",
     "project": "the layout of the whole, and its workflows",
 }
-#: Those without tests.
+#: Folders without tests.
 HELPERS = {"support": "what tests of several folders use", "pyodide": "the versions of Python for the browser"}
-#: What tells people where a test is.
+#: Documents that tell people where a test is.
 DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(ROOT / "book" / "practice").glob("*.md"),
@@ -31,7 +31,7 @@ DOCUMENTS = [
 
 
 def imported_tests(source: str, package: str) -> set[str]:
-    """Return the test modules and conftests that a module imports, wherever in it.
+    """Return the test modules and conftests that a module imports anywhere in its text.
 
     Parameters
     ----------

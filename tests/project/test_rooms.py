@@ -1,4 +1,4 @@
-"""The rooms of the package: each says what it is for, and imports go one way."""
+"""The rooms of the package: each says what it is for, and imports go in one direction."""
 
 import ast
 import shutil
@@ -88,7 +88,7 @@ def test_a_room_without_a_place_is_refused(copied):
 
 
 def test_the_engine_imports_no_applications_of_nbgrader():
-    """import-linter knows other packages only as wholes, and nbgrader's checksums and scores are needed."""
+    """import-linter cannot restrict parts of other packages, and nbgrader's checksums and scores are needed."""
     found = set()
     for path in (PACKAGE / "engine").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

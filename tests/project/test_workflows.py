@@ -1,4 +1,4 @@
-"""The workflows: what they run exists, what they use is pinned, and no job may do more than it needs."""
+"""The workflows: what they run exists, what they use is pinned, and no job has more rights than it needs."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PUBLISHED = "_build/handout/docs"
 def read(name: str) -> dict:
     return yaml.load(
         (ROOT / ".github" / "workflows" / name).read_text(), Loader=yaml.BaseLoader
-    )  # "on" is no truth value
+    )  # "on" is not a truth value
 
 
 def steps(workflow: dict) -> Iterator[dict]:
@@ -29,7 +29,9 @@ def test_there_is_one_to_test_one_to_publish_and_one_for_what_takes_long():
     assert set(read("prove.yml")["on"]) == {"schedule", "workflow_dispatch"}
     runs = [step["run"] for step in steps(read("prove.yml")) if "run" in step]
     assert {"make prove", "make test-all"} <= set(runs)
-    assert runs.index("git diff --exit-code") > runs.index("make prove"), "what is committed is what the proof gives"
+    assert runs.index("git diff --exit-code") > runs.index("make prove"), (
+        "the committed files must be those that the proof gives"
+    )
     assert set(read("test.yml")["on"]) == {"push", "pull_request"}
     assert read("pages.yml")["on"]["push"]["branches"] == ["main"]
     assert "pull_request" not in read("pages.yml")["on"]
@@ -42,7 +44,7 @@ def test_actions_are_pinned_to_a_commit_and_name_its_version(path):
     assert len(used) == sum("uses" in step for step in steps(read(path.name)))
     for line in used:
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
-        assert line.startswith("actions/"), f"{line} is nobody's that GitHub answers for"
+        assert line.startswith("actions/"), f"{line} does not come from GitHub's own organisations"
 
 
 def test_an_action_has_one_version_everywhere():

@@ -1,4 +1,4 @@
-"""What a failed hidden test says to its student was fixed when the set was released, whatever the submission does."""
+"""What a failed hidden test tells its student is fixed when the set is released, whatever the submission does."""
 
 import json
 import os
@@ -32,7 +32,7 @@ FIXED = "nats_to_bits: a hidden test failed. See the chapter Information content
 
 @pytest.fixture
 def released(course, tmp_path):
-    """A copy of the warm-up that was released with one fixed text."""
+    """A copy of the warm-up, released with one fixed text."""
     shutil.copytree(course / "solutions" / SET, tmp_path / "solutions" / SET)
     shutil.copy(course / "solutions" / "checks.py", tmp_path / "solutions")
     problem_set = ProblemSet(tmp_path / "solutions" / SET)
@@ -41,9 +41,9 @@ def released(course, tmp_path):
     return problem_set
 
 
-def test_the_proof_collects_what_hidden_tests_say_of_their_own(course, tmp_path, warmup):
+def test_the_proof_collects_the_hidden_tests_own_messages(course, tmp_path, warmup):
     class Talking(Scripted):
-        """Every entry of the bank fails the hidden test, in one of these ways."""
+        """Every bank entry fails the hidden test in one of these ways."""
 
         errors = [("AssertionError", FIXED), ("AssertionError (raised by the submission)", "mine"), ("KeyError", "1")]
 
@@ -65,7 +65,8 @@ def test_the_proof_collects_what_hidden_tests_say_of_their_own(course, tmp_path,
 def test_what_was_fixed_is_kept_beside_the_bank_until_the_set_changes(released):
     assert known_messages(released) == {HIDDEN: [FIXED]}
     before = behaviour_path(released).read_bytes()
-    # A file that an older version wrote has no messages: it still names misconceptions, and the next release adds them.
+    # A file written by an older version has no messages: it still identifies misconceptions, and the next release adds
+    # them.
     kept = json.loads(before)
     del kept["messages"]
     kept["misconceptions"] = {"nats_to_bits": {}}
@@ -107,7 +108,7 @@ def test_a_page_shows_the_fixed_text_or_always_the_same_sentence(released, tmp_p
     assert "424242" not in hidden
     assert "Leak" not in hidden
 
-    # nbgrader's own button knows the class alone.
+    # nbgrader's own button knows only the class.
     notebook = nbformat.read(directory.graded_notebook(ADA), as_version=4)
     resources = ResourcesDict(metadata={"path": str(directory.graded_folder(ADA))})
     concealed, _ = ConcealHiddenTests().preprocess(notebook, resources)
@@ -162,6 +163,6 @@ def test_nbgraders_own_feedback_shows_what_was_fixed(released, tmp_path):
     pages = {s: (root / "feedback" / s / SET / f"{SET}.html").read_text(encoding="utf-8") for s in ("ada", "eve")}
     assert FIXED in pages["ada"]
     assert FAILED in pages["eve"]
-    # The visible test tells what it received; it failed alike.
+    # The visible test says what it received; it failed in the same way.
     assert pages["eve"].count("424242") == 1
     assert "BEGIN HIDDEN" not in pages["ada"] + pages["eve"]

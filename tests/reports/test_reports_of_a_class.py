@@ -1,4 +1,4 @@
-"""What goes out of a graded class: exports, the report, and feedback that shows hints and hides hidden tests."""
+"""What leaves a graded class: exports, the report, and feedback that shows hints and hides hidden tests."""
 
 import html.parser
 import json
@@ -13,7 +13,7 @@ from tests.support.graded import LAST, SETS, STUDENTS
 from tests.support.tables import rows
 
 
-def test_the_plain_export_has_a_row_a_submission_and_a_column_an_item(graded_class, course):
+def test_the_plain_export_has_a_row_per_submission_and_a_column_per_item(graded_class, course):
     table = rows(graded_class / "grades.csv")
     assert list(table[0])[:4] == ["student_id", "assignment", "score", "max_score"]
     problem_sets = find_problem_sets(course, SETS)

@@ -1,4 +1,4 @@
-"""The functions by which test cells judge: every right form passes, every wrong one is told why, hidden ones tell nothing."""
+"""The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
 import warnings
 from fractions import Fraction
@@ -12,7 +12,7 @@ from mpmath import mp
 
 @pytest.fixture(scope="module")
 def checks(course):
-    """The names of solutions/checks.py, read as a notebook reads them."""
+    """The names of solutions/checks.py, as a notebook gets them."""
     defined: dict = {}
     exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
     return SimpleNamespace(**defined)
@@ -170,7 +170,7 @@ def test_a_changed_argument_is_noticed_and_spoils_no_other_check(check):
 EXPECTED = {"w": [1.0, 2.0], "b": 3.0}
 SHAPES = {"w": (2,), "b": ()}
 
-#: A way of judging, and what it asks for: what follows holds of all of them.
+#: Each way of judging and what it asks for; the following tests apply to all of them.
 WAYS = {
     "gives": 2.0,
     "gives_exactly": 2.0,

@@ -1,4 +1,4 @@
-"""A loop over samples is told by the steps of Python that it takes: no import, no clock and no word in the text decides."""
+"""A loop over samples is recognised by the Python steps that it takes: no import, clock or word in the text decides."""
 
 import functools
 import importlib
@@ -81,7 +81,7 @@ def test_a_loop_over_samples_is_found_by_its_steps(check, way):
 
 
 @pytest.mark.parametrize("way", NO_LOOPS)
-def test_what_runs_no_line_of_python_for_each_sample_is_no_loop(check, way):
+def test_what_runs_no_line_of_python_for_each_sample_is_not_a_loop(check, way):
     check(NO_LOOPS[way]).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
 
 
@@ -134,7 +134,7 @@ def test_a_debugger_that_was_there_before_is_there_afterwards(check):
         sys.settrace(before)
 
 
-# ---- as it is graded: the function is at the other end of a wire
+# ---- as graded: the function is at the other end of a wire
 
 
 def without_trace():
@@ -212,7 +212,7 @@ def test_a_count_that_was_disturbed_is_decided_by_a_person_and_never_by_a_guess(
         check(remote(undisturbed=False)).steps_do_not_grow(FEW, MANY, 2 * np.ones(1000))
     assert caught.value.awaits_hand
     assert not isinstance(caught.value, AssertionError)
-    # What is wrong whatever the count says is wrong.
+    # An answer that is wrong regardless of the count is wrong.
     message(check(remote(undisturbed=False)).steps_do_not_grow, FEW, MANY, 3 * np.ones(1000))
     message(check(remote(steps=(20, 3000), undisturbed=False)).steps_do_not_grow, FEW, MANY, 2 * np.ones(1000))
 
@@ -223,7 +223,7 @@ def test_a_count_that_was_disturbed_is_decided_by_a_person_and_never_by_a_guess(
         (0.01, 0.01, False),
         (30.0, 0.01, True),
         (26.0, 2.0, False),  # the reference is slow too
-        (1e-4, 1e-7, False),  # whatever the ratio: so little time proves nothing
+        (1e-4, 1e-7, False),  # so little time proves nothing, whatever the ratio
         (30.0, None, False),  # no reference has been measured
     ],
 )
@@ -273,7 +273,7 @@ def ps5(course):
     return problem_set, source, answered(without_hidden_tests(source), problem_set.reference_answers)
 
 
-#: Each of them alone would take a run of the whole set; `make test-all` takes it.
+#: Each of them alone would need a run of the whole set; `make test-all` does that.
 TOGETHER = 1 if os.environ.get("TEST_ALL") else 7
 
 

@@ -1,4 +1,4 @@
-"""Attacks on the tests of particular sets: answers that know when they are counted, arguments that change between looks."""
+"""Attacks on particular sets' tests: answers that know when they are counted, arguments that change between uses."""
 
 import pytest
 
@@ -66,5 +66,5 @@ def test_a_loop_that_knows_when_it_is_counted_is_a_loop(score, how):
     ],
 )
 def test_a_failing_input_is_what_it_is(score, item, answer):
-    """An object may be valid when it is looked at, and something else for the faulty function."""
+    """An object may be valid when it is checked, and something else when the faulty function gets it."""
     assert score("ps3-bugfix", {f"{item}_failing_input": answer}, f"{item}_failing_input-hidden") == 0

@@ -1,4 +1,4 @@
-"""Each set is proven as its record says; a sample of what the record says is observed again."""
+"""Each set is proven as recorded; a sample of the record is observed again."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from tests.support.known_sets import SETS
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_is_proven_as_recorded(course, executor, name):
-    """`autograder release --prove` observes all of it again."""
+    """`autograder release --prove` observes everything again."""
     (problem_set,) = find_problem_sets(course, [name])
     given = known(problem_set)
     assert given.complete, f"{name}, or what proves it, has changed; run: autograder release {name}"
-    # As after a change on which no answer depends: the reference solution, the unsolved notebook and a sample are run.
+    # As after a change that no answer depends on: the reference solution, the unsolved notebook and a sample are run.
     given.complete = False
     proof = prove(problem_set, executor, 2, given=given)
     assert proof.faults == []

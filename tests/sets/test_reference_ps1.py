@@ -1,4 +1,4 @@
-"""The reference solution of ps1-information agrees with SciPy and scikit-learn on random inputs, extremes included."""
+"""The reference solution of ps1-information agrees with SciPy and scikit-learn on random inputs, including extremes."""
 
 from types import SimpleNamespace
 
@@ -118,7 +118,7 @@ def test_code_lengths_of_powers_of_two_are_exact(ps1, exponents):
 
 
 @given(p=distributions())
-def test_code_lengths_satisfy_kraft_and_lie_within_a_bit_of_the_entropy(ps1, p):
+def test_code_lengths_satisfy_kraft_and_are_within_a_bit_of_the_entropy(ps1, p):
     p = p[p > 1e-12]
     p = p / p.sum()
     lengths = np.asarray(ps1.code_lengths(p))

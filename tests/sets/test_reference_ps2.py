@@ -1,4 +1,4 @@
-"""The reference solution of ps2-likelihood agrees with SciPy, scikit-learn and autograd on random inputs, extremes included."""
+"""The reference solution of ps2-likelihood agrees with SciPy, scikit-learn and autograd on random and extreme inputs."""
 
 from types import SimpleNamespace
 
@@ -42,7 +42,7 @@ def close(received, expected):
 
 
 def value(expression, **numbers):
-    """Put numbers in for the symbols of these names."""
+    """Substitute numbers for the symbols with these names."""
     return float(expression.subs({symbol: numbers[symbol.name] for symbol in expression.free_symbols}))
 
 

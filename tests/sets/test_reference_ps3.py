@@ -1,4 +1,4 @@
-"""The reference solution of ps3-bugfix agrees with SciPy, scikit-learn and autograd on random inputs, extremes included."""
+"""The reference solution of ps3-bugfix agrees with SciPy, scikit-learn and autograd on random inputs and extremes."""
 
 from types import SimpleNamespace
 
@@ -34,7 +34,7 @@ def ps3(course):
 
 @st.composite
 def samples(draw, elements, max_n=8):
-    """Draw labels 0 or 1, and as many numbers."""
+    """Draw labels 0 or 1, and equally many numbers."""
     n = draw(st.integers(1, max_n))
     return draw(hnp.arrays(int, n, elements=st.integers(0, 1))), draw(hnp.arrays(float, n, elements=elements))
 
@@ -152,7 +152,7 @@ def test_training_follows_autograds_gradient(ps3, n, d, seed):
 
 
 def test_the_faults_print_the_numbers_of_the_source_material(ps3):
-    """Each faulty function gives what the texts gave that the course started from."""
+    """Each faulty function gives the same result as the texts from which the course started."""
     Y = [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
     P = [[0.1, 0.8, 0.1], [0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.3, 0.6, 0.1], [0.8, 0.1, 0.1]]
     np.testing.assert_allclose(ps3.faulty_softmax([2, 1, 0.1]), [4.86939638, 1.79135082, 0.72830889], atol=1e-8)

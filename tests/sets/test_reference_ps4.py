@@ -1,4 +1,4 @@
-"""The reference solution of ps4-graphs agrees with autograd, SciPy and scikit-learn on random inputs, extremes included."""
+"""The reference solution of ps4-graphs agrees with autograd, SciPy and scikit-learn on random inputs and extremes."""
 
 import math
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The reference solution of ps5-arrays agrees with SciPy, scikit-learn and autograd on random inputs, extremes included."""
+"""The reference solution of ps5-arrays agrees with SciPy, scikit-learn and autograd on random inputs and extremes."""
 
 from types import SimpleNamespace
 

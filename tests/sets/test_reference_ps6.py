@@ -1,4 +1,4 @@
-"""The reference solution of ps6-logistic-regression agrees with SciPy, scikit-learn and autograd on random inputs, extremes included."""
+"""The reference solution of ps6 agrees with SciPy, scikit-learn and autograd on random inputs and extremes."""
 
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from sklearn.metrics import log_loss
 from autograder.engine.examiner.locked_cells import definitions
 from autograder.problem_set.source import find_problem_sets, grade_id
 
-#: Logits from 0 to such that exp(z) is no number any more.
+#: Logits from 0 to values at which exp(z) overflows.
 LOGITS = st.one_of(st.floats(-30, 30), st.floats(-2000, 2000), st.sampled_from([0.0, 1000.0, -1000.0]))
 
 

@@ -1,4 +1,4 @@
-"""The reference solution of ps7-neural-networks agrees with autograd, SciPy and scikit-learn on random inputs, extremes included."""
+"""The reference solution of ps7 agrees with autograd, SciPy and scikit-learn on random inputs and extremes."""
 
 from types import SimpleNamespace
 
@@ -49,7 +49,7 @@ def close(received, expected):
 
 
 def logits(parameters, X):
-    """Compute the last sums, in a way that autograd can differentiate."""
+    """Compute the last layer's sums in a way that autograd can differentiate."""
     Z = X
     for layer in range(1, len(parameters) // 2 + 1):
         Z = anp.dot(Z if layer == 1 else anp.tanh(Z), parameters[f"W{layer}"]) + parameters[f"b{layer}"]

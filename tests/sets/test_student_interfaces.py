@@ -22,7 +22,7 @@ PATIENCE = 120_000  # milliseconds that a busy machine may take to show or run a
 
 @pytest.fixture(scope="module", params=INTERFACES)
 def interface(request, tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """Where a Jupyter application shows notebooks, and the folder in which they lie."""
+    """Where a Jupyter application shows notebooks, and the folder that contains them."""
     folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     with jupyter(request.param, folder, home) as address:
         yield f"{address}/{INTERFACES[request.param]}", folder
@@ -36,7 +36,7 @@ def released(course, warmup) -> Path:
 
 @pytest.fixture
 def notebook(interface, browser, released, request):
-    """The warm-up, opened: its page, and its file. Each test has a copy of its own."""
+    """The opened warm-up: its page and its file. Each test has its own copy."""
     place, folder = interface
     file = folder / request.function.__name__ / released.name
     file.parent.mkdir()
@@ -44,7 +44,7 @@ def notebook(interface, browser, released, request):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    # The page looks idle before it has a kernel: what it says to the kernel goes through this socket.
+    # The page looks idle before it has a kernel; its messages to the kernel go through this socket.
     with page.expect_websocket(lambda socket: socket.url.partition("?")[0].endswith("/channels")):
         page.goto(f"{place}/{file.relative_to(folder)}?reset&token={TOKEN}")  # reset: JupyterLab opens no earlier tabs
     page.locator(".jp-CodeCell").nth(2).wait_for()  # all of the notebook is there
@@ -54,7 +54,7 @@ def notebook(interface, browser, released, request):
 
 
 def validation(page) -> tuple[bool, str]:
-    """Press nbgrader's button: whether it says that the notebook is right, and all that it says."""
+    """Press nbgrader's button; return whether it says that the notebook is right, and its whole message."""
     page.get_by_role("button", name="Validate").click()
     dialog = page.locator(".jp-Dialog")
     dialog.locator(".jp-Dialog-header", has_text="Validation Results").wait_for()

@@ -1,4 +1,4 @@
-"""The pages of the book as the tests see them: their sources, their executed notebooks, their HTML."""
+"""The book's pages as the tests see them: their sources, their executed notebooks, their HTML."""
 
 import functools
 import re
@@ -27,7 +27,7 @@ def pages() -> list[str]:
 
 @functools.cache
 def chapters() -> list[str]:
-    """The pages of the numbered parts: those that teach."""
+    """The pages of the numbered parts, which teach."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     return [chapter["file"] for part in toc["parts"] if part.get("numbered") for chapter in part["chapters"]]
 
@@ -59,7 +59,7 @@ NOT_PROSE = [
 
 
 def prose_of(page: str) -> str:
-    """The running text of a page in one line: without headings, formulas, code, labels and references."""
+    """The running text of a page on one line, without headings, formulas, code, labels and references."""
     text = _without_listings(markdown_of(page))
     for pattern in NOT_PROSE:
         text = pattern.sub(" ", text)
@@ -75,13 +75,13 @@ class CodeCell:
     page : str
         The page.
     number : int
-        Which code cell of the page, from 1.
+        The number of the code cell on the page, from 1.
     source : str
         Its code.
     metadata : dict
         Its metadata, tags included.
     outputs : tuple
-        Its outputs, as nbformat has them.
+        Its outputs, in nbformat's form.
     """
 
     page: str
@@ -118,14 +118,14 @@ class CodeCell:
 
 @functools.cache
 def code_cells(site: Path, page: str) -> list[CodeCell]:
-    """The executed code cells of a page, from the cache beside the site (the notebooks there may lack their outputs)."""
+    """The executed code cells of a page, from the cache beside the site (its notebooks may lack their outputs)."""
     notebook = source_of(page)
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         return []
     try:
         _, executed = get_cache(str(site.parent / ".jupyter_cache")).merge_match_into_notebook(notebook)
     except KeyError:
-        raise AssertionError(f"{page} was not executed as it stands; build the book again.") from None
+        raise AssertionError(f"{page} has changed since it was executed; build the book again.") from None
     cells = [cell for cell in executed.cells if cell.cell_type == "code"]
     return [
         CodeCell(page, number, cell.source, cell.metadata, tuple(cell.get("outputs", ())))
@@ -140,7 +140,7 @@ def html_of(site: Path, page: str) -> BeautifulSoup:
 
 
 def _without_listings(markdown: str) -> str:
-    """Leave out fenced code; the text in a directive stays."""
+    """Leave out fenced code but keep the text in directives."""
     kept, fence = [], ""
     open_directives: list[str] = []
     for line in markdown.splitlines():
@@ -187,7 +187,7 @@ def directives(page: str) -> Iterator[tuple[str, str, dict[str, str], int]]:
 
 
 def sections(page: str) -> dict[str, str]:
-    """The text of a page by its headings of the second level; the opening has the key ''."""
+    """The text of a page by its second-level headings; the opening has the key ''."""
     parts = re.split(r"^## +(.+)$", markdown_of(page), flags=re.MULTILINE)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 

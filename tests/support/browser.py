@@ -14,9 +14,9 @@ def chromium(*options: str) -> Iterator[Browser]:
     Parameters
     ----------
     *options : str
-        Options of its command line, besides those that every test needs.
+        Command-line options besides those that every test needs.
     """
-    # The browsers that environment.sh looks for; without one, Playwright takes its own, which environment.sh fetched.
+    # The browsers that environment.sh looks for; without one, Playwright uses its own, which environment.sh fetched.
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     common = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
     with sync_playwright() as playwright:

@@ -6,7 +6,7 @@ from tests.support.book_pages import source_of
 
 
 def functions_of(page: str) -> dict[str, object]:
-    """Define the functions of a chapter, and what its cells import; check cells have names of their own."""
+    """Define the functions of a chapter and what its cells import; check cells, with their own names, are skipped."""
     wanted = (ast.FunctionDef, ast.Import, ast.ImportFrom)
     namespace: dict[str, object] = {}
     for cell in source_of(page).cells:

@@ -1,4 +1,4 @@
-"""Engines that share the warm processes of one that is up: to start some takes seconds."""
+"""Engines that share the warm processes of a running one, since starting processes takes seconds."""
 
 import contextlib
 import copy
@@ -11,7 +11,7 @@ from autograder.engine.shared.isolation import Limits
 
 
 def limited(engine: SandboxExecutor, **limits) -> SandboxExecutor:
-    """Return an engine with other limits that uses the warm processes of this one."""
+    """Return an engine with other limits that uses this one's warm processes."""
     other = copy.copy(engine)
     other.limits = Limits(**limits)
     other.name = engine_name(engine.sandbox.name, other.limits, engine.seed)
@@ -19,7 +19,7 @@ def limited(engine: SandboxExecutor, **limits) -> SandboxExecutor:
 
 
 def use_for_commands(engine: SandboxExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands that run in the test's own process take this engine where they would start one of the same kind."""
+    """Make commands that run in the test's own process use this engine instead of starting one of the same kind."""
 
     def made(sandbox, limits=None, seed=0):
         own = SandboxExecutor(sandbox, limits, seed)

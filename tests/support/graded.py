@@ -1,6 +1,6 @@
-"""The size of the class that is graded once for all tests that look at one."""
+"""The size of the class that is graded once for all tests that need one."""
 
-#: Its problem sets.
+#: The class's problem sets.
 SETS = ["ps0-warmup", "ps1-information"]
 #: How many students handed in both.
 STUDENTS = 12

@@ -1,4 +1,4 @@
-"""The names of all problem sets of the course, for tests that look at each."""
+"""The names of all problem sets of the course, for tests that examine each."""
 
 from tests.support import ROOT
 

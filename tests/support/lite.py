@@ -1,4 +1,4 @@
-"""The script that builds JupyterLite, as a module: tests build with it, and look at what it refuses."""
+"""The script that builds JupyterLite, as a module: tests build with it and check what it refuses."""
 
 import importlib.util
 

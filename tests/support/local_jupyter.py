@@ -28,16 +28,16 @@ def jupyter(application: str, folder: Path, home: Path) -> Iterator[str]:
     Parameters
     ----------
     application : str
-        What is started: ``server``, ``lab`` or ``notebook``.
+        What to start: ``server``, ``lab`` or ``notebook``.
     folder : Path
         Where it runs, and what it shows.
     home : Path
-        A folder outside, for its settings, its log and what it notes about itself.
+        A folder elsewhere, for its settings, its log and its runtime files.
 
     Yields
     ------
     str
-        Its address, without a slash at the end; TOKEN opens it.
+        Its address, without a trailing slash; TOKEN opens it.
     """
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -56,12 +56,12 @@ def jupyter(application: str, folder: Path, home: Path) -> Iterator[str]:
             try:
                 server.wait(timeout=60)
             except subprocess.TimeoutExpired:
-                server.kill()  # a busy machine takes long to stop its kernels; they end when it is gone
+                server.kill()  # a busy machine takes long to stop its kernels; they end once it is gone
                 server.wait()
 
 
 def _address(server: subprocess.Popen, home: Path) -> str:
-    """Wait until the server answers, and return where."""
+    """Wait until the server answers, and return its address."""
     note = home / "runtime" / f"jpserver-{server.pid}.json"  # it chooses its port, and writes it down
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:

@@ -10,7 +10,7 @@ def choose(page: Page, menu: str, entry: str) -> None:
 
 
 def restart_and_run_all(page: Page) -> list[str]:
-    """Restart the kernel, run all cells to the last or to the first that fails, and return what they say."""
+    """Restart the kernel, run all cells up to the first that fails, and return their outputs."""
     choose(page, "Kernel", "Restart Kernel and Run All Cells…")
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     page.wait_for_function(

@@ -1,4 +1,4 @@
-"""Plant an error in a claim, and tell whether the checks notice."""
+"""Plant an error in a claim, and report whether the checks notice."""
 
 import random
 from collections.abc import Callable
@@ -51,8 +51,8 @@ def undetected_errors(check: Check, autodiff: BookAutodiff | None = None, most: 
     autodiff : BookAutodiff, optional
         The engine of the book.
     most : int, optional
-        In how many entries of the claim errors are planted, one after the other; in all by default. Which they are
-        follows from the result's label.
+        The number of entries of the claim in which errors are planted, one after the other; all by default. The
+        result's label determines which.
 
     Returns
     -------

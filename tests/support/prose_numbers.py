@@ -1,4 +1,4 @@
-"""Find the numbers in prose, and whether a cell of the same page says the same."""
+"""Find the numbers in prose, and check whether a cell on the same page backs them."""
 
 import io
 import re
@@ -33,7 +33,7 @@ def numbers_in_prose(markdown: str, years: set[str]) -> list[str]:
     markdown : str
         MyST Markdown without code cells.
     years : set of str
-        Years of the bibliography, which need none.
+        Years in the bibliography, which need no source.
 
     Returns
     -------
@@ -52,16 +52,16 @@ def numbers_in_prose(markdown: str, years: set[str]) -> list[str]:
 
 
 def numbers_in_output(text: str) -> set[str]:
-    """Collect the numbers of a text output, and the mantissas of those with an exponent."""
+    """Collect the numbers in a text output, and the mantissas of those with an exponent."""
     text = re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text)
     numbers = set(OUTPUT_NUMBER.findall(text))
     return numbers | {re.split("[eE]", number)[0] for number in numbers}
 
 
 def literals_in_code(source: str) -> set[str]:
-    """Collect the numbers that a code cell was given: its literals, and numbers within its texts, such as a table.
+    """Collect the numbers that a code cell was given: its literals, and numbers within its strings, such as a table.
 
-    Packed data, long lines without a space, are no numbers that anybody reads, and would back almost any.
+    Packed data (long lines without a space) are left out: nobody reads their numbers, and they would back almost any.
     """
     numbers: set[str] = set()
     try:
@@ -75,19 +75,19 @@ def literals_in_code(source: str) -> set[str]:
 
 
 def is_backed(number: str, sources: set[str]) -> bool:
-    """Tell whether a number agrees with one of the sources to the digits that it shows.
+    """Whether a number agrees with one of the sources to the digits that it shows.
 
     Parameters
     ----------
     number : str
-        As in the prose, without separators.
+        The number as in the prose, without separators.
     sources : set of str
-        Numbers of outputs and literals of the page.
+        Numbers in outputs and literals on the page.
 
     Returns
     -------
     bool
-        True if a source equals it, or rounds to it. A whole number has to be equal.
+        True if a source equals it or rounds to it. A whole number must be equal.
     """
     value = float(number)
     if any(float(source) == value for source in sources):

@@ -1,4 +1,4 @@
-"""An executor that runs nothing: what a submission's answer says decides what comes of it. For tests of all around it."""
+"""An executor that runs nothing: a submission's answers say what the result is. For tests of everything around it."""
 
 import copy
 
@@ -47,7 +47,7 @@ def script(**lines):
 
 
 def hand_in(root, problem_set, student, answer=None, name=None):
-    """Write a submission into a class: of the reference solution, or with this text in each code cell to be answered."""
+    """Write a submission into a class: the reference solution, or this text in each code cell for an answer."""
     answers = dict(problem_set.reference_answers)
     if answer is not None:
         code = {

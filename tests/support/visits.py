@@ -1,4 +1,4 @@
-"""Pages as visitors open them: the windows of two devices, what a page asks for, and what is wrong with what it shows."""
+"""Pages as visitors open them: the windows of two devices, what a page requests, and what is wrong on it."""
 
 import functools
 import http.server
@@ -13,7 +13,7 @@ PATIENCE = 120_000  # milliseconds that a busy machine may take to show a page
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files without a word, two folders below the server's root: a site may lie anywhere."""
+    """Serves files without logging, two folders below the server's root, since a site may be anywhere."""
 
     PREFIX = "/a/b/"
 
@@ -28,7 +28,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(site: Path) -> Iterator[str]:
-    """Serve the site under a sub-path, so that no address may begin at the server's root; yield where."""
+    """Serve the site under a sub-path, so that no address may start at the server's root; yield its address."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}{Quiet.PREFIX}"
@@ -36,7 +36,7 @@ def served(site: Path) -> Iterator[str]:
 
 
 class Visit:
-    """A page in a browser, with what it asked for and what it complained of."""
+    """A page in a browser, with its requests and its console messages."""
 
     def __init__(self, page, address: str, name: str):
         self.page, self.name = page, name
@@ -51,7 +51,7 @@ class Visit:
         page.wait_for_load_state("load")
 
     def _note_failure(self, request) -> None:
-        # A page that is left stops what it was loading, as the one that leads on to the first chapter does.
+        # Leaving a page stops what it was loading, as happens on the page that redirects to the first chapter.
         if "ERR_ABORTED" not in request.failure:
             self.complaints.append(f"failed: {request.url} ({request.failure})")
 
@@ -60,14 +60,14 @@ class Visit:
             self.complaints.append(f"{answer.status}: {answer.url}")
 
     def _note_message(self, message) -> None:
-        # A browser asks the server's root for an icon before it has read that the page names one.
+        # A browser requests an icon from the server's root before it has read that the page names one.
         asked = (message.location or {}).get("url", "")
         if message.type in ("error", "warning") and not asked.endswith("/favicon.ico"):
             self.complaints.append(f"{message.type}: {message.text}")
 
 
-# What reaches beyond the window with everything unfolded, and not in a box of its own that scrolls; copies of formulas for
-# assistive technology and the strokes of roots, which are drawn long and shown short, apart.
+# What extends beyond the window with everything unfolded and is not in its own scrolling box; except copies of formulas
+# for assistive technology, and the strokes of roots, which are drawn long and cropped.
 WIDER = """() => {
     document.querySelectorAll("main details").forEach(fold => { fold.open = true; });
     document.querySelectorAll("main .toggle-hidden").forEach(fold => { fold.classList.remove("toggle-hidden"); });
@@ -83,7 +83,7 @@ WIDER = """() => {
 
 
 def violations(results) -> list[str]:
-    """The findings of axe in a form that can be read."""
+    """axe's findings in readable form."""
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:160]} at {node['target']}"
         for rule in results.response["violations"]

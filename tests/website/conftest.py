@@ -1,4 +1,4 @@
-"""What the tests of the website need: a server."""
+"""Fixtures for the tests of the website: a server."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.support.visits import served
 
 @pytest.fixture(scope="module")
 def address(site) -> Iterator[str]:
-    """Where the site is served: under a sub-path, so that no address may begin at the server's root."""
+    """The address of the served site: under a sub-path, so that no address may start at the server's root."""
     with served(site) as address:
         yield address

@@ -1,4 +1,4 @@
-"""The animation of gradient descent, in a real browser: paused at first, run by keys, right at every step, from one host."""
+"""The gradient descent animation in a real browser: paused at first, run by keys, right at every step, self-hosted."""
 
 import pytest
 
@@ -11,7 +11,7 @@ STEPS = 20
 
 @pytest.fixture
 def movie(site, browser):
-    """The animation on its page; a page with an error in a script, or one that asks another host, fails."""
+    """The animation on its page; a page with a script error, or one that requests another host, fails."""
     page = browser.new_page(reduced_motion="reduce")
     troubles = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -38,7 +38,7 @@ def test_the_animation_waits_until_it_is_started(movie):
     assert movie.get_by_role("button", name="Play").is_visible()
 
 
-def test_the_slider_shows_each_step_as_the_formula_has_it(movie):
+def test_the_slider_shows_each_step_as_the_formula_gives_it(movie):
     slider = movie.get_by_role("slider", name="Step")
     slider.focus()
     for step in range(STEPS + 1):
@@ -63,7 +63,7 @@ def test_nothing_glides_for_readers_who_ask_for_less_motion(movie):
     assert movie.locator(".ball").first.evaluate("ball => getComputedStyle(ball).transitionDuration") == "0s"
 
 
-def test_without_scripts_the_whole_paths_stand_still(site):
+def test_without_scripts_the_whole_paths_are_shown(site):
     movie = html_of(site, PAGE).select_one(".descent-movie")
     assert movie.select_one(".controls").has_attr("hidden")
     assert [len(trace["points"].split()) for trace in movie.select(".trace")] == [STEPS + 1] * len(RATES)

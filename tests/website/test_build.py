@@ -1,4 +1,4 @@
-"""The website: built strictly, whole, and without another host."""
+"""The website: built strictly, complete, and independent of other hosts."""
 
 import re
 import socket
@@ -122,7 +122,7 @@ def test_mathematics_is_rendered_before_the_page_is_sent(site, page):
 
 def test_symbolic_outputs_are_rendered_too(site):
     outputs = [(page, output) for page in chapters() for output in html_of(site, page).select(".cell_output")]
-    assert len(outputs) > 100, "outputs are not found any more"
+    assert len(outputs) > 100, "outputs are no longer found"
     for page, output in outputs:
         shown = "".join(text for text in output.find_all(string=True) if not text.find_parent(class_="katex"))
         source = re.search(r"\\(?:displaystyle|d?frac|left|begin|operatorname)\b.*", shown)
@@ -138,7 +138,7 @@ def test_node_comes_from_the_environment():
 
 @pytest.fixture
 def no_node_on_the_path(monkeypatch):
-    """As on most machines: the environment has a Node.js, the system has none."""
+    """As on most machines, the environment has a Node.js but the system has none."""
     monkeypatch.setenv("PATH", "/nowhere")
 
 
@@ -185,7 +185,7 @@ def test_the_only_scripts_and_styles_of_ours_are_in_the_repository(site):
 def test_the_theme_offers_no_repository_and_no_launch_buttons(site):
     for page in pages():
         text = str(html_of(site, page).select_one(".bd-header-article, header"))
-        assert "header" in text, f"{page} has no header, or it is not found any more"
+        assert "header" in text, f"{page} has no header, or it is no longer found"
         assert not re.search(r"binder|colab|thebe|github", text, re.IGNORECASE), (
             f"{page}: a button leads to another host"
         )

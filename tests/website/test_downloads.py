@@ -1,4 +1,4 @@
-"""Each chapter as a notebook: complete, plain, and running with NumPy, SymPy and Matplotlib alone."""
+"""Each chapter as a notebook: complete, plain, and running with only NumPy, SymPy and Matplotlib."""
 
 import base64
 import functools
@@ -28,7 +28,7 @@ from tests.support.book_pages import chapters, code_cells, html_of, source_of
 
 PACKAGES = ("numpy", "sympy", "matplotlib", "ipykernel")
 TIMEOUT = 300  # seconds a cell, as in the build
-# What only the book's own tools can read: a role, a directive, a label, a colon fence.
+# Markup that only the book's own tools can read: a role, a directive, a label, a colon fence.
 MYST = re.compile(r"\{[\w:-]+\}`|^(?:`{3,}|:{3,})\{|^\([\w-]+\)=$|\$\$ *\([\w-]+\)|^:{3,}", re.MULTILINE)
 
 
@@ -129,7 +129,7 @@ def test_the_links_of_the_notebook_lead_to_other_chapters_or_elsewhere(site, pag
 
 
 def requirements(names: tuple[str, ...]) -> dict[str, Distribution]:
-    """Find distributions and all that they require, by canonical name."""
+    """Find distributions and all their requirements, by canonical name."""
     found: dict[str, Distribution] = {}
     waiting = list(names)
     while waiting:
@@ -149,7 +149,7 @@ def requirements(names: tuple[str, ...]) -> dict[str, Distribution]:
 
 @pytest.fixture(scope="session")
 def small_environment(tmp_path_factory) -> Path:
-    """A virtual environment that has only NumPy, SymPy, Matplotlib and ipykernel, made of links to this one."""
+    """A virtual environment with only NumPy, SymPy, Matplotlib and ipykernel, made of links to this one."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True, with_pip=False)
     packages = next(folder.glob("lib/python*/site-packages"))
@@ -166,11 +166,11 @@ def small_environment(tmp_path_factory) -> Path:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """This process's environment without what would lead to the book or to other packages."""
+    """This process's environment variables, without those that lead to the book or to other packages."""
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "MATPLOTLIBRC", "VIRTUAL"))
     }
-    # Matplotlib's list of fonts takes long to make, so it is shared.
+    # Matplotlib's font list takes long to make, so it is shared.
     return {**kept, "IPYTHONDIR": str(folder / "ipython"), "MPLCONFIGDIR": mpl.get_cachedir()}
 
 
@@ -279,7 +279,7 @@ def test_bars_do_not_end_the_cell_of_a_table():
     assert block.source == "| a\\|b | $D(p \\Vert  q)$ |\n| --- | --- |\n| `x\\|y` | $\\vert x\\vert$ |"
 
 
-def test_a_formula_in_a_quotation_stands_on_one_line():
+def test_a_formula_in_a_quotation_is_on_one_line():
     note = nodes.admonition("", nodes.title("", "Note"), nodes.math_block("", "x\n= 1", number=None))
     [block] = written(note)
     assert block.source == "> **Note**\n>\n> $$ x = 1 $$"
@@ -305,7 +305,7 @@ def test_a_picture_goes_with_the_notebook(tmp_path):
     assert base64.b64decode(cell["attachments"]["map.png"]["image/png"]) == b"PNG"
 
 
-def test_a_cell_that_the_page_leaves_out_stands_in_the_notebook_before_the_code_that_follows_it():
+def test_a_cell_that_the_page_leaves_out_precedes_the_code_that_follows_it_in_the_notebook():
     def code(source, *tags):
         return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
 
@@ -316,7 +316,7 @@ def test_a_cell_that_the_page_leaves_out_stands_in_the_notebook_before_the_code_
     ]  # fmt: skip
 
 
-def test_a_heading_begins_a_cell_and_a_closed_one_stands_alone():
+def test_a_heading_begins_a_cell_and_a_closed_one_has_its_own():
     blocks = [Text("# A", heading=1), Text("a"), Text("## B", heading=2), Text("- b"), Text("- c"),
               Text("#### S", heading=4, closed=True), Text("s"), Code("1"), Text("t")]  # fmt: skip
     made = list(_cells("page", blocks))

@@ -1,4 +1,4 @@
-"""The figures that readers can move: right at every setting, by keys and by hand, and a still picture where they cannot."""
+"""Interactive figures: right at every setting, by keys and by mouse, and a still picture where scripts do not run."""
 
 import copy
 import functools
@@ -26,7 +26,7 @@ SHARE = 0.005  # what an arrow key adds to a bar
 
 @functools.cache
 def alone(site: Path, kind: str) -> str:
-    """The page of a figure without all else that its article holds: a browser shows it in a fraction of the time."""
+    """The page of a figure without the rest of its article, which a browser shows in a fraction of the time."""
     page, name = FIGURES[kind]
     html = copy.copy(html_of(site, page))
     figure = html.select_one(f"#{name}").extract()
@@ -37,7 +37,7 @@ def alone(site: Path, kind: str) -> str:
 
 @contextmanager
 def opened(browser, site: Path, address: str, kind: str, whole: bool, **settings) -> Iterator:
-    """A figure on its page; a page that asks another host or complains on the console fails."""
+    """A figure on its page; a page that requests another host or logs an error fails."""
     page, name = FIGURES[kind]
     context = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **settings})
     if not whole:
@@ -52,7 +52,7 @@ def opened(browser, site: Path, address: str, kind: str, whole: bool, **settings
 
 @pytest.fixture
 def figure(browser, site, address) -> Iterator[Callable]:
-    """Opens figures by their kind, alone or on the whole page, and closes them after the test."""
+    """Opens figures by kind, alone or on the whole page, and closes them after the test."""
     with ExitStack() as stack:
         yield lambda kind, whole=False, **settings: stack.enter_context(
             opened(browser, site, address, kind, whole, **settings)
@@ -180,7 +180,7 @@ def test_controls_need_a_figure():
 
 
 def shares(figure) -> dict[str, list[str]]:
-    """The numbers beside the bars, which are also what a screen reader says of the sliders."""
+    """The numbers beside the bars, which a screen reader also reads for the sliders."""
     both = {}
     for name in ("p", "q"):
         bars = figure.locator(f'[data-of="{name}"]')
@@ -191,7 +191,7 @@ def shares(figure) -> dict[str, list[str]]:
 
 
 def check_bill(figure) -> None:
-    """Compare what the figure says of its p and q with NumPy, and their sums with 1."""
+    """Compare what the figure says about its p and q with NumPy, and their sums with 1."""
     texts = shares(figure)
     assert sum(map(Decimal, texts["p"])) == sum(map(Decimal, texts["q"])) == 1
     p, q = (np.array(texts[name], dtype=float) for name in ("p", "q"))
@@ -373,7 +373,7 @@ VALUES = ["a", "b", "c", "u", "v", "J"]
 
 
 def in_python(a: float, b: float, c: float) -> dict[str, float]:
-    """Values by the formula, gradients by changing one value and keeping what is not computed from it."""
+    """Values from the formula; gradients by changing one value and keeping everything not computed from it."""
 
     def load(**fixed):
         u = fixed.get("u", fixed.get("b", b) * fixed.get("c", c))

@@ -1,8 +1,8 @@
-"""The notebooks in the browser: what JupyterLite is given, what leads to it, and a problem set solved there without a network.
+"""The notebooks in the browser: JupyterLite's content, the links to it, and a problem set solved without a network.
 
-The browser runs npm's Pyodide with pure Python wheels beside it, which environment.sh fetches: the interpreter is the one that
-readers get from the CDN. There is no NumPy among them (no registry has it for Pyodide), so only the warm-up, which imports
-nothing but ``math``, and a cell with SymPy run here. What needs NumPy is not tested in the browser.
+The browser runs npm's Pyodide and pure Python wheels, which environment.sh fetches: the interpreter is the one that
+readers get from the CDN. NumPy is not among the wheels (no registry has it for Pyodide), so only the warm-up, which
+imports only ``math``, and a cell with SymPy run here. Nothing that needs NumPy is tested in the browser.
 """
 
 import csv
@@ -31,14 +31,14 @@ from tests.support.notebook_page import choose, restart_and_run_all
 
 SETS = "book/practice/problem-sets"
 FETCHED = ROOT / "_build" / "cache" / "pyodide"
-PATIENCE = 400_000  # milliseconds; a very busy machine takes minutes until Python has started in the browser
+PATIENCE = 400_000  # milliseconds; on a very busy machine, Python takes minutes to start in the browser
 
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory) -> Path:
-    """A folder with Pyodide, as a builder may supply one: npm's files, and the wheels that Python's index has.
+    """A folder with Pyodide, as a builder may supply one: npm's files, and the wheels from Python's index.
 
-    Pyodide's own copies of these wheels lack their tests, so that the checksums in its list are others.
+    Pyodide's own copies of these wheels lack their tests, so the checksums in its list differ.
     """
     if not (FETCHED / "complete").is_file():
         pytest.fail("Pyodide is not there: run ./environment.sh pyodide")
@@ -100,7 +100,7 @@ def test_it_has_one_kernel_no_other_extension_and_no_source_maps(lite):
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """The files of JupyterLite; of its lists all but the dates, the digest of a list with dates, and the order of notebooks."""
+    """The files of JupyterLite, without dates in lists, the digest of a list with dates, and the order of notebooks."""
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
     texts = {name: file.read_bytes() for name, file in found.items()}
     for name in texts:
@@ -143,7 +143,7 @@ def test_a_folder_without_pyodide_or_with_another_one_is_refused(site, tmp_path)
 
 
 def test_a_folder_without_what_the_kernel_loads_is_refused(runtime, tmp_path):
-    """As npm's is, without its wheels: the page would open, and no cell would ever run."""
+    """Such as npm's, without its wheels: the page would open, but no cell would ever run."""
     core = FETCHED / "node_modules" / "pyodide"
     with pytest.raises(SystemExit, match=r"has no asttokens-[\d.]+-py3-none-any\.whl, without which no notebook runs"):
         check_runtime(core)
@@ -166,7 +166,7 @@ def test_packages_that_only_notebooks_import_may_be_left_out_and_are_named(runti
 
 
 def opened(site: Path, lite: Path, page: str) -> list[str]:
-    """The notebooks that a page offers to open, each address followed to its file."""
+    """The notebooks that a page offers to open, with each address resolved to its file."""
     names = []
     for link in html_of(site, page).select("article a.in-browser"):
         parts = urlsplit(link["href"])
@@ -192,13 +192,13 @@ def test_every_chapter_and_its_sets_can_be_opened_from_its_page(site, lite, page
 
 # It works, without a network
 
-# The browser lets pages, workers and service workers ask no other host, and reports what they tried. (A proxy would also note
-# what the browser asks of its maker for itself.)
+# The browser does not let pages, workers and service workers request other hosts, and reports attempts. (A proxy would
+# also record the browser's own requests to its maker.)
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; report-uri /refused"
 
 
 class Site(http.server.SimpleHTTPRequestHandler):
-    """The website under a path of its own, and JupyterLite in it though it was built elsewhere."""
+    """The website under a sub-path, with JupyterLite in it although it was built elsewhere."""
 
     site: Path
     lite: Path
@@ -224,7 +224,7 @@ class Site(http.server.SimpleHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Says nothing when a browser no longer wants an answer."""
+    """Ignores a browser that no longer wants an answer."""
 
     def handle_error(self, *args: object) -> None:
         pass
@@ -232,13 +232,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def refused() -> list[str]:
-    """What was asked of other hosts."""
+    """The requests to other hosts."""
     return []
 
 
 @pytest.fixture(scope="module")
 def address(site, lite, refused) -> Iterator[str]:
-    """Where the site is served, with JupyterLite in it."""
+    """The address of the served site, with JupyterLite in it."""
     handler = type("Course", (Site,), {"site": site, "lite": lite, "refused": refused})
     with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -305,7 +305,7 @@ def test_a_request_to_another_host_is_noticed(warmup_page, refused):
     })"""
     warmup_page.evaluate("fetch('https://example.org/').catch(() => 0)")
     warmup_page.evaluate(f"({worker})().then(() => 0)")
-    deadline = time.monotonic() + 30  # the reports come by a request of their own
+    deadline = time.monotonic() + 30  # the reports come in a separate request
     while len(refused) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert sorted(refused) == ["https://example.com/", "https://example.org/"]

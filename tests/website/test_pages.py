@@ -1,4 +1,4 @@
-"""The website as a reader meets it: in a browser, page by page, with a telephone, with assistive technology."""
+"""The website as readers see it: in a browser, page by page, on a phone, with assistive technology."""
 
 import contextlib
 import io
@@ -28,14 +28,14 @@ CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
 
 
 def whole_site(site: Path) -> list[str]:
-    """Every page, those that Sphinx makes included; folders of tools apart."""
+    """Every page, including those that Sphinx makes, except in the folders of tools."""
     made = sorted(path.stem for path in site.glob("*.html") if path.stem not in ("index", "404"))
     return [*pages(), *made]
 
 
 @pytest.fixture
 def opened(address, browser):
-    """Open a page of the site in a window of its own."""
+    """Open a page of the site in a new window."""
     contexts = []
 
     def open_page(name: str, viewport: dict = DESK, **options):
@@ -50,12 +50,12 @@ def opened(address, browser):
         context.close()
 
 
-# The theme lets a keyboard reach the boxes that scroll, a third of a second after the window has changed.
+# The theme makes scrolling boxes reachable by keyboard a third of a second after the window has changed.
 BOXES_ARE_MARKED = """() => [...document.querySelectorAll("pre")].every(box =>
     (box.tabIndex >= 0) === (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
 
 
-# Of the words of code that look alike, three stay words of their own: their colours are those of all others.
+# Of the words of code that look alike, three are kept separate: all others have their colours.
 ALIKE = """() => {
     const seen = {};
     for (const word of document.querySelectorAll("pre span")) {
@@ -64,20 +64,20 @@ ALIKE = """() => {
         if (seen[kind] > 3) word.replaceWith(...word.childNodes);
     }
 }"""
-#: What axe asks of colours takes it longer than all else: of each page in the light or in the dark, by turns.
+#: axe's check of colours takes longer than all others, so pages are checked alternately in light and in dark mode.
 BOTH_SCHEMES = bool(os.environ.get("TEST_ALL"))
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 
 @pytest.fixture(scope="module")
 def findings(site, address, browser) -> dict[str, dict]:
-    """What a browser finds on each page; each page is opened once, in the light, and looked at in the dark too."""
+    """What a browser finds on each page; each page is opened once, in light mode, and also examined in dark mode."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = {}
     light = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
     light.set_default_timeout(PATIENCE)
-    kinds: set[str] = set()  # of elements that a keyboard has reached on an earlier page
+    kinds: set[str] = set()  # for elements that a keyboard has reached on an earlier page
     for number, name in enumerate(whole_site(site)):
         page = light.new_page()
         visit = Visit(page, address, name)
@@ -110,7 +110,7 @@ def findings(site, address, browser) -> dict[str, dict]:
 
 
 def blank_pictures(page) -> list[str]:
-    """The pictures that cannot be shown, those further down included, which wait until a reader comes near."""
+    """The pictures that cannot be shown, including those further down, which load only when a reader comes near."""
     page.evaluate("[...document.images].forEach(picture => { picture.loading = 'eager'; })")
     page.wait_for_function("[...document.images].every(picture => picture.complete)", polling=50)
     return page.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(picture => picture.src)")
@@ -197,7 +197,7 @@ def test_headings_are_in_order(site):
             assert after <= before + 1, f"{name}: a heading of level {after} follows one of level {before}"
 
 
-# What a keyboard has to reach: its kind (tag, classes, and the part of the page) and its looks without the focus.
+# What a keyboard must reach: its kind (tag, classes, and the part of the page) and its appearance without the focus.
 REACHABLE = """() => {
     const part = e => ["dialog", "nav", "header", "footer", "aside", "article", "main"].find(tag => e.closest(tag)) || "";
     window.reachable = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [tabindex='0']")].filter(e =>
@@ -212,10 +212,10 @@ REACHABLE = """() => {
 
 
 def keyboard_faults(page, kinds: set[str]) -> list[str]:
-    """What a reader with only a keyboard cannot reach, or cannot see that it was reached.
+    """The elements that a reader with only a keyboard cannot reach, or cannot see to have the focus.
 
-    Each element has to be in the natural order. The first of each kind is reached by the Tab key from the one before it,
-    and left again.
+    Each element must be in the natural order. The first of each kind is reached with the Tab key from the one before
+    it, and left again.
     """
     found = page.evaluate(REACHABLE)
     assert len(found) >= 5, "this looks at nothing"
@@ -311,7 +311,7 @@ def test_the_first_key_leads_to_the_content(opened):
 
 def test_an_address_within_a_page_leads_to_its_place(opened):
     page = opened("book/information/entropy.html#exercises")
-    # The theme scrolls smoothly. Sections laid out late (content-visibility) would leave the reader elsewhere.
+    # The theme scrolls smoothly. Sections laid out late (content-visibility) would make the reader end up elsewhere.
     arrived = "(top => 0 <= top && top <= innerHeight / 2)(document.querySelector('#exercises > h2').getBoundingClientRect().y)"
     page.wait_for_function(arrived)
 
@@ -396,7 +396,7 @@ def test_no_line_begins_with_the_punctuation_behind_a_formula(opened):
 
 
 def test_the_mode_is_settled_before_any_script_arrives(opened):
-    """Otherwise a reader in the dark sees a white page first, and a phone styles every page twice."""
+    """Otherwise a reader in dark mode sees a white page first, and a phone styles every page twice."""
     page = opened("404.html", color_scheme="dark")
     page.route("**/*.js*", lambda route: route.abort())
     for mode, theme in (("auto", "dark"), ("light", "light"), ("dark", "dark"), ("", "dark")):
@@ -453,7 +453,7 @@ def test_the_sitemap_lists_every_page(site):
         ("https://example.org", "https://example.org/", "/"),
     ],
 )
-def test_the_address_of_the_site_is_told_to_all_who_need_it(monkeypatch, address, base, folder):
+def test_the_address_of_the_site_reaches_every_extension_that_needs_it(monkeypatch, address, base, folder):
     from book.extensions.site.publishing import take_address
 
     monkeypatch.setenv("SITE_URL", address)
@@ -529,7 +529,7 @@ def test_the_students_packages_suffice_for_every_set():
 
 
 def transferred(site: Path, name: str) -> int:
-    """What a first visit to a page transfers, text compressed as servers do it: the page and all it requests."""
+    """What a first visit to a page transfers, with text compressed as servers do: the page and all that it requests."""
     import gzip
 
     page = site / f"{name}.html"
@@ -575,7 +575,7 @@ def test_plain_code_keeps_its_text():
     assert lighter(page, ROOT, "x.css") == page, "a line break at the start of a listing would be lost"
 
 
-def test_a_rule_is_kept_only_where_it_can_apply():
+def test_a_rule_is_kept_only_if_it_can_apply():
     import tinycss2
 
     from book.extensions.site.page_weight import used_rules

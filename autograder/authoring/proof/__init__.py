@@ -1,1 +1,1 @@
-"""The proof of a problem set: its known answers get exactly the points they should, and what that follows from is recorded."""
+"""The proof of a problem set: known answers get exactly the points they should; what that depends on is recorded."""

@@ -1,11 +1,11 @@
-"""Which cells of a problem set the result of a known answer follows from.
+"""Which cells of a problem set the result of a known answer depends on.
 
-An answer can change the result of a test in another item only through a name that its cell binds and the other item uses,
-or through what all cells share without a name, as the settings of a library. Names are read from the cells' code here;
-where they cannot be, everything counts as used. The rest is watched when a set is proven (`prove`).
+An answer can change the result of a test in another item only through a name that its cell binds and the other item
+uses, or through something that all cells share without naming it, such as the settings of a library. This module reads
+the names from the cells' code; where it cannot, everything counts as used. `prove` watches for the rest.
 
-Three things follow from the same relation: which results a change leaves as they were, which answers may share a notebook,
-and which cells only show something, so that a proof need not run them.
+The same relation tells which results a change leaves intact, which answers may share a notebook, and which cells only
+show something, so that a proof can skip them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from autograder.common.cell_names import foreign_names, scopes, symbols_of
 from autograder.problem_set.bank import BankEntry, deal_out
 from autograder.problem_set.source import ProblemSet, grade_id, is_graded, is_prose, is_solution, is_support, is_test
 
-#: Functions that reach names which do not stand in the code.
+#: Functions that can reach names that do not appear in the code.
 _REACHING = {"eval", "exec", "globals", "locals", "vars", "__import__", "get_ipython"}
 
 
@@ -36,13 +36,13 @@ class Names:
     Attributes
     ----------
     reads : frozenset of str
-        Those it uses when it runs, unless it has bound them before: what an earlier cell binds may change them.
+        Names it uses when it runs without having bound them first: an earlier cell can change them.
     calls : frozenset of str
-        Those its functions use: what any cell binds may change them, if the functions are called later.
+        Names its functions use: any cell can change them, since the functions may be called later.
     binds : frozenset of tuple of (str, str)
-        Those it binds, or changes a part of; and for an import, what it imports.
+        Names it binds or modifies in part, each with what it imports if it is an import.
     unknown : bool
-        Whether it may use and bind others, too.
+        Whether it may use and bind other names too.
     """
 
     reads: frozenset[str] = frozenset()
@@ -63,7 +63,7 @@ def names_of(code: str) -> Names:
     try:
         tree = ast.parse(code)
         bound, imported, used = scopes(code)
-    except SyntaxError:  # as a magic of IPython's
+    except SyntaxError:  # an IPython magic, for instance
         return Names(unknown=True)
     binds = {(name, "") for name in bound - imported}
     unknown = bool(used & _REACHING)
@@ -81,7 +81,7 @@ def names_of(code: str) -> Names:
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yield the names that a statement imports, and what they stand for."""
+    """Yield the names that a statement imports, each with what it refers to."""
     for name in node.names:
         if isinstance(node, ast.ImportFrom):
             yield name.asname or name.name, f"{node.module}.{name.name}"
@@ -92,12 +92,12 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
 
 
 def _uses(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that statements use and that none before has bound for sure, and those that functions use."""
+    """Return the names that statements use before one is certain to have bound them, and those that functions use."""
     reads: set[str] = set()
     calls: set[str] = set()
     sure: set[str] = set()
     for statement in tree.body:
-        # A generator may wait for a later cell; every other comprehension is worked out where it stands.
+        # A generator may run in a later cell; every other comprehension runs in place.
         waits = any(isinstance(node, ast.GeneratorExp) for node in ast.walk(statement))
         module = symbols_of(ast.Module([copy.deepcopy(statement)], []))
         at_once, inside = _used_in(module, {"__annotate__"} if waits else {"__annotate__", "genexpr"})
@@ -117,14 +117,14 @@ def _uses(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _used_in(table: symtable.SymbolTable, done: set[str]) -> tuple[set[str], set[str]]:
-    """Return the global names that a piece of code uses at once, and those that its functions and classes use.
+    """Return the global names that a piece of code uses immediately, and those that its functions and classes use.
 
     Parameters
     ----------
     table : SymbolTable
         Its symbols.
     done : set of str
-        Names of inner tables that belong to what is done at once. From Python 3.14 on, annotations have one.
+        Names of inner tables whose code runs immediately. From Python 3.14 on, annotations have one.
     """
     at_once = {
         symbol.get_name()
@@ -145,14 +145,14 @@ def _stored(node: ast.AST) -> bool:
 
 @dataclass(frozen=True)
 class Touched:
-    """From which items a result follows.
+    """The items that a result depends on.
 
     Attributes
     ----------
     tests : frozenset of str
-        Items whose tests it comes from: the item itself, and those that use it.
+        Items whose tests contribute to it: the item itself, and those that use it.
     answers : frozenset of str
-        The same, and those that they use.
+        The same items, and those that they use.
     """
 
     tests: frozenset[str]
@@ -170,10 +170,10 @@ class Dependence:
     Attributes
     ----------
     only_shown : frozenset of str
-        Ids of the cells that are neither graded nor locked and bind no name that an answer or a test uses, at any remove:
-        they show something.
+        Ids of the cells that are neither graded nor locked and bind no name that an answer or a test uses, directly or
+        indirectly: they only show something.
     of_set : str
-        A hash of all that is written in the set, to the last byte, as it was when this was made.
+        A hash of everything written in the set, to the last byte, when this object was made.
     """
 
     def __init__(self, problem_set: ProblemSet):
@@ -187,7 +187,7 @@ class Dependence:
         self._nodes: dict[str, Names] = {
             name: names_of(problem_set.reference_answers[name]) | self._names_of_tests(name) for name in answers
         }
-        # A locked cell runs in the examiner too, so it uses no name of the student's: release refuses it otherwise.
+        # A locked cell runs in the examiner too, so it uses none of the student's names: release refuses one that does.
         locked = {cell.id: names_of(cell.source) for cell in code if is_support(cell)}
         plain = {
             cell.id: names_of(cell.source)
@@ -199,7 +199,7 @@ class Dependence:
         plain = {own_id: names for own_id, names in plain.items() if own_id not in self.only_shown}
         self._nodes |= plain
         shared = locked | plain
-        # An import that stands before all answers changes nothing where it is made again.
+        # Repeating an import that comes before all answers changes nothing.
         first = min((self._places[name] for name in answers), default=0)
         self._provided = frozenset(
             bound for own_id, names in shared.items() if self._places[own_id] < first for bound in names.binds
@@ -222,12 +222,12 @@ class Dependence:
         self._before = {name: {other for other in self._nodes if name in self._after[other]} for name in self._nodes}
 
     def _names_of_tests(self, item: str) -> Names:
-        """Return the names that the tests of an item take from its notebook; they leave none behind."""
+        """Return the names that an item's tests take from the notebook; they leave none behind."""
         tests = self._set.items[item].tests if item in self._set.items else ()
         cells = [cell.source for cell in self._set.notebook.cells if is_test(cell) and grade_id(cell) in tests]
         try:
             return Names(calls=frozenset().union(*map(foreign_names, cells)))
-        except SyntaxError:  # release names it
+        except SyntaxError:  # release reports it
             return Names(unknown=True)
 
     def _only_shown(self, plain: dict[str, Names], answers: dict[str, NotebookNode]) -> frozenset[str]:
@@ -249,7 +249,7 @@ class Dependence:
             shown -= needed
 
     def _reaches(self, one: Names, other: Names, earlier: bool) -> bool:
-        """Whether what one cell binds may change what another does, which it may stand earlier than."""
+        """Whether what one cell binds may change what another does; `earlier` if the first precedes the second."""
         if one.unknown or other.unknown:
             return True
         used = other.calls | other.reads if earlier else other.calls
@@ -258,9 +258,9 @@ class Dependence:
             for name, origin in one.binds
         )
 
-    @functools.cache  # noqa: B019 (asked for each pair of answers; a set is read once in a run)
+    @functools.cache  # noqa: B019 (called for each pair of answers; a set is read once in a run)
     def touched(self, entry: BankEntry) -> Touched:
-        """Return from which items the result of a known answer follows."""
+        """Return the items that the result of a known answer depends on."""
         return self._touched(entry.replaces, names_of(entry.code), entry.loses)
 
     def _touched(self, item: str, names: Names, loses: Iterable[str]) -> Touched:
@@ -286,7 +286,7 @@ class Dependence:
         return Touched(frozenset(affected) & items, frozenset(affected | sources) & items)
 
     def independent(self, one: BankEntry, other: BankEntry) -> bool:
-        """Whether each of two known answers has the same result in a notebook that holds both."""
+        """Whether two known answers keep their results in a notebook that holds both."""
         places = self._places[one.replaces], self._places[other.replaces]
         names = names_of(one.code), names_of(other.code)
         return not (
@@ -297,11 +297,11 @@ class Dependence:
         )
 
     def mixes(self, entries: Iterable[BankEntry]) -> list[list[BankEntry]]:
-        """Deal known answers out to few notebooks, so that none changes the result of another."""
+        """Distribute known answers over a few notebooks, so that none changes the result of another."""
         return deal_out(entries, self.independent)
 
     def untouched(self, entries: Iterable[BankEntry]) -> frozenset[str]:
-        """Return the ids of the answers and tests from which the result of none of these known answers follows."""
+        """Return the ids of the answers and tests that none of these known answers' results depend on."""
         touched = [self.touched(entry) for entry in entries]
         answers = frozenset().union(*(one.answers for one in touched))
         tests = frozenset().union(*(one.tests for one in touched))
@@ -319,18 +319,18 @@ class Dependence:
         return _hash([_content(cell) for cell in self._cells if not (is_solution(cell) or is_test(cell))])
 
     def of_item(self, name: str) -> str:
-        """Return a hash of what the reference solution's answers in the tests of an item follow from."""
+        """Return a hash of everything that the reference solution's answers in an item's tests depend on."""
         answers = frozenset(self._before[name]) & self._set.reference_answers.keys()
         return _hash(self._described(Touched(frozenset({name}), answers)))
 
     def of_entry(self, entry: BankEntry) -> str:
-        """Return a hash of what the result of a known answer follows from, beside what all answers share."""
+        """Return a hash of what the result of a known answer depends on, apart from what all answers share."""
         own = [entry.name, entry.kind, entry.replaces, entry.code, sorted(entry.loses)]
-        # The reference answer that it replaces, too: a test may measure the two beside each other.
+        # Includes the reference answer that it replaces: a test may compare measurements of the two.
         return _hash([own, self._described(self.touched(entry))])
 
     def _described(self, touched: Touched) -> list:
-        """Write down the cells of some items, in the order of the notebook and between the cells that all share."""
+        """Describe the cells of some items, in notebook order and among the cells that all items share."""
         described = []
         for cell in self._cells:
             name = grade_id(cell)

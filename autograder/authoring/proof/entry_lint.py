@@ -1,4 +1,4 @@
-"""What an entry of a bank must be before it can prove anything: code that Python reads, and an answer to its own item."""
+"""What a bank entry must be before it can prove anything: code that Python can parse, and an answer to its own item."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograder.problem_set.source import ProblemSet
 
 
 def faults_of_entries(problem_set: ProblemSet, entries: Iterable[BankEntry]) -> list[str]:
-    """Return which entries of a set cannot be answers to their item, a sentence each."""
+    """Return a sentence about each entry of a set that cannot be an answer to its item."""
     return list(_faults(problem_set, entries))
 
 
@@ -47,13 +47,13 @@ def _defined(code: str) -> frozenset[str]:
     """Return the names that a cell defines itself."""
     try:
         bound, imported, _ = scopes(code)
-    except SyntaxError:  # of the reference solution; the lint of the cells names it
+    except SyntaxError:  # in the reference solution; the lint of the cells reports it
         return frozenset()
     return bound - imported
 
 
 def ran_out_of_time(notebook: NotebookNode) -> bool:
-    """Whether a limit on time ended a cell or a test of a graded notebook."""
+    """Whether a time limit ended a cell or a test of a graded notebook."""
     return any(
         output.output_type == "error" and "TimeoutError" in output.ename + output.evalue
         for cell in notebook.cells

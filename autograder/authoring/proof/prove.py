@@ -1,12 +1,12 @@
 """The proof of a problem set: its tests give every known answer exactly the points they should.
 
 The reference solution and the unsolved notebook run whole. Known answers run without the cells that only show something
-and without the items that they do not touch, and those that do not depend on each other share a notebook. Where such a notebook gets other points than promised, its
-entries run again, alone, to find which one is to blame.
+and without the items that they do not touch; those that do not depend on each other share a notebook. Where such a
+notebook does not get the promised points, its entries run again, each alone, to find the one to blame.
 
-What a record says already (`record`) is not tried again. That rests on names (`dependence`), and each proof looks whether
-something else connects the items: the reference solution answers as before where nothing that it uses has changed, and so
-does a sample of the known answers. Otherwise everything is tried.
+What a matching record (`record`) already says is not tried again. This relies on names (`dependence`), so each proof
+also checks that nothing else connects the items: where nothing it uses has changed, the reference solution must answer
+as before, and so must a sample of the known answers. Otherwise everything is tried.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ Outcome = Graded | SubmissionError
 
 @dataclass
 class Proof:
-    """What the proof of a set came to.
+    """The result of proving a set.
 
     Attributes
     ----------
     faults : list of str
-        What is wrong, a sentence each.
+        What is wrong, one sentence each.
     observed : dict of BankEntry to Observation
-        What came of each known answer, now or when it was recorded.
+        The result of each known answer, from this run or from the record.
     reference : dict of str to str
-        For each test cell a digest of what the reference solution answered.
+        For each test cell, a digest of what the reference solution answered.
     messages : dict of str to set of str
-        Each hidden test cell, and what it said to whoever failed it.
+        For each hidden test cell, what it said to the answers that failed it.
     tried : list of BankEntry
-        The known answers that were run, other than for a sample.
+        The known answers that were run, not counting the sample.
     """
 
     faults: list[str]
@@ -65,7 +65,7 @@ def prove(
     given: Known | None = None,
     whole: bool = False,
 ) -> Proof:
-    """Grade the reference solution, the unsolved notebook and every bank entry of which nothing is known.
+    """Grade the reference solution, the unsolved notebook and every bank entry whose result is not on record.
 
     Parameters
     ----------
@@ -78,14 +78,14 @@ def prove(
     progress : callable
         Called when a notebook is done; `notebooks_to_prove` says how many there are.
     given : Known, optional
-        What is known already; nothing by default.
+        What is already known; nothing by default.
     whole : bool
         Whether known answers run with every cell of the student's notebook.
 
     Returns
     -------
     Proof
-        Without faults for a set that is proven.
+        Free of faults if the set is proven.
     """
     if faults := faults_of_test_cells(problem_set) + faults_of_entries(problem_set, problem_set.bank):
         return Proof(faults)
@@ -101,14 +101,14 @@ def prove(
 
 
 def record_proof(problem_set: ProblemSet, given: Known, proof: Proof) -> None:
-    """Keep what a proof without faults has observed, in `behaviour.json` and `proof.json`."""
+    """Store what a proof without faults has observed, in `behaviour.json` and `proof.json`."""
     behaviour = [(entry, proof.observed[entry].answers) for entry in problem_set.bank if entry.kind == "misconception"]
     record_behaviour(problem_set, behaviour, proof.messages)
     record(problem_set, given, proof.observed, proof.reference)
 
 
 def notebooks_to_prove(given: Known, whole: bool = False) -> int:
-    """Return how many notebooks the proof of a set runs if nothing is wrong and no answer has changed."""
+    """Return how many notebooks the proof of a set runs if it finds no fault and no changed answer."""
     if given.complete:
         return 0
     twice = bool(given.dependence.only_shown) and not whole
@@ -117,7 +117,7 @@ def notebooks_to_prove(given: Known, whole: bool = False) -> int:
 
 
 class _Proving:
-    """One proof, as it goes on."""
+    """One proof in progress."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class _Proving:
         return self.pool.submit(self._run, part.released, answers, part.source)
 
     def _part_for(self, entries: list[BankEntry], reference: Graded) -> _Part:
-        """Return the part of the set that these answers touch; all of it, if the tests see other answers in the part."""
+        """Return the part of the set that these answers touch, or all of it if its tests see other answers there."""
         all_of_it = _Part(self.source, self.briefly)
         part = all_of_it.without(self.given.dependence.untouched(entries))
         if self.whole or not entries or len(part.source.cells) == len(self.source.cells):
@@ -165,7 +165,7 @@ class _Proving:
         reference = self.pool.submit(self._run, self.released, answers)
         unsolved = self.pool.submit(self._run, self.released, {})
         part = None
-        if isinstance(reference.result(), Graded):  # what the others are measured beside
+        if isinstance(reference.result(), Graded):  # the others are measured against it
             self.measured |= reference.result().measured
             part = self._part_for(given.unknown, reference.result())
         alike = []
@@ -197,9 +197,8 @@ class _Proving:
                 observed |= {entry: self._observation(entry, future.result()) for entry in mix}
             else:
                 suspects += mix
-        alone = [
-            (entry, self._with([entry])) for entry in suspects
-        ]  # with all items: it may touch more than its names say
+        # With all items: an entry may touch more than its names suggest.
+        alone = [(entry, self._with([entry])) for entry in suspects]
         faults = [fault for entry, future in alone for fault in _entry_faults(self.set, entry, future.result())]
         if suspects and not faults:
             names = ", ".join(str(entry) for entry in suspects)
@@ -224,7 +223,7 @@ class _Proving:
         )
 
     def _as_recorded(self, mix: list[BankEntry], outcome: Outcome) -> bool:
-        """Whether known answers that were run again still do what the record says."""
+        """Whether known answers, run again, still do what the record says."""
         return self._keeps_promise(mix, outcome) and all(
             not digest or outcome.behaviour.get(test) == digest
             for entry in mix
@@ -241,9 +240,9 @@ class _Proving:
         return Observation(entry.loses, says, answers)
 
     def _look_again(self, entries: list[BankEntry], observed: dict[BankEntry, Observation], reference: Graded) -> None:
-        """Run those again that answered something new; what they answer a second time is kept, and else nothing.
+        """Run entries that answered something new a second time, and keep only the answers that repeat.
 
-        An answer that draws without a seed is no one else's; and a record has the same bytes whoever makes it.
+        A random answer without a seed identifies no misconception, and a record must have the same bytes on every run.
         """
         new = [entry for entry in entries if observed[entry].answers != self.given.before.get(entry)]
         part = self._part_for(new, reference)
@@ -256,7 +255,7 @@ class _Proving:
                     answers[test] = digest if behaviour.get(test) == digest else ""
 
     def _listen(self, outcome: Outcome) -> None:
-        """Take down what hidden tests said."""
+        """Collect what hidden tests said."""
         if isinstance(outcome, Graded):
             for test, text in _own_words(outcome).items():
                 self.messages.setdefault(test, set()).add(text)
@@ -264,23 +263,23 @@ class _Proving:
 
 @dataclass(frozen=True)
 class _Part:
-    """A set or a part of it: the instructor's version, and the student's."""
+    """A set or part of one, as the instructor's version and the student's."""
 
     source: NotebookNode
     released: NotebookNode
 
     def without(self, cells: frozenset[str]) -> _Part:
-        """Return it without some of its cells."""
+        """Return this part without some of its cells."""
         return _Part(_without(self.source, cells), _without(self.released, cells))
 
 
 def _tests_of(outcome: Graded, tests: dict[str, float]) -> dict[str, float]:
-    """Return those of some tests that a notebook has."""
+    """Return the tests that a notebook contains."""
     return {name: full for name, full in tests.items() if name in outcome.scores}
 
 
 def _differences(one: Graded, other: Graded, tests: Iterable[str]) -> list[str]:
-    """Return the tests that see something else in one notebook than in another."""
+    """Return the tests whose result or observed answers differ between two notebooks."""
     return [
         name
         for name in tests
@@ -289,7 +288,7 @@ def _differences(one: Graded, other: Graded, tests: Iterable[str]) -> list[str]:
 
 
 def _sample(given: Known) -> list[BankEntry]:
-    """Return some of the answers whose result is known, as many as one notebook holds."""
+    """Return some of the answers whose result is known, as many as fit in one notebook."""
     entries = list(given.observed)
     random.Random(given.dependence.of_set).shuffle(entries)
     chosen: list[BankEntry] = []
@@ -300,14 +299,14 @@ def _sample(given: Known) -> list[BankEntry]:
 
 
 def _without(notebook: NotebookNode, cells: frozenset[str]) -> NotebookNode:
-    """Return a notebook without some of its cells; itself, if that is all of it."""
+    """Return a notebook without some of its cells, or the notebook itself if there are none to leave out."""
     if not cells:
         return notebook
     return NotebookNode({**notebook, "cells": [cell for cell in notebook.cells if cell.id not in cells]})
 
 
 def _own_words(outcome: Graded) -> dict[str, str]:
-    """Return what the hidden tests of a notebook said of their own when they failed: not what an answer raised."""
+    """Return the hidden tests' own messages when they failed, not the errors that answers raised."""
     return {
         grade_id(cell): output.evalue
         for cell in outcome.notebook.cells
@@ -318,7 +317,7 @@ def _own_words(outcome: Graded) -> dict[str, str]:
 
 
 def _message(outcome: Graded, name: str) -> str:
-    """Return the last line of what the test cell of this name said."""
+    """Return what the test cell of this name said, in parentheses."""
     for cell in outcome.notebook.cells:
         if grade_id(cell) == name:
             for output in cell.outputs:
@@ -328,7 +327,7 @@ def _message(outcome: Graded, name: str) -> str:
 
 
 def reference_faults(problem_set: ProblemSet, outcome: Outcome) -> list[str]:
-    """Say what the reference solution does that it must not."""
+    """Say what is wrong with the reference solution's result."""
     if isinstance(outcome, SubmissionError):
         return [f"{problem_set.name}: the reference solution does not run: {outcome}"]
     faults = [
@@ -354,18 +353,18 @@ def _unsolved_faults(problem_set: ProblemSet, outcome: Outcome) -> list[str]:
 
 
 def _shown_faults(problem_set: ProblemSet, whole: Outcome, brief: Outcome) -> list[str]:
-    """Say where the tests see something else when cells are left out that seem only to show something."""
+    """Say where leaving out cells that seem only to show something changes what the tests see."""
     if isinstance(brief, SubmissionError):
         return [f"{problem_set.name}: without the cells that are neither graded nor locked, it does not run: {brief}"]
     return [
-        f"{problem_set.name}: {name} sees other answers when cells are left out that are neither graded nor locked, and "
-        "that define nothing which an answer uses; lock the cell that it depends on, for students may change the others."
+        f"{problem_set.name}: {name} sees other answers when cells are left out that are neither graded nor locked and "
+        "define nothing that an answer uses; lock the cell it depends on, because students may change unlocked ones."
         for name in _differences(whole, brief, problem_set.tests)
     ]
 
 
 def fault_of_run(problem_set: ProblemSet, entry: BankEntry, outcome: Outcome) -> str:
-    """Say why an entry, run alone, came to no end of its own: any test refuses such an answer, so it proves nothing."""
+    """Say why an entry, run alone, did not finish: any test refuses such an answer, so it proves nothing."""
     if isinstance(outcome, SubmissionError):
         return f"{problem_set.where(entry)}: it does not run to its end: {outcome}"
     if ran_out_of_time(outcome.notebook):

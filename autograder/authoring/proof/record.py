@@ -1,9 +1,9 @@
-"""The record of a proof, `proof.json` beside the bank: what was observed, and a hash of all that it follows from.
+"""The record of a proof, `proof.json` beside the bank: what was observed, and a hash of everything it depends on.
 
-Whoever proves the set again with the same source, bank, engine and packages writes the same bytes. So a record that
-matches need not be made again, and one that does not says what has to be: each known answer has a hash of its own.
+Proving the set again with the same source, bank, engine and packages writes the same bytes. A record that matches
+therefore needs no new proof, and one that does not shows what to prove again: each known answer has its own hash.
 
-The versions of packages are in it, that of Python is not: the course gives the same results on each that it supports.
+The record covers the versions of packages but not that of Python: every supported version gives the same results.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from autograder.problem_set.source import ProblemSet
 
 @dataclass(frozen=True)
 class Observation:
-    """What came of a known answer.
+    """The result of a known answer.
 
     Attributes
     ----------
     loses : frozenset of str
         The test cells that it fails.
     says : dict of str to str
-        Hidden test cell among them, and what that said of its own.
+        For each hidden test cell among them, its own message.
     answers : dict of str to str
-        Each test cell of a misconception's item, and a digest of what the misconception answered; empty where it
-        answers something else each time.
+        For each test cell of a misconception's item, a digest of what the misconception answered; empty where its
+        answer changes from run to run.
     """
 
     loses: frozenset[str]
@@ -45,7 +45,7 @@ class Observation:
 
 @dataclass
 class Known:
-    """What is known of a set as it is now, before it is proven.
+    """What is known about a set as it is now, before it is proven.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class Known:
     bank : list of BankEntry
         Its known answers.
     common : dict
-        What all results follow from, as it was when this was read: what changes during a proof is not in what it proves.
+        What all results depend on, as read before the proof: it does not cover what changes while the proof runs.
     complete : bool
         Whether nothing has changed since the set was proven.
     observed : dict of BankEntry to Observation
-        The answers whose result follows from what it followed from then.
+        The answers for which nothing that their result depends on has changed.
     reference : dict of str to str
-        Test cells of which the same holds for the reference solution, and a digest of what that answered.
+        Test cells for which nothing has changed for the reference solution, and a digest of what it answered.
     before : dict of BankEntry to (dict of str to str)
-        What a misconception of this name answered when its set was last proven, whatever has changed.
+        What a misconception of this name answered when its set was last proven, regardless of what has changed since.
     """
 
     dependence: Dependence
@@ -75,12 +75,12 @@ class Known:
 
     @cached_property
     def unknown(self) -> list[BankEntry]:
-        """The answers that have to be tried."""
+        """The answers that must be tried."""
         return [entry for entry in self.bank if entry not in self.observed]
 
     @cached_property
     def mixes(self) -> list[list[BankEntry]]:
-        """The same, as they share notebooks."""
+        """The same answers, grouped by the notebook they share."""
         return self.dependence.mixes(self.unknown)
 
 
@@ -90,14 +90,14 @@ def record_path(problem_set: ProblemSet) -> Path:
 
 
 def known(problem_set: ProblemSet, anew: bool = False) -> Known:
-    """Read what the record of a set's proof says of the set as it is now.
+    """Read what the record of a set's proof says about the set as it is now.
 
     Parameters
     ----------
     problem_set : ProblemSet
         The set.
     anew : bool
-        Whether all of it is to be proven, whatever the record says.
+        Whether to prove all of it, whatever the record says.
     """
     dependence = Dependence(problem_set)
     kept, behaviour = _read(record_path(problem_set)), recorded_behaviour(problem_set)
@@ -108,7 +108,7 @@ def known(problem_set: ProblemSet, anew: bool = False) -> Known:
         if anew or {key: kept.get(key) for key in needed} != needed:
             return nothing
         return _still_true(problem_set, nothing, kept, behaviour)
-    except (AttributeError, KeyError, TypeError):  # not in the form in which it is written
+    except (AttributeError, KeyError, TypeError):  # not in the form that `record` writes
         return nothing
 
 
@@ -122,7 +122,7 @@ def _answers(problem_set: ProblemSet, behaviour: dict) -> dict[BankEntry, dict[s
 
 
 def _still_true(problem_set: ProblemSet, nothing: Known, kept: dict, behaviour: dict) -> Known:
-    """Return what a record says that was made with the same engine, packages and shared cells."""
+    """Return what remains true of a record made with the same engine, packages and shared cells."""
     dependence = nothing.dependence
     found = Known(dependence, nothing.bank, nothing.common, before=nothing.before)
     texts = {test: {_short(text): text for text in said} for test, said in behaviour["messages"].items()}
@@ -141,18 +141,18 @@ def _still_true(problem_set: ProblemSet, nothing: Known, kept: dict, behaviour: 
 def record(
     problem_set: ProblemSet, given: Known, observed: dict[BankEntry, Observation], reference: dict[str, str]
 ) -> None:
-    """Keep what the proof of a set has observed; `behaviour.json` is written before.
+    """Store what the proof of a set has observed; `behaviour.json` must be written first.
 
     Parameters
     ----------
     problem_set : ProblemSet
         The set, proven.
     given : Known
-        What was known before.
+        What was known before the proof.
     observed : dict of BankEntry to Observation
-        What came of each.
+        The result of each known answer.
     reference : dict of str to str
-        Each test cell, and a digest of what the reference solution answered.
+        For each test cell, a digest of what the reference solution answered.
     """
     dependence = given.dependence
     items = {
@@ -173,13 +173,13 @@ def record(
     }
     head = given.common | {"set": dependence.of_set, "behaviour": _of_file(problem_set)}
     parts = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    # One line for each item and each answer, so that a change shows in as many lines as it concerns.
+    # One line for each item and each answer, so that a diff shows exactly those that a change concerns.
     parts += [f' "{key}": {{\n{_lines(lines)}\n }}' for key, lines in (("items", items), ("entries", entries))]
     write_text("{\n" + ",\n".join(parts) + "\n}\n", record_path(problem_set))
 
 
 def _common(dependence: Dependence) -> dict:
-    """Return what all results follow from."""
+    """Return what all results depend on."""
     return {
         "engine": engine_source(Path(__file__).parent),
         "packages": package_versions(),
@@ -207,7 +207,7 @@ def _of_file(problem_set: ProblemSet) -> str:
 
 
 def _read(path: Path) -> dict:
-    """Read a record; what is no record, as one that git could not merge, says nothing."""
+    """Read a record; a file that is not one, such as after a failed merge, counts as empty."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -216,7 +216,7 @@ def _read(path: Path) -> dict:
 
 
 def says_of(observed: Iterable[Observation]) -> dict[str, set[str]]:
-    """Return hidden test cell and all that it said to known answers."""
+    """Return everything that each hidden test cell said to known answers."""
     messages: dict[str, set[str]] = {}
     for observation in observed:
         for test, text in observation.says.items():

@@ -1,7 +1,7 @@
-"""What a test cell may do, so that it judges in the examiner as it does in a notebook.
+"""What a test cell may do, so that it judges in the examiner exactly as in a notebook.
 
-A test cell uses the names that solution cells define, and what the set's locked, ungraded cells define; everything else it
-imports or defines itself. Release refuses a set whose cells step outside, and names the line.
+A test cell may use names that solution cells or the set's locked, ungraded cells define; everything else it must import
+or define itself. Release refuses a set that breaks this rule, and names the line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from autograder.problem_set.source import ProblemSet, grade_id, is_solution, is_
 
 
 def faults_of_test_cells(problem_set: ProblemSet) -> list[str]:
-    """Return what the set's test cells and locked cells do that the examiner cannot follow, a sentence each."""
+    """Return a sentence about everything in the set's test cells and locked cells that the examiner cannot follow."""
     return list(_faults(problem_set))
 
 
@@ -45,7 +45,7 @@ def _faults(problem_set: ProblemSet) -> Iterator[str]:
         elif is_support(cell):
             for unknown in sorted(foreign_names(text) - supported - shared):
                 yield (
-                    f"{where}{name!r}, line {_line(text, unknown)}: a locked cell runs in the examiner too and has to "
+                    f"{where}{name!r}, line {_line(text, unknown)}: a locked cell runs in the examiner too and must "
                     f"import or define {unknown!r} itself."
                 )
             supported |= bound
@@ -55,8 +55,8 @@ def _faults(problem_set: ProblemSet) -> Iterator[str]:
                 yield f"{where}{name!r}, line {_line(text, unknown)}: import {unknown!r} in the test cell itself."
             for unknown in sorted(foreign - solved):
                 yield (
-                    f"{where}{name!r}, line {_line(text, unknown)}: {unknown!r} is defined by no solution cell and no "
-                    "locked cell before it; a test cell imports and defines what else it uses."
+                    f"{where}{name!r}, line {_line(text, unknown)}: no earlier solution cell or locked cell defines "
+                    f"{unknown!r}; a test cell must import or define everything else itself."
                 )
             for line, class_name in _instance_checks(text, solved):
                 yield (

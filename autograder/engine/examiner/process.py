@@ -123,8 +123,8 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
         else:
             isolation.die_with_parent()
 
-        def processor() -> float:
-            grader.send({"ask": "processor"})
+        def processor(again: bool = False) -> float:
+            grader.send({"ask": "processor", "again": again})
             return float(grader.receive()[0]["processor"])
 
         snapshots = [Snapshot(Connection(socket.socket(fileno=end)), processor, task["patience"]) for end in ends[1:]]

@@ -210,12 +210,13 @@ class Snapshot:
     connection : Connection
         The connection to the snapshot.
     processor : callable
-        Returns the seconds of processor time that the submission's processes have taken, as counted from outside.
+        Returns the seconds of processor time that the submission's processes have taken, as counted from outside. Its
+        argument says whether the examiner has only waited since it last asked.
     patience : float
         How long a call may take on the clock, as a multiple of its limit on processor time.
     """
 
-    def __init__(self, connection: Connection, processor: Callable[[], float], patience: float):
+    def __init__(self, connection: Connection, processor: Callable[..., float], patience: float):
         self.connection, self.processor, self.patience = connection, processor, patience
         self.count = 0
         self.lost = ""
@@ -332,7 +333,7 @@ class Snapshot:
                 if time.monotonic() >= until:
                     self.doubtful = True
                     raise
-                used = self.processor()
+                used = self.processor(begin is not None)
                 begin = used if begin is None else begin
                 # The grader reports infinity if the submission has slept too long.
                 if used == math.inf or used - begin > max(self.left, 0.0) + GRACE:

@@ -12,7 +12,9 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import CodeType
 from typing import Any
@@ -20,9 +22,12 @@ from typing import Any
 from autograder.engine.student.descriptors import Descriptors
 from autograder.engine.student.display import Collector
 from autograder.engine.student.kernel import Kernel, OutStream, text_of
+from autograder.engine.student.service import CellTimeoutError
 
 #: Turns of the event loop after a cell, for tasks that it left behind; a kernel gives them a few milliseconds.
 TURNS = 50
+#: Seconds that an interrupted cell has to clean up.
+END = 1.0
 
 
 class Cells:
@@ -110,14 +115,32 @@ class Cells:
 
         return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
 
-    def detach(self) -> None:
-        """Make a forked copy of this process independent: recreate whatever needs threads or a shared pipe."""
+    def fork(self) -> int:
+        """Fork this process and make the copy independent: recreate there whatever needs threads or a shared pipe.
+
+        Returns
+        -------
+        int
+            The process ID of the copy; in the copy, 0.
+        """
+        threaded = threading.active_count() > 1  # asked before: the copy has only this thread
+        with warnings.catch_warnings():
+            # Since version 3.12, Python warns when there are other threads. A cell may have turned warnings into errors,
+            # and this one would end the process.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process = os.fork()
+        if process == 0:
+            self._detach(threaded)
+        return process
+
+    def _detach(self, threaded: bool) -> None:
         self.loop.detach()
         self.kernel._forward_input(False)
         magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
         if getattr(magics, "event_loop", None) is not None:
             magics.event_loop = None
-        _revive_pools()
+        if threaded:
+            _revive_pools()
 
     async def _execute(self, source: str) -> dict:
         if source in self.compiled:
@@ -163,7 +186,8 @@ class Cells:
         """Cancel a task that was interrupted while waiting."""
         with contextlib.suppress(BaseException), self.clock():
             task.cancel()
-            self.loop.run_until_complete(task)
+            # If the clock rang just as the task's next step was due, that step is lost, and the task never ends.
+            self.loop.run_until_complete(asyncio.wait([task], timeout=END))
 
 
 @functools.cache
@@ -189,7 +213,13 @@ def compile_cell(source: str) -> None:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that survives a fork."""
+    """An event loop that survives a fork, and that a cell's clock can interrupt anywhere."""
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report a callback's error, but let the clock's through: the cell may be waiting for that callback."""
+        if "handle" in context and isinstance(context.get("exception"), CellTimeoutError):
+            raise context["exception"]
+        super().call_exception_handler(context)
 
     def detach(self) -> None:
         """Replace the pipe with which threads wake the loop: after a fork, two processes would read from it."""
@@ -203,9 +233,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def _revive_pools() -> None:
     """Let thread pools start new threads: a fork does not inherit the old ones."""
-    module = sys.modules.get("concurrent.futures.thread")
-    if module is None or not module._threads_queues:
-        return
-    for pool in [item for item in gc.get_objects() if isinstance(item, module.ThreadPoolExecutor)]:
+    # isinstance would ask the object too, and a weak proxy whose object is gone answers with an error.
+    for pool in [item for item in gc.get_objects() if issubclass(type(item), ThreadPoolExecutor)]:
         pool._threads = set()
         pool._idle_semaphore = threading.Semaphore(0)

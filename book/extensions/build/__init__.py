@@ -1,1 +1,1 @@
-"""How the book is built: always from nothing but the executed cells, with every warning an error."""
+"""How the book is built: always afresh, reusing only executed cells, with every warning an error."""

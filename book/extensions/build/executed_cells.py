@@ -1,4 +1,4 @@
-"""Execute the pages in a known environment, keep what their cells print, and execute again when that environment changes."""
+"""Execute the pages in a known environment, keep their outputs, and execute again when that environment changes."""
 
 import hashlib
 import os
@@ -12,13 +12,13 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 STAMP = "environment.sha256"
-# What the output of a cell depends on beside its own text. jupyter-cache looks at the text only.
+# What a cell's output depends on besides its own text. jupyter-cache looks only at the text.
 ENVIRONMENT_FILES = ("requirements.txt", "book/matplotlibrc")
 DATA_FILES = "book/**/*.csv"
 
 
 def environment_digest(root: Path) -> str:
-    """Return the SHA-256 of everything but their own text that the outputs of the pages depend on.
+    """Return the SHA-256 of everything, except their own text, that the outputs of the pages depend on.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def environment_digest(root: Path) -> str:
 
 
 def use_matplotlibrc(root: Path) -> None:
-    """Let the kernels, which inherit this process's environment, draw in the book's own style."""
+    """Make the kernels, which inherit this process's environment, draw in the book's style."""
     style = root / "book" / "matplotlibrc"
     if style.is_file():
         os.environ["MATPLOTLIBRC"] = str(style)
 
 
 def drop_stale_cache(app: Sphinx) -> None:
-    """Empty the cache of executed pages when it was filled in another environment."""
+    """Empty the cache of executed pages if it was filled in another environment."""
     root = Path(app.srcdir)
     use_matplotlibrc(root)
     cache = Path(app.outdir).parent / ".jupyter_cache"
@@ -59,8 +59,8 @@ def drop_stale_cache(app: Sphinx) -> None:
     if cache.exists():
         logger.info("the environment changed: every page is executed again")
         shutil.rmtree(cache)
-    # On a new machine matplotlib builds its font cache and says so on stderr, which the strict build would take for
-    # a warning of the page that imports it first.
+    # On a new machine, matplotlib builds its font cache and says so on stderr, which the strict build would mistake for
+    # a warning from the first page that imports it.
     import matplotlib.font_manager  # noqa: F401
 
     cache.mkdir(parents=True)

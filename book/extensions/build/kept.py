@@ -1,4 +1,4 @@
-"""Keep what was made of files, so that a build from nothing makes it again only when one of them has changed."""
+"""Keep results that were computed from files, so that a fresh build computes them again only if a file has changed."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ Data = TypeVar("Data")
 
 
 def digest_of(root: Path, files: Iterable[Path]) -> str:
-    """Return the SHA-256 of files with their names below a folder, as a hexadecimal number; absent files are left out."""
+    """Return the SHA-256 of files and their names relative to a folder, in hexadecimal; missing files are left out."""
     digest = hashlib.sha256()
     for file in sorted(set(files)):
         if file.is_file():
@@ -22,21 +22,21 @@ def digest_of(root: Path, files: Iterable[Path]) -> str:
 
 
 def kept(file: Path, digest: str, make: Callable[[], Data]) -> Data:
-    """Return what a file keeps under a digest, or make it and keep it.
+    """Return what a file stores under a digest, or make it and store it.
 
     Parameters
     ----------
     file : Path
-        Where it is kept.
+        Where it is stored.
     digest : str
-        A digest of all that it depends on.
+        A digest of everything that it depends on.
     make : callable
         Returns data that JSON can express.
 
     Returns
     -------
     Data
-        As JSON gives it back, whether it was kept or made: tuples are lists.
+        In the form in which JSON returns it, whether stored or new: tuples become lists.
     """
     try:
         before = json.loads(file.read_text(encoding="utf-8"))

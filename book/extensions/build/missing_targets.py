@@ -1,6 +1,7 @@
-"""List what the pages refer to and the book does not have, with every place that refers to it, in one warning.
+"""List in one warning everything that the pages refer to but the book lacks, with the places that refer to it.
 
-After a chapter is removed, this is all that depends on it: links in the text, boxes of the map, problem sets.
+After a chapter is removed, the list shows everything that depends on it: links in the text, boxes on the map, problem
+sets.
 """
 
 import posixpath
@@ -29,7 +30,7 @@ def note(app: Sphinx, target: str, source: str, line: int | None) -> None:
 
 
 def note_reference(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Node) -> nodes.Node:
-    """Leave a reference that Sphinx cannot resolve as text, so that Sphinx does not warn of each apart from the others."""
+    """Turn a reference that Sphinx cannot resolve into text, so that Sphinx does not warn about each one separately."""
     kind, target = node["reftype"], node["reftarget"]
     if kind == "doc":
         target = docname_join(node["refdoc"], target)
@@ -48,14 +49,14 @@ def _place(node: nodes.Node | None) -> tuple[str, int | None]:
 
 
 class LinksInHtml(SphinxPostTransform):
-    """Follow the links to pages in HTML of our own, which Sphinx passes on as it is."""
+    """Follow links to pages in our own HTML, which Sphinx passes on unchanged."""
 
     default_priority = 10
 
     def run(self, **kwargs: object) -> None:
-        """Note those that lead to no page."""
+        """Note those that do not lead to a page."""
         folder = posixpath.dirname(self.env.docname)
-        chapters = posixpath.dirname(self.config.root_doc) + "/"  # what stands elsewhere is made by others
+        chapters = posixpath.dirname(self.config.root_doc) + "/"  # other addresses are made elsewhere
         for raw in self.document.findall(nodes.raw):
             for link in LINK_TO_PAGE.finditer(raw.astext()):
                 page = posixpath.normpath(posixpath.join(folder, link[1]))
@@ -70,13 +71,13 @@ def begin(app: Sphinx) -> None:
 
 
 def warn(app: Sphinx) -> Iterable[tuple[str, dict, str]]:
-    """Warn once; by now every page is resolved, and Sphinx still counts warnings. There are no pages to add."""
+    """Warn once, when every page is resolved and Sphinx still counts warnings. There are no pages to add."""
     if app.missing_targets:
         lines = [
             f"  {target}: {', '.join(f'{name}:{line}' if line else name for name, line in sorted(places))}"
             for target, places in sorted(app.missing_targets.items())
         ]
-        logger.warning("The book does not have these, and other places refer to them:\n%s", "\n".join(lines))
+        logger.warning("The book lacks these, but other places refer to them:\n%s", "\n".join(lines))
     return ()
 
 

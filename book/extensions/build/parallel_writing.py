@@ -1,4 +1,4 @@
-"""Write pages in several processes, where reading stays in one: sphinx_proof cannot merge what several readers found."""
+"""Write pages in several processes but read them in one: sphinx_proof cannot merge what several readers found."""
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment

@@ -1,1 +1,1 @@
-"""What readers download: each chapter as a notebook of its own, and all problem sets in one file."""
+"""What readers download: each chapter as a separate notebook, and all problem sets in one file."""

@@ -1,4 +1,4 @@
-"""Offer every numbered chapter as a notebook that needs neither the book nor a style file, and stands in one file."""
+"""Offer every numbered chapter as a single-file notebook that needs neither the book nor a style file."""
 
 import html
 import json
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 BUTTON = "Download as notebook (.ipynb)"
 OPEN = "Open in the browser"
 STYLE = "book/matplotlibrc"
-SPLIT_BELOW = 4  # a heading of this level or less begins a Markdown cell of its own
+SPLIT_BELOW = 4  # a heading of this level or higher up begins a new Markdown cell
 
 
 def chapters(app: Sphinx) -> list[str]:
@@ -32,12 +32,12 @@ def chapters(app: Sphinx) -> list[str]:
 
 
 def notebook_name(page: str) -> str:
-    """Return the name of a chapter's notebook, without its folder: readers keep their downloads in one."""
+    """Return the name of a chapter's notebook without its folder, since readers keep all downloads in one folder."""
     return f"{posixpath.basename(page)}.ipynb"
 
 
 def style_cell(file: Path) -> str:
-    """Write the style of the book's figures as code.
+    """Write the book's figure style as code.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def notebook_of(app: Sphinx, page: str, doctree: nodes.document) -> dict:
     Parameters
     ----------
     app : Sphinx
-        The application, after all pages were read.
+        The application, after reading all pages.
     page : str
         The chapter.
     doctree : nodes.document
@@ -80,7 +80,7 @@ def notebook_of(app: Sphinx, page: str, doctree: nodes.document) -> dict:
     Returns
     -------
     dict
-        A notebook of format 4.5; the same one for the same book.
+        A notebook in format 4.5; the same book always gives the same notebook.
     """
     about = Page(
         app.env.toc_secnumbers.get(page, {}),
@@ -114,7 +114,7 @@ def notebook_of(app: Sphinx, page: str, doctree: nodes.document) -> dict:
 
 
 def _address(app: Sphinx, page: str, reference: nodes.reference) -> str | None:
-    """The address for a link: another host, or the notebook of another chapter beside this one."""
+    """The address for a link: on another host, or the notebook of another chapter beside this one."""
     address = reference.get("refuri", "")
     if urlsplit(address).scheme in ("http", "https", "mailto"):
         return address
@@ -130,7 +130,7 @@ def _target(app: Sphinx, page: str, address: str) -> tuple[str, str]:
 
 
 def _references(app: Sphinx, page: str, writer: PlainMarkdown, cited: list[str]) -> Iterator[Text]:
-    """The entries of the bibliography that the chapter cites, in the bibliography's order."""
+    """The bibliography entries that the chapter cites, in the order of the bibliography."""
     domain = app.env.get_domain("cite")
     wanted = {_target(app, page, address) for address in cited}
     backend = pybtex_docutils.Backend()
@@ -141,7 +141,7 @@ def _references(app: Sphinx, page: str, writer: PlainMarkdown, cited: list[str])
 
 
 def _terms(app: Sphinx, page: str, writer: PlainMarkdown, terms: list[str]) -> Iterator[Text]:
-    """The glossary's entries of the terms that the chapter links, in the glossary's order."""
+    """The glossary entries of the terms that the chapter links, in the order of the glossary."""
     targets = {_target(app, page, address) for address in terms}
     for glossary in sorted({name for name, _ in targets if name}):
         wanted = {anchor for name, anchor in targets if name == glossary}
@@ -153,7 +153,7 @@ def _terms(app: Sphinx, page: str, writer: PlainMarkdown, terms: list[str]) -> I
 
 
 def _cells(name: str, blocks: list[Code | Text]) -> Iterator[dict]:
-    """Join the blocks to cells: a heading begins one, and so does what follows code."""
+    """Join the blocks into cells: a heading begins a new one, and so does text after code."""
     cells: list[dict] = []
     joins = False
     for block in blocks:
@@ -183,9 +183,9 @@ def _cells(name: str, blocks: list[Code | Text]) -> Iterator[dict]:
 
 
 def with_cells_left_out(blocks: list[Code | Text], cells: list[NotebookNode]) -> Iterator[Code | Text]:
-    """Yield the blocks of a page, and before the code that follows them the cells that only the page leaves out.
+    """Yield the blocks of a page, with the cells that the page leaves out inserted before the code that follows them.
 
-    Packed data, for example, are tagged `remove-cell`: they would make the page and its search heavy, but the notebook
+    Packed data, for example, are tagged `remove-cell`: they would make the page and its search slow, but the notebook
     does not run without them.
 
     Parameters
@@ -209,7 +209,7 @@ def with_cells_left_out(blocks: list[Code | Text], cells: list[NotebookNode]) ->
 
 
 def _require_all_code(page: str, blocks: list[Code | Text], cells: list[NotebookNode]) -> None:
-    """Warn if the page has a code cell that the notebook lacks, or has it elsewhere: it would not run."""
+    """Warn if the notebook lacks a code cell of the page, or has it in another place: it would not run."""
     expected = [cell.source.strip() for cell in cells]
     found = [block.source.strip() for block in blocks if isinstance(block, Code)][1:]
     if found != expected:
@@ -223,7 +223,7 @@ def serialised(notebook: dict) -> bytes:
 
 
 def offer(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Write the notebook beside the page, with links below its title and one in the theme's download menu."""
+    """Write the notebook beside the page, and link it below the title and in the theme's download menu."""
     if doctree is None or page not in chapters(app):
         return
     file = Path(app.outdir, page).with_name(notebook_name(page))

@@ -1,4 +1,4 @@
-"""Turn a page, as Sphinx resolved it, into plain Markdown and code cells that read well in any notebook."""
+"""Turn a page, as resolved by Sphinx, into plain Markdown and code cells that read well in any notebook."""
 
 import base64
 import html
@@ -32,7 +32,7 @@ class Text:
 
     source: str
     heading: int = 0  # its level, or 0
-    closed: bool = False  # a heading that JupyterLab shows folded, with all that belongs to it
+    closed: bool = False  # a heading that JupyterLab shows folded, with everything below it
     attachments: tuple[tuple[str, str, str], ...] = ()  # name, media type, base64
 
 
@@ -41,14 +41,14 @@ Block = Code | Text
 
 @dataclass
 class Page:
-    """What the writer has to know about a page, and what it notes on the way.
+    """What the writer needs to know about a page, and what it collects on the way.
 
     Attributes
     ----------
     section_numbers, figure_numbers : dict
-        Sphinx's numbers of this page: of sections by anchor, and of everything else by kind and id.
+        Sphinx's numbers on this page: sections by anchor, everything else by kind and id.
     link : callable
-        Maps a reference to the address that a reader of the notebook can follow, or to None.
+        Maps a reference to an address that a reader of the notebook can follow, or to None.
     cited, terms : list of str
         Addresses of the bibliography and glossary entries that the page refers to, in order.
     """
@@ -61,19 +61,19 @@ class Page:
 
 
 def dotted(number: Iterable[int]) -> str:
-    """Write a number as the page does: 2.1."""
+    """Write a number as it appears on the page: 2.1."""
     return ".".join(map(str, number))
 
 
 def escaped(text: str) -> str:
-    """Protect the characters of prose that Markdown or a notebook's mathematics would take for markup."""
+    """Escape characters in prose that Markdown or a notebook's mathematics would take for markup."""
     text = re.sub(r"([\\`*$<])", r"\\\1", re.sub(r"\s+", " ", text))
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
     return re.sub(r"\[(?=[^\[\]]*\][(\[:])", r"\\[", text)  # else it would be a link
 
 
 def paragraph(text: str) -> str:
-    """Protect a paragraph that begins like a heading, a quotation or an item of a list."""
+    """Escape the start of a paragraph that looks like a heading, a quotation or a list item."""
     text = re.sub(r"^([#>+-])(?=\s|[#>])", r"\\\1", text.strip())
     return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", text)
 
@@ -95,9 +95,9 @@ class PlainMarkdown:
     Parameters
     ----------
     page : Page
-        Numbers and links; what is cited is noted there.
+        Numbers and links; citations are collected there.
     images : Path
-        The folder that addresses of pictures are relative to.
+        The folder to which the addresses of pictures are relative.
     """
 
     def __init__(self, page: Page, images: Path) -> None:
@@ -222,7 +222,7 @@ class PlainMarkdown:
     def _section(self, node: nodes.section) -> Iterator[Block]:
         """Write a section; one without text, such as a list of problem sets without an entry, is left out."""
         if not node.children or not isinstance(node.children[0], nodes.title):
-            yield from self.blocks(node)  # the body of a definition is a section without a title
+            yield from self.blocks(node)  # a definition's body is a section without a title
             return
         self.level += 1
         content = [block for child in node.children[1:] for block in self.block(child)]
@@ -247,9 +247,9 @@ class PlainMarkdown:
         return Text("$$\n" + formula + (rf" \tag{{{number}}}" if number else "") + "\n$$")
 
     def _cell(self, node: nodes.Element) -> Iterator[Block]:
-        """Write a code cell without its outputs; what the page says below a figure follows it."""
+        """Write a code cell without its outputs, followed by what the page says below a figure."""
         tags = tuple(node["cell_metadata"].get("tags", ()))
-        for part in node.findall(nodes.container):  # a folded cell has a container more
+        for part in node.findall(nodes.container):  # a folded cell has one more container
             if part.get("nb_element") == "cell_code_source":
                 source = next(part.findall(nodes.literal_block)).astext().rstrip()
                 folded = bool({"hide-input", "hide-cell"} & set(tags))
@@ -272,7 +272,7 @@ class PlainMarkdown:
             yield Text(f"{label}{caption}{described}")
 
     def _picture(self, node: nodes.image) -> Text:
-        """Write a picture that is a file, with the file attached."""
+        """Write a picture from a file, with the file attached."""
         file = self.images / node["uri"]
         alt = escaped(node.get("alt", ""))
         kind = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg", ".gif": "image/gif"}.get(
@@ -303,7 +303,7 @@ class PlainMarkdown:
 
     @staticmethod
     def _led(label: str, blocks: list[Block]) -> Iterator[Block]:
-        """Let blocks begin with a label: in the first paragraph, or before anything else."""
+        """Put a label at the start of blocks: in the first paragraph, or before everything else."""
         if blocks and isinstance(blocks[0], Text) and re.match(r"[^\W\d_]|\*|\$(?!\$)|`(?!``)", blocks[0].source):
             yield Text(f"{label} {blocks[0].source}")
             yield from blocks[1:]
@@ -312,7 +312,7 @@ class PlainMarkdown:
             yield from blocks
 
     def _body(self, node: nodes.Element) -> Iterator[Block]:
-        """Write all of an admonition but its title."""
+        """Write an admonition without its title."""
         for child in node.children:
             if isinstance(child, nodes.admonition) and isinstance(node, proof_node):
                 yield from self._body(child)
@@ -333,7 +333,7 @@ class PlainMarkdown:
         yield from self._body(node)
 
     def _solution(self, node: nodes.Element) -> Iterator[Block]:
-        """Write a solution as a section below its exercise; it is folded if nothing else would vanish with it."""
+        """Write a solution as a section below its exercise, folded if nothing else would be hidden with it."""
         level = min(self.level + 2, DEEPEST_HEADING)
         following = next(iter(node.parent.children[node.parent.index(node) + 1 :]), None)
         closed = following is None or isinstance(following, (nodes.section, *EXERCISES, nodes.target))
@@ -346,7 +346,7 @@ class PlainMarkdown:
 
     @staticmethod
     def _quotation(blocks: list[Block]) -> Iterator[Block]:
-        """Quote Text; a formula goes on one line, since the marks of the lines would end up in it."""
+        """Quote Text, with each formula on one line, since quotation marks of further lines would end up in it."""
         kept: list[str] = []
         for block in blocks:
             if isinstance(block, Code) or block.heading:
@@ -362,7 +362,7 @@ class PlainMarkdown:
             yield Text(quoted(kept))
 
     def _list(self, node: nodes.Element) -> Iterator[Block]:
-        """Write a list; a code cell in an item follows the list's text up to it."""
+        """Write a list; a code cell in an item comes after the list's text up to that point."""
         start = int(node.get("start", 1))
         items: list[str] = []
         for place, item in enumerate(node.children):
@@ -410,7 +410,7 @@ class PlainMarkdown:
         yield Text("\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]]))
 
     def _entry(self, node: nodes.entry) -> str:
-        """Write a cell of a table, whose bars would end it."""
+        """Write a cell of a table; a bar in it would end the cell."""
         entry = node.deepcopy()
         for formula in list(entry.findall(nodes.math)):
             latex = formula.astext().replace(r"\|", r"\Vert ").replace("|", r"\vert ")

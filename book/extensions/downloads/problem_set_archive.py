@@ -13,25 +13,25 @@ from book.extensions.problem_sets.released_sets import released
 
 ARCHIVE = "problem-sets.zip"
 REQUIREMENTS = "requirements.txt"
-# What a student installs: something to open a notebook with, and what the notebooks import. The versions are those with
-# which this book was built, so that a student sees what the graders see.
+# What a student installs: something to open notebooks with, and what the notebooks import, in the versions with which
+# this book was built, so that students see what graders see.
 STUDENT_PACKAGES = ("jupyterlab", "matplotlib", "nbgrader", "numpy", "sympy")
-EPOCH = (2026, 1, 1, 0, 0, 0)  # one date for all files: the same sets make the same archive
+EPOCH = (2026, 1, 1, 0, 0, 0)  # one date for all files, so that the same sets give the same archive
 
 
 def student_requirements() -> str:
-    """Return the requirements file of the students."""
+    """Return the requirements file for students."""
     lines = ["# What the problem sets need: pip install -r requirements.txt"]
     return "\n".join([*lines, *(f"{name}=={version(name)}" for name in STUDENT_PACKAGES), ""])
 
 
 def archive(root: Path) -> bytes:
-    """Return the archive of all released sets: their notebooks, what lies beside them, and the requirements.
+    """Return the archive of all released sets: their notebooks, the files beside them, and the requirements.
 
     Parameters
     ----------
     root : Path
-        The root of the course. Only folders of ``exercises`` that hold a released notebook are taken.
+        The root of the course. Only folders in ``exercises`` that contain a released notebook are included.
     """
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
@@ -51,7 +51,7 @@ def archive(root: Path) -> bytes:
 
 
 class ProblemSetArchiveDirective(SphinxDirective):
-    """Link the archive and the requirements file; the page's folder is where they lie."""
+    """Link the archive and the requirements file, which are in the page's folder."""
 
     def run(self) -> list[nodes.Node]:
         """Return the links."""

@@ -1,1 +1,1 @@
-"""The ledger: every labelled result of the book is checked before a page is read, and a table lists the checks."""
+"""The ledger: checks every labelled result of the book before a page is read, and lists the checks in a table."""

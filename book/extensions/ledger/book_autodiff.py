@@ -1,4 +1,4 @@
-"""The book's own automatic differentiation, which its chapters call the engine: read from the page that builds it, to check results."""
+"""The book's own automatic differentiation (in its chapters, "the engine"), read from its page to check results."""
 
 import ast
 import math
@@ -9,15 +9,15 @@ from pathlib import Path
 import jupytext
 import sympy
 
-# The engine is spread over cells named `engine-…`, and begins with this one.
+# The engine is spread over cells named `engine-…`, beginning with this one.
 FIRST, PREFIX = "engine-node", "engine-"
 NEEDED = ("Node", "add", "multiply", "divide", "exp", "log", "backward")
 FUNCTIONS = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh"}
 LARGEST_POWER = 64  # as repeated products
 
 
-class CannotDifferentiate(Exception):  # noqa: N818  (no error: the engine knows few operations, and says so)
-    """An expression that the engine has no operations for, or cannot evaluate at a point."""
+class CannotDifferentiate(Exception):  # noqa: N818  (not an error: the engine knows few operations, and says so)
+    """An expression for which the engine lacks an operation, or which it cannot evaluate at a point."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BookAutodiff:
     source : str
         The code, on which verdicts depend.
     names : dict
-        What it defines; at least `NEEDED`.
+        What it defines: at least `NEEDED`.
     """
 
     source: str
@@ -43,7 +43,7 @@ class BookAutodiff:
         expression : sympy.Expr
             Made of sums, products, powers, and the functions that the page defines.
         variables : list of sympy.Symbol
-            What to differentiate by.
+            The variables to differentiate with respect to.
         values : dict
             A number for each symbol.
 
@@ -65,7 +65,7 @@ class BookAutodiff:
         return [float(slopes.get(leaves[variable], 0.0)) for variable in variables]
 
     def _node(self, expression: sympy.Expr, leaves: dict) -> object:
-        """Compute an expression with nodes; they build the graph on the way."""
+        """Compute an expression with nodes, which build the graph on the way."""
         if expression in leaves:
             return leaves[expression]
         if expression.is_number:
@@ -87,7 +87,7 @@ class BookAutodiff:
         return self.names[name](self._node(expression.args[0], leaves))
 
     def _power(self, power: sympy.Pow, leaves: dict) -> object:
-        """Write a power as products, as a quotient, or by way of the logarithm."""
+        """Write a power as products, as a quotient, or with the logarithm."""
         base, exponent = power.as_base_exp()
         if exponent.is_Integer and 0 < abs(exponent) <= LARGEST_POWER:
             node = product = self._node(base, leaves)
@@ -104,7 +104,7 @@ def autodiff_in(pages: dict[str, Path]) -> BookAutodiff | None:
     Parameters
     ----------
     pages : dict
-        Path of each page by its name.
+        The path of each page by its name.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Find the check cells of the pages, and validate what their metadata promises."""
+"""Find the check cells of the pages and validate their metadata."""
 
 import ast
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ DIFFERENTIATORS = {"diff", "Derivative", "jacobian", "hessian", "gradient", "der
 
 
 class CheckError(ValueError):
-    """A check cell that cannot be used, with one sentence that says where and why."""
+    """A check cell cannot be used; one sentence says where and why."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check cell: a result of the book, and the names by which its cell calls function and claim.
+    """One check cell: a result of the book, and the names that its cell uses for function and claim.
 
     Attributes
     ----------
     page : str
-        The page without its ending, for example ``book/information/entropy``.
+        The page without its extension, for example ``book/information/entropy``.
     cell : int
         Which code cell of the page, from 1.
     source : str
@@ -41,7 +41,7 @@ class Check:
     domain : tuple of (str, float, float)
         For each variable and each other free symbol, the interval that the random points come from.
     proved : str
-        For which sizes the symbolic proof holds; "in general" where it holds for all.
+        The sizes for which the symbolic proof holds; "in general" if it holds for all.
     """
 
     page: str
@@ -57,7 +57,7 @@ class Check:
 
     @property
     def where(self) -> str:
-        """The words with which every message about this check begins."""
+        """The words that begin every message about this check."""
         return f"{self.page}, code cell {self.cell}, check of {self.result}"
 
 
@@ -69,7 +69,7 @@ def check_of(page: str, cell: int, source: str, metadata: object) -> Check:
     page, cell, source
         As in `Check`.
     metadata : object
-        What stands under ``check`` in the metadata of the cell.
+        The value of ``check`` in the metadata of the cell.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def check_of(page: str, cell: int, source: str, metadata: object) -> Check:
     if unknown := [key for key in metadata if key not in REQUIRED + OPTIONAL]:
         raise CheckError(f"{where}: the metadata has the unknown key `{unknown[0]}`.")
     if metadata["kind"] not in KINDS:
-        raise CheckError(f"{where}: the kind `{metadata['kind']}` is none of {', '.join(KINDS)}.")
+        raise CheckError(f"{where}: the kind `{metadata['kind']}` is not one of {', '.join(KINDS)}.")
     for key in ("function", "claim"):
         if not (isinstance(metadata[key], str) and metadata[key].isidentifier()):
             raise CheckError(f"{where}: `{key}` has to be the name of an expression in the cell.")
@@ -102,7 +102,7 @@ def check_of(page: str, cell: int, source: str, metadata: object) -> Check:
     if not (isinstance(variables, list) and all(isinstance(name, str) for name in variables)):
         raise CheckError(f"{where}: `variables` has to be a list of names.")
     if not variables and metadata["kind"] != "identity":
-        raise CheckError(f"{where}: `variables` is empty, so there is nothing to differentiate by.")
+        raise CheckError(f"{where}: `variables` is empty, so there is nothing to differentiate with respect to.")
     proved = metadata.get("proved", "in general")
     if not isinstance(proved, str):
         raise CheckError(f"{where}: `proved` has to be text such as `for k = 3`.")
@@ -154,7 +154,9 @@ def claim_statement(check: Check) -> int:
         raise CheckError(f"{check.where}: the cell is not plain Python ({error.msg}, line {error.lineno}).") from None
     imported = {name for statement in body for name in _imports(statement)}
     if imported - {"sympy"}:
-        raise CheckError(f"{check.where}: the cell imports {sorted(imported - {'sympy'})[0]}; it may need SymPy only.")
+        raise CheckError(
+            f"{check.where}: the cell imports {sorted(imported - {'sympy'})[0]}; it may import only SymPy."
+        )
     if not any(isinstance(node, ast.Assert) for statement in body for node in ast.walk(statement)):
         raise CheckError(f"{check.where}: the cell asserts nothing, so it proves nothing.")
     places = []
@@ -240,7 +242,7 @@ def collect(pages: dict[str, Path]) -> list[Check]:
     Parameters
     ----------
     pages : dict
-        Path of each page by its name; paths that do not end in ``.md`` are passed over.
+        The path of each page by its name; paths that do not end in ``.md`` are skipped.
 
     Returns
     -------

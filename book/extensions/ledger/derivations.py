@@ -1,7 +1,7 @@
-"""Check a result up to four times: symbolically, by finite differences or evaluation, and twice by following the program.
+"""Check a result up to four times: symbolically, numerically, and twice by automatic differentiation.
 
-The symbolic check is the cell itself, run alone. The others take the function and the claim that the cell defines and
-do not use SymPy's differentiation: automatic differentiation is autograd's and, where it can, that of the book's engine.
+The symbolic check is the cell itself, run alone. The others take the function and the claim that the cell defines, and
+do not use SymPy's differentiation: automatic differentiation uses autograd and, where possible, the book's engine.
 """
 
 import ast
@@ -20,7 +20,6 @@ import mpmath
 import numpy
 import sympy
 
-from book.extensions.ledger import book_autodiff, check_cells
 from book.extensions.ledger.book_autodiff import BookAutodiff, CannotDifferentiate
 from book.extensions.ledger.check_cells import Check, CheckError, claim_statement
 
@@ -34,7 +33,7 @@ TOLERANCE_PRECISE = 1e-12  # leaves room for domains that come close to a pole
 TOLERANCE_DOUBLE = 1e-9  # automatic differentiation runs in double precision
 
 SYMBOLIC, NUMERIC, AUTOMATIC, BOOK = "symbolic", "numeric", "automatic", "book"
-# lambdify writes Max and Min as these two, which in autograd.numpy are reductions over an array.
+# lambdify translates Max and Min to these two, which in autograd.numpy are reductions over an array.
 PAIRWISE = {
     "max": lambda *values: functools.reduce(autograd.numpy.maximum, values),
     "min": lambda *values: functools.reduce(autograd.numpy.minimum, values),
@@ -55,7 +54,7 @@ class Verdict:
     error : float or None
         The largest |claimed - measured| / max(1, |claimed|) at the random points; None for the symbolic check.
     detail : str
-        If it failed, what disagrees.
+        What disagrees, if it failed.
     """
 
     method: str
@@ -66,7 +65,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
-    """A check and its verdicts: two for an identity, three for anything else, and one more where the book's engine can."""
+    """A check and its verdicts: two for an identity, three for anything else, and one more if the book's engine can."""
 
     check: Check
     verdicts: tuple[Verdict, ...]
@@ -93,7 +92,7 @@ class Statement:
     columns : int
         Number of columns of the claim, to name an entry.
     variables : list of sympy.Symbol
-        What the function is differentiated by.
+        The variables of differentiation.
     symbols : list of sympy.Symbol
         The variables, then every other free symbol.
     intervals : list of (float, float)
@@ -222,12 +221,16 @@ def _require_shape(check: Check, function: tuple[int, int], claim: tuple[int, in
         "identity": function,
     }[check.kind]
     if check.kind == "derivative" and variables != 1:
-        raise CheckError(f"{check.where}: a derivative has one variable, here are {variables}; a gradient has several.")
+        raise CheckError(
+            f"{check.where}: a derivative has one variable, but there are {variables} here; a gradient may have several."
+        )
     if check.kind in ("derivative", "gradient", "hessian") and outputs != 1:
-        raise CheckError(f"{check.where}: the function of a {check.kind} is one expression, here are {outputs}.")
+        raise CheckError(
+            f"{check.where}: the function of a {check.kind} is one expression, but there are {outputs} here."
+        )
     if claim != expected and not (check.kind == "gradient" and claim == expected[::-1]):
         raise CheckError(
-            f"{check.where}: a {check.kind} of this function has shape {expected}, the claim has shape {claim}."
+            f"{check.where}: a {check.kind} of this function has shape {expected}, but the claim has shape {claim}."
         )
 
 
@@ -265,7 +268,7 @@ def _compare(
     measured: Callable[[list[float]], list],
     claimed: Callable[[list[float]], list],
 ) -> Verdict:
-    """Compare what a method measures, and calls `what`, with what the claim says, at the random points."""
+    """Compare what a method measures (and calls `what`) with the claim at the random points."""
     largest = 0.0
     for point in random_points(check, statement):
         for place, (expected, found) in enumerate(zip(claimed(point), measured(point), strict=True)):
@@ -294,7 +297,7 @@ def _precise(statement: Statement, entries: list[sympy.Expr]) -> Callable[..., l
 
 
 def check_numerically(check: Check, statement: Statement, autodiff: BookAutodiff | None = None) -> Verdict:
-    """Compare the claim with central differences of the function; of an identity, compare both sides.
+    """Compare the claim with central differences of the function; for an identity, compare both sides.
 
     Parameters
     ----------
@@ -350,7 +353,7 @@ def check_automatically(check: Check, statement: Statement, autodiff: BookAutodi
     statement : Statement
         Function and claim.
     autodiff : BookAutodiff, optional
-        Not used: this is another's differentiation.
+        Not used: this check uses autograd.
 
     Returns
     -------
@@ -385,7 +388,7 @@ def check_automatically(check: Check, statement: Statement, autodiff: BookAutodi
 
 
 def check_by_book_autodiff(check: Check, statement: Statement, autodiff: BookAutodiff | None) -> Verdict | None:
-    """Compare the claim with what the engine of the book finds, in double precision.
+    """Compare the claim with the result of the book's engine, in double precision.
 
     Parameters
     ----------
@@ -430,11 +433,11 @@ class Method:
     Attributes
     ----------
     name : str
-        What its verdicts are called.
+        The name of its verdicts.
     column : str
-        The head of its column in the ledger.
+        The heading of its column in the ledger.
     run : callable
-        Takes a check, its statement and the book's automatic differentiation (or None). Returns a verdict, or None where
+        Takes a check, its statement and the book's automatic differentiation (or None). Returns a verdict, or None if
         the method does not apply.
     """
 
@@ -443,7 +446,7 @@ class Method:
     run: Callable[[Check, Statement, BookAutodiff | None], Verdict | None]
 
 
-# One more here is a check more for each result it applies to, a column more in the ledger, and is tried on planted errors.
+# Each entry is a check of every result that it applies to and a column of the ledger, and is tried on planted errors.
 METHODS = (
     Method(NUMERIC, "Finite differences", check_numerically),
     Method(AUTOMATIC, "Automatic differentiation", check_automatically),
@@ -459,7 +462,7 @@ def verify(check: Check, autodiff: BookAutodiff | None = None) -> Result:
     check : Check
         The check.
     autodiff : BookAutodiff, optional
-        The engine of the book, for one check more.
+        The engine of the book, for one more check.
 
     Returns
     -------
@@ -492,11 +495,11 @@ def verify(check: Check, autodiff: BookAutodiff | None = None) -> Result:
 
 
 def cache_key(check: Check, autodiff: BookAutodiff | None = None) -> str:
-    """Return a digest of all that the verdicts on a check depend on: the cell, our code, the book's engine, the packages."""
+    """Return a digest of what the verdicts on a check depend on: the cell, our code, the book's engine, packages."""
     digest = hashlib.sha256(repr(sorted(asdict(check).items())).encode())
     digest.update(autodiff.source.encode() if autodiff else b"")
-    for module in (check_cells.__file__, book_autodiff.__file__, __file__):
-        digest.update(Path(module).read_bytes())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
     digest.update(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
     return digest.hexdigest()
 
@@ -509,7 +512,7 @@ def verify_all(checks: list[Check], cache: Path | None = None, autodiff: BookAut
     checks : list of Check
         The checks.
     cache : Path, optional
-        A JSON file with the verdicts of an earlier run; it is written again when they changed.
+        A JSON file with the verdicts of an earlier run; it is rewritten if they have changed.
     autodiff : BookAutodiff, optional
         The engine of the book.
 

@@ -25,11 +25,11 @@ WIDTHS = (40, *(60 // (len(COLUMNS) - 1) for _ in COLUMNS[1:]))
 
 
 class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names its nodes in lower case)
-    """Where the table will stand, once every page has been read and every equation has its number."""
+    """Holds the table's place until every page has been read and every equation has its number."""
 
 
 class LedgerDirective(SphinxDirective):
-    """Mark the place of the table; it takes neither arguments nor content."""
+    """Mark the place of the table; takes neither arguments nor content."""
 
     def run(self) -> list[nodes.Node]:
         """Return the placeholder."""
@@ -37,7 +37,7 @@ class LedgerDirective(SphinxDirective):
 
 
 class FillLedger(SphinxPostTransform):
-    """Replace the placeholder by the tables, before Sphinx resolves the references in them."""
+    """Replace the placeholder with the tables, before Sphinx resolves the references in them."""
 
     default_priority = 5  # ReferencesResolver has 10
 
@@ -106,7 +106,7 @@ def _anchor(page: str) -> str:
 
 
 def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pending_xref:
-    """A cross-reference that Sphinx resolves, and complains about if it cannot."""
+    """A cross-reference for Sphinx to resolve; Sphinx warns if it cannot."""
     reference = addnodes.pending_xref(
         "", refdomain=domain, reftype=kind, reftarget=target, refdoc=page, refexplicit=False, refwarn=True
     )
@@ -115,13 +115,13 @@ def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pendi
 
 
 def _cell(label: str, text: str) -> nodes.entry:
-    """A cell that repeats the name of its column, which a narrow screen shows in place of the table's head."""
+    """A cell that repeats the name of its column, which a narrow screen shows instead of the table's header."""
     words = nodes.paragraph("", "", nodes.inline(text=f"{label}: ", classes=["ledger-label"]), nodes.Text(text))
     return nodes.entry("", words, classes=["ledger-none"] if text == NONE else [])
 
 
 def _measured(verdict: Verdict) -> str:
-    """The largest error, to the one digit that means anything."""
+    """The largest error, to its one meaningful digit."""
     return "exact" if verdict.error == 0 else f"error {verdict.error:.0e}".replace("e-0", "e-")
 
 
@@ -131,7 +131,7 @@ def verify_results(app: Sphinx, env: BuildEnvironment, to_read: list[str]) -> No
     Raises
     ------
     sphinx.errors.ExtensionError
-        If a check cell cannot be used or a result is false: such a book is not built.
+        If a check cell cannot be used or a result is false: the book is then not built.
     """
     pages = {page: Path(env.doc2path(page)) for page in _in_reading_order(env)}
     try:
@@ -161,7 +161,7 @@ def remember_equations(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
-    """Warn of a labelled result that has no check, and of a check whose result is on no page or on another one."""
+    """Warn about a labelled result without a check, and about a check whose result is on no page or on another one."""
     checked = {result.check.result: result.check for result in env.ledger_results}
     for label, (page, _) in env.ledger_equations.items():
         if label not in checked:
@@ -170,7 +170,7 @@ def require_equations(app: Sphinx, env: BuildEnvironment) -> None:
         if label not in env.ledger_equations:
             logger.warning("%s: no equation has this label", check.where, location=check.page)
         elif env.ledger_equations[label][0] != check.page:
-            logger.warning("%s: the equation stands on another page", check.where, location=check.page)
+            logger.warning("%s: the equation is on another page", check.where, location=check.page)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

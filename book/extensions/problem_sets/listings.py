@@ -1,4 +1,4 @@
-"""The problem sets on a page, with their points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
+"""Problem sets on a page, with points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
 
 import html
 from pathlib import Path
@@ -18,7 +18,7 @@ from book.extensions.problem_sets.released_sets import FOLDER, ReleasedSet, read
 
 logger = logging.getLogger(__name__)
 
-#: Where in the site JupyterLite shows a notebook. It is put there after the pages are made (book/lite/build.py).
+#: Where in the site JupyterLite shows a notebook. It is added after the pages are made (book/lite/build.py).
 IN_BROWSER = "lite/notebooks/index.html"
 
 #: The head of the table of all sets, and how its width is shared out.
@@ -26,12 +26,12 @@ COLUMNS = {"Set": 52, "Chapters": 24, "Time": 12, "Points": 12}
 
 
 def in_browser(builder: Builder, page: str, notebook: str) -> str:
-    """Return the address, seen from a page, at which a notebook opens in the browser, ready to run.
+    """Return the address, relative to a page, at which a notebook opens in the browser, ready to run.
 
     Parameters
     ----------
     builder : Builder
-        Knows where the page lies.
+        Knows where the page is.
     page : str
         The page that shows the link.
     notebook : str
@@ -77,9 +77,9 @@ class ProblemSetsDirective(SphinxDirective):
 
 
 class ProblemSetTableDirective(SphinxDirective):
-    """List every released problem set in a table; the content says in a sentence what each asks, as YAML.
+    """List every released problem set in a table; the directive's content, in YAML, describes each in a sentence.
 
-    A sentence about a set that is not released is left out, so that the page promises nothing that is not there.
+    A sentence about a set that is not released is left out, so that the page promises nothing that does not exist.
     """
 
     has_content = True
@@ -146,7 +146,7 @@ def _download(problem_set: ReleasedSet, page: str) -> addnodes.download_referenc
 
 
 def _open(problem_set: ReleasedSet, env: BuildEnvironment, words: str, before: str = "") -> nodes.raw:
-    """A link that opens a set in the browser; only in HTML, since a downloaded chapter cannot know where the site is."""
+    """A link that opens a set in the browser; only in HTML, since a downloaded chapter does not know the site."""
     address = html.escape(in_browser(env.app.builder, env.docname, f"{problem_set.name}.ipynb"))
     return nodes.raw("", f'{before}<a class="in-browser" href="{address}">{words}</a>', format="html")
 

@@ -1,4 +1,4 @@
-"""The table of what each item of the released problem sets was proven with: `{proof-table}`, and `{mutant-survivors}`."""
+"""Tables of what each item of the released problem sets was proven with: `{proof-table}` and `{mutant-survivors}`."""
 
 import html
 from dataclasses import astuple
@@ -17,7 +17,7 @@ from book.extensions.problem_sets.released_sets import released
 
 
 def _proofs(app: Sphinx, name: str) -> dict:
-    """What one set was proven with. To read a set with its bank takes half a second, so the answer is kept."""
+    """What one set was proven with. Reading a set with its bank takes half a second, so the answer is cached."""
     root = Path(app.srcdir)
 
     def read() -> dict:
@@ -69,7 +69,7 @@ def _folded(title: str, table: nodes.table) -> list[nodes.Node]:
 
 
 class ProofTableDirective(SphinxDirective):
-    """A row for each set and one of sums; behind them, folded, a row for each item."""
+    """A row for each set and a row of sums, followed by a folded table with a row for each item."""
 
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
@@ -87,14 +87,14 @@ class ProofTableDirective(SphinxDirective):
 
 
 class MutantSurvivorsDirective(SphinxDirective):
-    """For each set, folded, a row for each mutant that keeps its points, with the reason why it is no fault."""
+    """For each set, a folded table of the mutants that keep their points, each with the reason why that is right."""
 
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
         shown: list[nodes.Node] = []
         for name, known in _sets(self).items():
             if rows := [tuple(row) for row in known["survivors"]]:
-                head = ("item", "change", "why it is no fault")
+                head = ("item", "change", "why it is not a fault")
                 shown += _folded(f"{len(rows)} of {name}", _table(head, rows, 1))
         return shown
 

@@ -21,7 +21,7 @@ class ReleasedSet:
     chapters : tuple of str
         For example ``information/entropy``.
     minutes : int
-        How long a student may expect to need.
+        How long a student can expect to need.
     points, by_hand : int
         All points, and those of them that a person gives.
     """
@@ -50,7 +50,7 @@ def read_released(notebook: Path) -> ReleasedSet:
     Raises
     ------
     ValueError
-        If it is no notebook, or its metadata lacks what a chapter needs.
+        If it is not a notebook, or its metadata lacks what a chapter needs.
     """
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))

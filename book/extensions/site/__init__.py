@@ -1,1 +1,1 @@
-"""The finished pages: how they look, what they weigh, who can use them, and how the site is found."""
+"""The finished pages: how they look, how large they are, who can use them, and how the site is found."""

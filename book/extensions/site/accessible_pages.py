@@ -1,4 +1,4 @@
-"""Repair what the theme and the extensions leave inaccessible in the finished pages: landmarks, empty headers, colour mode."""
+"""Fix what the theme and the extensions leave inaccessible in the pages: landmarks, empty headers, colour mode."""
 
 import re
 from pathlib import Path
@@ -11,14 +11,14 @@ from sphinx.transforms import SphinxTransform
 from book.extensions.site.page_weight import pages_of
 
 REPAIRS = [
-    # The title, the search button and the contents stand outside every landmark.
+    # The title, the search button and the contents are outside every landmark.
     (
         re.compile(r'<div class="(sidebar-primary-items__start [^"]*)">'),
         r'<div class="\1" role="complementary" aria-label="Title, search and contents">',
     ),
     # A list has items, and the role of an entry of a bibliography is deprecated.
     (re.compile(r'(<div class="citation"[^>]*) role="doc-biblioentry"'), r'\1 role="listitem"'),
-    # The name of a fold is the words that stand on it.
+    # The name of a fold is its visible text.
     (re.compile(r'<summary aria-label="[^"]*">'), "<summary>"),
     # The corner of a table that has row names heads nothing.
     (re.compile(r'<th class="head">(?:<p>\s*</p>|\s*)</th>'), "<td></td>"),
@@ -28,7 +28,7 @@ REPAIRS = [
 
 
 def _one_viewport(match: re.Match[str]) -> str:
-    """Keep the first of the lines that say the same."""
+    """Keep only the first of several equivalent lines."""
     return match[1] + re.sub(r'\s*<meta name="viewport"[^>]*>', "", match[2])
 
 
@@ -50,17 +50,17 @@ def repair(app: Sphinx, error: Exception | None) -> None:
 
 
 def follow_the_reader(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
-    """Let the theme start in the reader's own colour mode, which it takes for an error when nothing is set."""
+    """Make the theme start in the reader's own colour mode; without a setting it would report an error."""
     context["default_mode"] = "auto"
 
 
 class PlainTermIds(SphinxTransform):
-    """Give the terms of a glossary ids without dots: the theme's scripts take an id for a selector, and fail."""
+    """Give glossary terms ids without dots: the theme's scripts use ids as selectors, and would fail."""
 
     default_priority = 840  # before the domains note the terms, for the index and for the search
 
     def apply(self, **kwargs: object) -> None:
-        """Change the page in place, and what the directive has noted of it."""
+        """Change the page in place, and what the directive has recorded about it."""
         names = {
             old: re.sub(r"[^\w-]+", "-", old).strip("-")
             for term in self.document.findall(nodes.term)

@@ -1,4 +1,4 @@
-"""The style of the bibliography: each entry is labelled by author and year, in the words by which the text cites it."""
+"""The style of the bibliography: each entry is labelled by author and year, exactly as the text cites it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Names:
 
 
 class AuthorYearLabels(BaseLabelStyle):
-    """Labels such as `Kullback and Leibler, 1951`, made by the templates of the reference style `author_year`."""
+    """Labels such as `Kullback and Leibler, 1951`, made with the templates of the reference style `author_year`."""
 
     def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
         """Yield the label of each entry."""
@@ -34,7 +34,7 @@ class AuthorYearLabels(BaseLabelStyle):
 
 
 class AuthorYearStyle(Style):
-    """pybtex's plain style, but labelled and sorted by author and year."""
+    """pybtex's plain style, with labels and sorting by author and year."""
 
     default_label_style = AuthorYearLabels
     default_sorting_style = SortingStyle

@@ -1,7 +1,7 @@
-"""Say what each page is about, in its head: for search engines, and for sphinxext.opengraph, which writes the tags of previews.
+"""Describe each page in its head, for search engines and for sphinxext.opengraph, which writes the tags for previews.
 
-sphinxext.opengraph would take the first characters of a page instead: they end in the middle of a sentence, contain the
-source of formulas, and pages without a source have none.
+sphinxext.opengraph would use the first characters of a page: they end in mid-sentence and contain the source of
+formulas, and pages without a source have none.
 """
 
 import html
@@ -12,8 +12,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 LONGEST = 158  # search engines show about this many characters
-SHORTEST = 50  # a shorter paragraph says too little to stand for a page
-# Pages that have no source, with what they are about.
+SHORTEST = 50  # a shorter paragraph says too little to describe a page
+# Pages without a source, with their descriptions.
 GENERATED = {
     "genindex": "The index of the course: every term of the glossary, with the page that explains it.",
     "search": "Search the chapters, the problem sets and the reference pages of the course by any word that they contain.",
@@ -22,7 +22,7 @@ GENERATED = {
 
 
 def shortened(text: str) -> str:
-    """Cut a text after its last whole sentence that fits, or else after a word."""
+    """Cut a text after the last whole sentence that fits, or else after a word."""
     text = re.sub(r"\s+", " ", text).strip()
     if len(text) <= LONGEST:
         return text
@@ -55,7 +55,7 @@ def description_of(doctree: nodes.document) -> str:
 
 
 def describe(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Add a page's description to its head, and hand it on for the preview."""
+    """Add a page's description to its head, and pass it on for the preview."""
     description = html.escape(description_of(doctree) if doctree is not None else GENERATED.get(page, ""))
     if not description:
         return

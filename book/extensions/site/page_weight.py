@@ -1,10 +1,10 @@
-"""Make the pages light: one style sheet with the rules that they use, icons as a font of those shown, scripts and figures that wait.
+"""Make the pages light: one style sheet of the rules in use, a font of the icons in use, deferred scripts and figures.
 
-A long page costs a phone most where it is styled and laid out, so elements that show nothing of their own go, and the colour
-mode is settled before the first layout instead of after it.
+On a phone, a long page costs most in styling and layout, so elements that show nothing of their own are removed, and
+the colour mode is set before the first layout instead of after it.
 
-The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts that
-hold up the first paint.
+The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts
+that delay the first paint.
 """
 
 import hashlib
@@ -27,27 +27,28 @@ ICON_SCRIPT = "scripts/fontawesome.js"
 ICON_FONTS = "vendor/fontawesome/webfonts"
 PRIVATE_USE = range(0xE000, 0xF900)  # where Font Awesome has its icons
 
-# Scripts put these together from parts, so that no script contains the whole name.
+# Scripts assemble these names from parts, so that no script contains a whole one.
 COMPOSED_CLASSES = ("bs-tooltip-", "kind-")
 NESTED = {"media", "supports", "layer", "container"}
 
-# Names, punctuation and spaces in code have the colour of code itself (course.css), and are half of its elements.
+# Names, punctuation and spaces in code have the same colour as the code itself (course.css), and are half of its
+# elements.
 PLAIN_CODE = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 CODE = re.compile(r"(<pre>)<span></span>(?!\n)(.*?</pre>)", re.DOTALL)
 
-# The theme begins with a mode that no style knows and corrects it when its scripts arrive: everything is styled twice, and
-# a reader in the dark sees a white page first.
+# The theme starts in a mode that no style defines and corrects it when its scripts arrive: everything is styled twice,
+# and a reader in dark mode sees a white page first.
 MODE_AFTERWARDS = 'document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";'
 MODE_AT_ONCE = (
     'document.documentElement.dataset.theme = ["light", "dark"].includes(document.documentElement.dataset.mode)'
     " ? document.documentElement.dataset.mode"
     ' : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";'
-    # Paper is white: the theme's black headings for print would stand on the dark mode's ground.
+    # Print on white: the theme's black headings for print would otherwise appear on the dark mode's background.
     ' addEventListener("beforeprint", () => { const root = document.documentElement.dataset, theme = root.theme;'
     ' root.theme = "light"; addEventListener("afterprint", () => { root.theme = theme; }, {once: true}); });'
 )
 
-# KaTeX's fonts by what on a page needs them. Each that arrives late would have all formulas laid out again.
+# KaTeX's fonts, by what on a page needs them. Each one that arrives late would cause all formulas to be laid out again.
 FORMULA_FONTS = {
     "Main-Regular": 'class="katex"',
     "Math-Italic": "mathnormal",
@@ -66,14 +67,14 @@ ICON = re.compile(
 
 
 def pages_of(folder: Path) -> Iterator[Path]:
-    """Yield the pages of a built site, those of static folders and of JupyterLite apart."""
+    """Yield the pages of a built site, except those in static folders and in JupyterLite."""
     for page in sorted(folder.rglob("*.html")):
         if page.relative_to(folder).parts[0] not in ("_static", "lite"):
             yield page
 
 
 def static_name(address: str) -> str | None:
-    """Return a file's name inside ``_static`` for an address on a page, or None for another file."""
+    """Return the name inside ``_static`` of the file at an address on a page, or None for other files."""
     _, found, name = urlsplit(html.unescape(address)).path.partition("_static/")
     return name if found else None
 
@@ -91,7 +92,7 @@ def names_in(pages: list[str], scripts: list[str]) -> set[str]:
 
 
 def is_used(selector: list[Node], names: set[str]) -> bool:
-    """Whether all tags, classes and ids that a selector needs are among the names; arguments of functions count as met."""
+    """Whether the names include all tags, classes and ids in a selector; arguments of functions are not checked."""
     before = ""
     for token in selector:
         if token.type == "hash" and token.value not in names:
@@ -105,7 +106,7 @@ def is_used(selector: list[Node], names: set[str]) -> bool:
 
 
 def selectors_of(prelude: list[Node]) -> Iterator[list[Node]]:
-    """Split a rule's prelude at its commas."""
+    """Split a rule's prelude at the commas."""
     selector: list[Node] = []
     for token in prelude:
         if token.type == "literal" and token.value == ",":
@@ -117,12 +118,12 @@ def selectors_of(prelude: list[Node]) -> Iterator[list[Node]]:
 
 
 def written(content: list[Node]) -> str:
-    """Write the inside of a rule in one line."""
+    """Write the body of a rule on one line."""
     return re.sub(r"\s+", " ", tinycss2.serialize([token for token in content if token.type != "comment"])).strip()
 
 
 def used_rules(rules: list[Node], names: set[str]) -> str:
-    """Write the rules whose selectors are used; keep what has no selector, such as fonts."""
+    """Write the rules whose selectors are used, and those without a selector, such as fonts."""
     kept = []
     for rule in rules:
         if isinstance(rule, QualifiedRule):
@@ -143,7 +144,7 @@ def used_rules(rules: list[Node], names: set[str]) -> str:
 
 
 def sheet_text(static: Path, name: str) -> str:
-    """Read a style sheet with what it imports, its addresses seen from the static folder."""
+    """Read a style sheet with its imports, and make its addresses relative to the static folder."""
     folder = posixpath.dirname(name)
 
     def imported(match: re.Match[str]) -> str:
@@ -161,7 +162,7 @@ def sheet_text(static: Path, name: str) -> str:
 
 
 def subset_icons(static: Path, css: str) -> str:
-    """Make fonts of the icons that the styles show, and let the styles load those."""
+    """Make fonts of only the icons that the styles show, and make the styles load those."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every table of a font
     shown = {int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})\b", css)}
     shown |= {ord(character) for character in css if ord(character) in PRIVATE_USE}
@@ -180,7 +181,7 @@ def subset_icons(static: Path, css: str) -> str:
 
 
 def bundle(static: Path, sheets: list[str], names: set[str]) -> str:
-    """Write the style sheet of the site; return its name, which holds a digest of its content."""
+    """Write the style sheet of the site; return its name, which contains a digest of its content."""
     texts = [sheet_text(static, name) for name in sheets]
     digest = hashlib.sha256(json.dumps([texts, sorted(names)]).encode()).hexdigest()[:12]
     file = static / f"{NAME}-{digest}.css"
@@ -190,7 +191,7 @@ def bundle(static: Path, sheets: list[str], names: set[str]) -> str:
 
 
 def lighter(page: str, static: Path, sheet: str) -> str:
-    """Return a page with the one style sheet, without the script of icons; its scripts and figures wait their turn."""
+    """Return a page with only the one style sheet, without the icon script, with scripts and figures deferred."""
     links = [link for link in LINK.finditer(page) if static_name(HREF.search(link[0])[1]) is not None]
     if links:
         root = HREF.search(links[0][0])[1].partition("_static/")[0]
@@ -214,7 +215,7 @@ def lighter(page: str, static: Path, sheet: str) -> str:
         name = static_name(script["src"])
         if name == ICON_SCRIPT:
             return ""
-        if name == "documentation_options.js":  # a later line on the page adds to it, and it is short
+        if name == "documentation_options.js":  # short, and a later line on the page adds to it
             return f"<script>{(static / name).read_text(encoding='utf-8')}</script>"
         if re.search(r"\b(?:defer|async|type)\b", script["attributes"] + script["rest"]):
             return script[0]

@@ -1,7 +1,7 @@
-"""Make the site ready for its address: what search engines ask for, and the page for addresses that lead nowhere.
+"""Make the site ready for its address: what search engines need, and the page for addresses that lead nowhere.
 
-The address is the setting ``html_baseurl`` in _config.yml; the variable SITE_URL takes its place where a site is published. This
-module tells it to sphinxext.opengraph and to notfound.extension, too.
+The address is the setting ``html_baseurl`` in _config.yml, or the variable SITE_URL where a site is published. This
+module also passes it to sphinxext.opengraph and notfound.extension.
 """
 
 import html
@@ -16,19 +16,19 @@ from sphinx.config import Config
 
 
 def is_here(address: str) -> bool:
-    """Whether an address is one of this machine, or none."""
+    """Whether an address is empty or points to this machine."""
     return urlsplit(address).hostname in (None, "localhost", "127.0.0.1")
 
 
 def sitemap(base: str, pages: list[str]) -> str:
-    """Write the sitemap of pages whose addresses are seen from the site's root."""
+    """Write the sitemap of pages whose addresses are relative to the site's root."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">']
     lines += [f"  <url><loc>{escape(urljoin(base, page))}</loc></url>" for page in pages]
     return "\n".join([*lines, "</urlset>", ""])
 
 
 def redirect(title: str, address: str) -> str:
-    """Write the page that sends on to another."""
+    """Write a page that redirects to another."""
     title, address = html.escape(title), html.escape(address)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>{title}</title>\n'
@@ -40,16 +40,16 @@ def redirect(title: str, address: str) -> str:
 
 
 def head_of_page(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Name no preferred copy if that is on this machine, and let the page for lost addresses find the site's root."""
+    """Name no canonical address if that is on this machine, and let the 404 page find the site's root."""
     if is_here(app.config.html_baseurl):
         context["pageurl"] = None
     if page == app.config.notfound_pagename:
-        context["content_root"] = app.config.notfound_urls_prefix  # for scripts; notfound.extension sees to the links
+        context["content_root"] = app.config.notfound_urls_prefix  # for scripts; notfound.extension handles the links
         context["metatags"] = f'{context.get("metatags", "")}\n<meta name="robots" content="noindex" />\n'
 
 
 def write_site_files(app: Sphinx, error: Exception | None) -> None:
-    """Write what the site has beside its pages."""
+    """Write the site's files other than its pages."""
     if error or app.builder.format != "html":
         return
     base, site = app.config.html_baseurl, Path(app.outdir)
@@ -59,12 +59,12 @@ def write_site_files(app: Sphinx, error: Exception | None) -> None:
     first = app.builder.get_target_uri(app.config.root_doc)
     if first != "index.html":
         (site / "index.html").write_text(redirect(app.config.html_title, first), encoding="utf-8")
-    # GitHub, publishing a branch, would otherwise leave out the folders that begin with an underscore.
+    # When GitHub publishes a branch, it would otherwise leave out folders that begin with an underscore.
     (site / ".nojekyll").touch()
 
 
 def take_address(app: Sphinx, config: Config) -> None:
-    """Take the site's address from the environment, if it is there, and tell those who need it."""
+    """Take the site's address from the environment, if set there, and pass it on to the extensions that need it."""
     address = os.environ.get("SITE_URL", "").strip() or config.html_baseurl
     config.html_baseurl = config.ogp_site_url = address if address.endswith("/") else f"{address}/"
     config.notfound_urls_prefix = urlsplit(config.html_baseurl).path
@@ -73,7 +73,7 @@ def take_address(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
-    app.connect("config-inited", take_address, priority=400)  # before the extensions that it tells
+    app.connect("config-inited", take_address, priority=400)  # before the extensions that need it
     app.connect("html-page-context", head_of_page)
     app.connect("build-finished", write_site_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,6 @@
-// What the search shows of a page that it found. Sphinx's own excerpts begin at the stem of a word ("entropi"), which many pages
-// do not contain; they take in the buttons above the page, and give each formula three times. Sphinx puts this script behind
-// its search tools and before the index (html_search_scorer, set by tidy_html.py).
+// The excerpt that the search shows for each page it finds. Sphinx's own excerpts begin at the stem of a word ("entropi"),
+// which many pages do not contain; they include the buttons above the page, and repeat each formula three times. Sphinx
+// loads this script after its search tools and before the index (html_search_scorer, set by tidy_html.py).
 
 const EXCERPT = 240; // characters
 const BEFORE = 80; // characters of them before the word that was found
@@ -17,7 +17,7 @@ Search.formulaToText = (tex) => {
     .replace(/\\(?:left|right|[bB]igg?[lr]?|math[a-z]+|text|operatorname)(?![a-z])|[\\{}]/g, "");
 };
 
-/** The text of a page, or of the part that an anchor names; of the prose alone, or with the code. */
+/** The text of a page, or of the part that an anchor points to: only the prose, or the code too. */
 Search.htmlToText = (source, anchor, withCode = false) => {
   const page = new DOMParser().parseFromString(source, "text/html");
   const apart = ["h1", ".headerlink", ".notebook-download", ".interactive", "div.math", "script", "style", "svg"];
@@ -37,7 +37,7 @@ Search.htmlToText = (source, anchor, withCode = false) => {
   return text.replace(/\s+/g, " ").trim();
 };
 
-/** Where in a text the first word stands that the reader looked for, or one that contains its stem; -1 if there is none. */
+/** The position in a text of the first word searched for, or of one that contains its stem; -1 if there is none. */
 Search.placeOf = (text, stems) => {
   const stemmer = new Stemmer();
   const words = [...text.matchAll(/[\p{Letter}\p{Number}_]+/gu)].map((word) => [word[0].toLowerCase(), word.index]);

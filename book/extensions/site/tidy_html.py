@@ -1,7 +1,4 @@
-"""Repair what Sphinx and the extensions leave untidy: repeated ids, pictures of unknown size, spaces in links, excerpts.
-
-The excerpts are those that the search shows of its results.
-"""
+"""Tidy what Sphinx and the extensions produce: repeated ids, pictures of unknown size, spaces in links, excerpts."""
 
 import re
 from pathlib import Path
@@ -17,7 +14,7 @@ REPEATED = {"proof", "proof-content", "exercise-content", "solution-content"}
 
 
 class DropRepeatedIds(SphinxPostTransform):
-    """Take away ids that name nothing in particular."""
+    """Remove ids that identify nothing in particular."""
 
     default_priority = 900  # last: the extensions have resolved their own references by then
 
@@ -31,7 +28,8 @@ class DropRepeatedIds(SphinxPostTransform):
 def size_pictures(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     """State the size of each PNG picture, so that the text below does not jump when it arrives.
 
-    The sizes become attributes, where docutils would write a style that the style sheet could not make narrower.
+    The sizes become attributes; docutils would write a style, which the style sheet could not override on narrow
+    screens.
     """
     files = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
 
@@ -48,13 +46,13 @@ def size_pictures(app: Sphinx, page: str, template: str, context: dict, doctree:
 
 
 def move_spaces_out(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Put the space with which sphinx_exercise begins the link in a solution's title before the link, as no underline needs it."""
+    """Move the space at the start of sphinx_exercise's link in a solution's title out of the link and its underline."""
     if doctree is not None:
         context["body"] = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", context["body"])
 
 
 def show_excerpts(app: Sphinx, config: Config) -> None:
-    """Let the search page show excerpts of our own making; Sphinx puts a script named here behind its search tools."""
+    """Make the search page show our own excerpts; Sphinx loads a script named here after its search tools."""
     config.html_search_scorer = str(Path(__file__).with_name("search_excerpts.js"))
 
 
