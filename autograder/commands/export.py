@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.not_graded import MAX_NAMED, name_not_graded, reasons_of
+from autograder.commands.not_graded import name_not_graded, reasons_of, some_of
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 from autograder.commands.tables import print_table
 from autograder.common.errors import UsageError
@@ -100,4 +100,5 @@ def _awaiting(name: str, grades: Grades, form: str, provisional: bool) -> str:
         has = "the file has their points so far"
     else:
         has = "the file leaves them out (--provisional exports their points so far)"
-    return f"{name}: {len(students)} await grading by hand ({', '.join(students[:MAX_NAMED])}); {has}."
+    await_it = "awaits" if len(students) == 1 else "await"
+    return f"{name}: {len(students)} {await_it} grading by hand ({some_of(students)}); {has}."

@@ -19,6 +19,12 @@ def reasons_of(outcomes: Mapping[Submission, Outcome]) -> dict[Submission, str]:
     return {submission: o.reason for submission, o in outcomes.items() if o.outcome == "not-graded"}
 
 
+def some_of(students: list[str]) -> str:
+    """Name students, and count those for whom a line has no room."""
+    more = len(students) - MAX_NAMED
+    return ", ".join(students[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def name_not_graded(reasons: Mapping[Submission, str]) -> None:
     """Print the submissions without a grade, and what to do.
 
@@ -31,8 +37,6 @@ def name_not_graded(reasons: Mapping[Submission, str]) -> None:
     for submission, reason in reasons.items():
         together[submission.problem_set, reason.rstrip(".")].append(submission.student)
     for (name, reason), students in sorted(together.items()):
-        more = len(students) - MAX_NAMED
-        shown = ", ".join(students[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
-        print(f"not graded: {name}: {shown}: {reason}.", file=sys.stderr)
+        print(f"not graded: {name}: {some_of(students)}: {reason}.", file=sys.stderr)
     if together:
         print("What is not graded has no score here; run: autograder grade", file=sys.stderr)

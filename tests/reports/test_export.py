@@ -190,7 +190,7 @@ def test_what_awaits_a_hand_is_exported_only_with_a_word(tmp_path, course, capsy
     path.write_text("from an earlier run")
     assert main(["export", name, "--class", str(root), "--format", "canvas"]) == 0
     out = capsys.readouterr().out
-    assert f"{name}: 1 await grading by hand (ada); the file leaves them out" in out
+    assert f"{name}: 1 awaits grading by hand (ada); the file leaves them out" in out
     assert not path.exists(), "an earlier file would be imported as if it held"
     assert main(["export", name, "--class", str(root), "--format", "canvas", "--provisional"]) == 0
     assert "the file has their points so far" in capsys.readouterr().out
