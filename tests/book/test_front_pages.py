@@ -64,9 +64,11 @@ def test_a_set_that_is_not_released_is_not_promised(site):
 
 def test_the_gallery_has_every_fault_of_the_chapters(site):
     shown = {
-        target for page in chapters() for target in re.findall(r"^\((fault-[\w-]+)\)=$", text_of(page), re.MULTILINE)
+        target
+        for page in (*chapters(), GALLERY)
+        for target in re.findall(r"^\((fault-[\w-]+)\)=$", text_of(page), re.MULTILINE)
     }
-    collected = re.findall(r"\{ref\}`[^`<]*<(fault-[\w-]+)>`", text_of(GALLERY))
+    collected = re.findall(r"^(?:\||\* - |\s+- ).*?\{ref\}`[^`<]*<(fault-[\w-]+)>`", text_of(GALLERY), re.MULTILINE)
     assert sorted(collected) == sorted(shown)
     table = html_of(site, GALLERY).select_one("table")
     assert len([row for row in table.select("tbody tr") if row.select_one("a")]) == len(shown)

@@ -12,7 +12,7 @@ WORDS = {20: "20", 200: "two hundred", 10: "ten"}
 GRADERS = {
     "a cell of the notebook, or all calls of a test cell": f"{WORDS[LIMITS.cell_seconds]} seconds of processor time",
     "a submission": f"{WORDS[LIMITS.total_seconds]} seconds of processor time",
-    "a cell or a call, on the clock": f"{WORDS[LIMITS.patience]} times as long",
+    "a cell or a call, in wall-clock time": f"{WORDS[LIMITS.patience]} times its limit",
     "memory": f"{LIMITS.memory / 2**30:g} GB",
     "processes and threads": f"{LIMITS.processes}",
     "a file; all files together": f"{LIMITS.file_bytes / 1e6:g} MB; {4 * LIMITS.file_bytes / 1e6:g} MB",
