@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -106,6 +107,14 @@ def browser():
 def course() -> Path:
     """The course's root."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def checks(course) -> SimpleNamespace:
+    """The names of solutions/checks.py, as a notebook gets them."""
+    defined: dict = {}
+    exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
+    return SimpleNamespace(**defined)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import redirect_stdout
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,14 +41,6 @@ def crossed(value):
 
 def decoded(*nodes):
     return Decoder([], lambda _: Elsewhere()).decode({"expression": [list(node) for node in nodes]})
-
-
-@pytest.fixture(scope="module")
-def checks(course):
-    """The names of solutions/checks.py, as in a notebook."""
-    defined: dict = {}
-    exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
-    return SimpleNamespace(**defined)
 
 
 # ---- what an expression means

@@ -2,35 +2,13 @@
 
 import warnings
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import sympy as sp
 from mpmath import mp
 
-
-@pytest.fixture(scope="module")
-def checks(course):
-    """The names of solutions/checks.py, as a notebook gets them."""
-    defined: dict = {}
-    exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
-    return SimpleNamespace(**defined)
-
-
-@pytest.fixture
-def check(checks):
-    def make(function, **options):
-        return checks.Check(function, "double", "what doubling means", "chapter Doubling", **options)
-
-    return make
-
-
-def message(judge, *args, **kwargs) -> str:
-    with pytest.raises(AssertionError) as caught:
-        judge(*args, **kwargs)
-    return str(caught.value)
-
+from tests.support.judging import message
 
 # ---- what is right passes, in every form
 

@@ -7,7 +7,6 @@ import operator
 import os
 import sys
 import threading
-from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -16,30 +15,9 @@ import pytest
 from autograder.engine.score import grade
 from autograder.problem_set.source import answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
+from tests.support.judging import message
 
 FEW, MANY = (np.ones(10),), (np.ones(1000),)
-
-
-@pytest.fixture(scope="module")
-def checks(course):
-    """The names of solutions/checks.py."""
-    defined: dict = {}
-    exec((course / "solutions" / "checks.py").read_text(encoding="utf-8"), defined)
-    return SimpleNamespace(**defined)
-
-
-@pytest.fixture
-def check(checks):
-    def make(function, **options):
-        return checks.Check(function, "double", "what doubling means", "chapter Doubling", **options)
-
-    return make
-
-
-def message(judge, *args, **kwargs) -> str:
-    with pytest.raises(AssertionError) as caught:
-        judge(*args, **kwargs)
-    return str(caught.value)
 
 
 def twice(value):
