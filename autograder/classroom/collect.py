@@ -127,6 +127,8 @@ class _Files:
         By set.
     refused : list of (str, str)
         Other files, and what is wrong with each.
+    guess : str
+        The set that it is of if it holds no notebook; empty where that is not known.
     """
 
     platform: Platform
@@ -134,6 +136,12 @@ class _Files:
     trail: tuple[str, ...]
     notebooks: dict[str, list[_Notebook]] = field(default_factory=lambda: defaultdict(list))
     refused: list[tuple[str, str]] = field(default_factory=list)
+    guess: str = ""
+
+    @property
+    def sets(self) -> list[str]:
+        """The sets that it is of; an empty name for one that is not known."""
+        return list(self.notebooks) or [self.guess]
 
     @property
     def where(self) -> str:
@@ -200,11 +208,10 @@ def collect(
                 continue
             found.append((archive, archive.read(Path(kept), contents, result)))
         directory.prepare()
-        record = directory.collected / "identities.json"
-        identities = Identities.read(record)
-        for archive, hand_ins in found:  # all are seen before one is placed
+        identities = Identities.read(directory.identities)
+        for _, hand_ins in found:  # all are seen before one is placed
             for files in hand_ins:
-                for name in files.notebooks or [archive.only_set(hand_ins, files)]:
+                for name in files.sets:
                     identities.see(files.platform, name, files.hand_in)
         attempts: list[Attempt] = []
         refused: dict[Submission, list[tuple[str, str]]] = {}
@@ -212,7 +219,7 @@ def collect(
         for archive, hand_ins in found:
             spread = archive.spread(times)
             for files in hand_ins:
-                for name in files.notebooks or [archive.only_set(hand_ins, files)]:
+                for name in files.sets:
                     try:
                         students = _students(files, name, student, roster, identities, result)
                         if name in files.notebooks:
@@ -233,8 +240,7 @@ def collect(
         by_submission: dict[Submission, list[Attempt]] = defaultdict(list)
         for attempt in attempts:
             by_submission[attempt.submission].append(attempt)
-        if identities.names:
-            write_text_if_changed(identities, record)
+        identities.write(directory.identities)
         for submission in sorted({*by_submission, *refused}):
             mine = by_submission.get(submission, [])
             try:
@@ -254,12 +260,6 @@ def collect(
             "beside the notebook."
         )
     return result
-
-
-def write_text_if_changed(identities: Identities, path: Path) -> None:
-    """Keep what platforms' numbers stood for, if it says more than before."""
-    if Identities.read(path) != identities:
-        identities.write(path)
 
 
 def _report(files: _Files, name: str, reason: str, result: Collected) -> None:
@@ -361,6 +361,7 @@ class _Archive:
     ):
         self.path, self.sets, self.zone, self.roster, self.student = path, sets, zone, roster, student
         self.moments: list[datetime] = []
+        self._identified: dict[tuple[str, ...], tuple[Platform, HandIn] | None] = {}
         listed = outermost(path, lambda name: name in METADATA)
         metadata = next((data for data in listed.values() if data), b"")
         names = [name for name in listed if PurePosixPath(name).name not in METADATA]
@@ -378,11 +379,17 @@ class _Archive:
 
     def _identify(self, trail: tuple[str, ...]) -> tuple[Platform, HandIn] | None:
         """Return the platform and the hand-in of a file; None for a file that the platform added by itself."""
+        outermost_path = trail[:2]
+        if outermost_path not in self._identified:
+            self._identified[outermost_path] = self._identify_anew(outermost_path)
+        return self._identified[outermost_path]
+
+    def _identify_anew(self, trail: tuple[str, ...]) -> tuple[Platform, HandIn] | None:
         path = self._path(trail)
         recognised: Recognised | None = self.recognised
         if recognised is None:
             try:
-                who = self.student or student_of_path(trail[:2], self.roster)
+                who = self.student or student_of_path(trail, self.roster)
             except UnplacedError:
                 return _FOLDERS, HandIn(path, "")  # said when it is to be placed
             return _FOLDERS, HandIn(path, PurePosixPath(path).name, logins=(who,))
@@ -401,7 +408,7 @@ class _Archive:
         def key(path: str) -> tuple:
             trail = (path,) if self.path.is_file() and path == self.path.name else (self.path.name, path)
             identified = self._identify(trail)
-            return _key(*identified) if identified else ()
+            return _key(identified[1]) if identified else ()
 
         for member in members(self.path, self.zone, skipped, key):
             identified = self._identify(member.trail)
@@ -410,7 +417,7 @@ class _Archive:
             platform, hand_in = identified
             if member.time and len(member.trail) <= 2:  # within a student's zip, times are the student's
                 self.moments.append(member.time)
-            files = hand_ins.setdefault(_key(platform, hand_in), _Files(platform, hand_in, member.trail[:2]))
+            files = hand_ins.setdefault(_key(hand_in), _Files(platform, hand_in, member.trail[:2]))
             inner = "/".join([hand_in.rest, *member.trail[2:]])
             name = printable(inner or member.path)
             if inner == nbgrader.TIMESTAMP and not member.problem:
@@ -427,7 +434,11 @@ class _Archive:
                 write_bytes(member.data, contents[digest])
             stem = _stem(inner) if "/" not in inner else ""
             files.notebooks[problem_set].append(_Notebook(str(member), digest, stem, worked, member.time))
-        return [files for files in hand_ins.values() if files.notebooks or files.refused]
+        found = [files for files in hand_ins.values() if files.notebooks or files.refused]
+        sets = {name for files in found for name in files.notebooks}
+        for files in found:
+            files.guess = _only(sets) or _only({s for s in self.sets.names for path, _ in files.refused if s in path})
+        return found
 
     def _with_time(self, files: _Files, member: Member, result: Collected) -> HandIn:
         text = member.data[:100].decode("utf-8", "replace").strip()
@@ -437,13 +448,6 @@ class _Archive:
             result.notices.append(f"{member}, line 1: {error}; the time of handing in is not known.")
             return files.hand_in
         return replace(files.hand_in, moment=moment.replace(tzinfo=UTC))
-
-    def only_set(self, hand_ins: list[_Files], files: _Files) -> str:
-        """Return the set that a hand-in without a notebook is of: the archive's, if it has one alone; else empty."""
-        sets = {name for other in hand_ins for name in other.notebooks}
-        named = {name for name in self.sets.names for path, _ in files.refused if name in path}
-        sets = sets if len(sets) == 1 else named
-        return next(iter(sets)) if len(sets) == 1 else ""
 
     def spread(self, times: str) -> bool:
         """Whether the times of the archive's files are those of handing in."""
@@ -466,7 +470,12 @@ class _Archive:
         )
 
 
-def _key(platform: Platform, hand_in: HandIn) -> tuple:
+def _only(names: set[str]) -> str:
+    """Return the name that is there alone; empty if there are none or several."""
+    return next(iter(names)) if len(names) == 1 else ""
+
+
+def _key(hand_in: HandIn) -> tuple:
     """Tell one hand-in from another: all that the platform wrote, however it splits it into folders."""
     if not (hand_in.names or hand_in.number or hand_in.logins):
         return (hand_in.key,)

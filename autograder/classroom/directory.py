@@ -308,6 +308,11 @@ class ClassDirectory:
         """Return the folder of a student's files for a set."""
         return self.submitted / submission.student / submission.problem_set
 
+    @property
+    def identities(self) -> Path:
+        """The path of what platforms' numbers have stood for in this class."""
+        return self.collected / "identities.json"
+
     def collected_record(self, submission: Submission) -> Path:
         """Return the path of the record of what `collect` took."""
         return self.collected / submission.student / f"{submission.problem_set}.json"

@@ -45,13 +45,15 @@ class Identities:
             return cls()
 
     def write(self, path: Path) -> None:
-        """Keep it for later collections."""
+        """Keep it for later collections, if it says more than what was kept before."""
+        if self == Identities.read(path):
+            return
         rows = [
             {"platform": platform, "set": name, "number": number, "name": seen}
             for (platform, name, number), seen in sorted(self.names.items())
         ]
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        write_text(f"[\n{lines}\n]\n" if rows else "[]\n", path)
+        write_text(f"[\n{lines}\n]\n", path)
 
     def see(self, platform: Platform, problem_set: str, hand_in: HandIn) -> None:
         """Remember a number and the name beside it."""

@@ -29,7 +29,7 @@ def platform_hand_ins(directory: ClassDirectory, platform: Platform, problem_set
     dict of str to HandIn
         By student.
     """
-    seen = Identities.read(directory.collected / "identities.json")
+    seen = Identities.read(directory.identities)
     found = {}
     for submission in directory.submissions([problem_set]):
         hand_in = _hand_in(directory, submission, platform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading, by_pattern, time_of_digits
+from autograder.classroom.platforms.hand_in import Platform, by_pattern, time_of_digits
 
 
 def _named(groups: Mapping[str, str | None]) -> dict:
@@ -16,13 +16,9 @@ def _named(groups: Mapping[str, str | None]) -> dict:
     }
 
 
-_by_name = by_pattern(
-    r"(?P<last>[^/_]+)_(?P<first>[^/_]+)_(?P<login>[^/]+)_(?P<id>\d+)/(?P<time>\d{14})_(?P<file>.+)", _named
+PLATFORM = Platform(
+    "ILIAS",
+    by_pattern(
+        r"(?P<last>[^/_]+)_(?P<first>[^/_]+)_(?P<login>[^/]+)_(?P<id>\d+)/(?P<time>\d{14})_(?P<file>.+)", _named
+    ),
 )
-
-
-def _read(path: str, reading: Reading) -> HandIn | None:
-    return _by_name(path, reading)
-
-
-PLATFORM = Platform("ILIAS", _read)

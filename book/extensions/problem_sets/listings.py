@@ -1,6 +1,7 @@
 """Problem sets on a page, with points and downloads: `{problem-sets}` in a chapter, `{problem-set-table}` for all."""
 
 import html
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -40,6 +41,17 @@ def in_browser(builder: Builder, page: str, notebook: str) -> str:
     return f"{relative_uri(builder.get_target_uri(page), IN_BROWSER)}?path={quote(notebook)}"
 
 
+def _readable(directive: SphinxDirective) -> Iterator[ReleasedSet]:
+    """Go through the released sets; warn of one that cannot be read."""
+    for notebook in released(Path(directive.env.srcdir)):
+        try:
+            problem_set = read_released(notebook)
+        except ValueError as error:
+            logger.warning(str(error), location=directive.get_location())
+            continue
+        yield problem_set
+
+
 class ProblemSetsDirective(SphinxDirective):
     """List the problem sets of the chapter named in the argument; print nothing if there are none."""
 
@@ -51,12 +63,7 @@ class ProblemSetsDirective(SphinxDirective):
         if f"book/{chapter}" not in self.env.found_docs:
             logger.warning("problem-sets: there is no chapter %s", chapter, location=self.get_location())
         listing = nodes.bullet_list(classes=["problem-sets"])
-        for notebook in released(Path(self.env.srcdir)):
-            try:
-                problem_set = read_released(notebook)
-            except ValueError as error:
-                logger.warning(str(error), location=self.get_location())
-                continue
+        for problem_set in _readable(self):
             if chapter in problem_set.chapters:
                 listing += self._item(problem_set)
         return [listing] if len(listing) else []
@@ -96,12 +103,7 @@ class ProblemSetTableDirective(SphinxDirective):
         group += nodes.thead("", head)
         body = nodes.tbody()
         group += body
-        for notebook in released(Path(self.env.srcdir)):
-            try:
-                problem_set = read_released(notebook)
-            except ValueError as error:
-                logger.warning(str(error), location=self.get_location())
-                continue
+        for problem_set in _readable(self):
             if problem_set.name not in sentences:
                 message = f"problem-set-table: say in a sentence what {problem_set.name} asks"
                 logger.warning(message, location=self.get_location())
