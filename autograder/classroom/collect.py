@@ -64,6 +64,8 @@ class Attempt:
         When it was handed in, where the archive tells; as `moment`.
     order : int
         Its place in the order of reading.
+    path : str
+        Its path as the platform wrote it; empty where no platform did.
     """
 
     submission: Submission
@@ -73,6 +75,7 @@ class Attempt:
     moment: str = ""
     handed_in: str = ""
     order: int = 0
+    path: str = ""
 
 
 @dataclass
@@ -467,6 +470,7 @@ class _Archive:
             moment.isoformat() if moment else "",
             handed_in.isoformat() if handed_in else "",
             order,
+            "" if files.platform is _FOLDERS else files.hand_in.key + files.hand_in.rest,
         )
 
 
@@ -616,6 +620,7 @@ def _place(
         "upload": latest.upload,
         "moment": latest.moment,
         "handed_in": latest.handed_in,
+        "path": latest.path,
     }
     write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", record_path)
     # The time of an earlier attempt must not be taken for this one's.
@@ -656,4 +661,4 @@ def _attempt_of(record: dict | None, submission: Submission) -> Attempt | None:
     if record is None:
         return None
     names = ("where", "sha256", "upload", "moment", "handed_in")
-    return Attempt(submission, **{name: record[name] for name in names})
+    return Attempt(submission, **{name: record[name] for name in names}, path=record.get("path", ""))

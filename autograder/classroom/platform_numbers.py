@@ -46,14 +46,8 @@ def platform_numbers(directory: ClassDirectory, platform: Platform, problem_set:
 
 def _hand_in(directory: ClassDirectory, submission: Submission, platform: Platform) -> HandIn | None:
     try:
-        record = json.loads(directory.collected_record(submission).read_text(encoding="utf-8"))
-        archive, *within = record["where"].split(": ")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        path = json.loads(directory.collected_record(submission).read_text(encoding="utf-8"))["path"]
+        hand_in = platform.read(path, Reading(frozenset([submission.problem_set])))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    # The outermost path is the platform's; what a zip within it holds, a student named.
-    path = within[0] if within else archive
-    parts = path.split("/")
-    reading = Reading(frozenset([submission.problem_set]))
-    tries = [path, f"{archive}/{path}", *("/".join(parts[depth:]) for depth in range(1, len(parts)))]
-    found = (platform.read(text, reading) for text in tries)
-    return next((hand_in for hand_in in found if hand_in is not None and hand_in.number), None)
+    return hand_in if hand_in is not None and hand_in.number else None
