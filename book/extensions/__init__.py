@@ -11,6 +11,7 @@ EXTENSIONS = (
     "ledger.directive",
     "problem_sets.listings",
     "problem_sets.proof_table",
+    "problem_sets.repair",
     "site.accessible_pages",
     "site.author_year",
     "site.descriptions",
