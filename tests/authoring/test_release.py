@@ -10,6 +10,7 @@ import pytest
 from nbgrader.validator import Validator
 
 from autograder.authoring.chapter_links import chapter_addresses, link_chapters
+from autograder.authoring.handed_out import handed_out
 from autograder.authoring.proof.prove import prove
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
@@ -26,9 +27,7 @@ RUN = ["ps0-warmup", "ps1-information"] if os.environ.get("TEST_ALL") else ["ps0
 @pytest.mark.parametrize("name", SETS)
 def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     problem_set = find_problem_sets(course, [name])[0]
-    released = student_version(problem_set)
-    link_chapters(released, chapter_addresses(course))
-    write_notebook(released, tmp_path / "made.ipynb")
+    write_notebook(handed_out(problem_set, chapter_addresses(course)), tmp_path / "made.ipynb")
     committed = course / "exercises" / name / f"{name}.ipynb"
     assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
         f"{committed} does not match its source; run: make release"
@@ -66,6 +65,14 @@ def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_
         assert "](https://example.org/course/book/" in text, f"{problem_set.name}: no chapter is linked"
         for old, new in zip(before.cells, linked.cells, strict=True):
             assert old.source == new.source or (old.cell_type == "markdown" and grade_id(old) is None)
+
+
+def test_the_version_of_a_release_is_that_of_its_text(course):
+    [problem_set] = find_problem_sets(course, ["ps0-warmup"])
+    first, second = (handed_out(problem_set, {}).metadata["autograder"]["version"] for _ in range(2))
+    assert first == second
+    problem_set.notebook.cells[0].source += " More."
+    assert handed_out(problem_set, {}).metadata["autograder"]["version"] != first
 
 
 @pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
