@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.problem_set.source import ProblemSet, find_problem_sets, grade_id, is_test
+from autograder.problem_set.source import ProblemSet, find_problem_sets, grade_id
 from autograder.reports.hidden_tests import is_hidden
 from tests.support.known_sets import SETS
 

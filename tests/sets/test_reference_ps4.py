@@ -193,9 +193,11 @@ def test_each_step_of_value_earns_its_points_before_the_next_is_written(course, 
     (problem_set,) = find_problem_sets(course, ["ps4-graphs"])
     names: dict = {"__name__": "__main__"}
     for cell in problem_set.notebook.cells:
-        if cell.cell_type == "code" and (cell.source.startswith("import ") or grade_id(cell) in ("checks", "formulas")):
-            exec(cell.source, names)
-        elif grade_id(cell) == "Value":
+        if (
+            cell.cell_type == "code"
+            and (cell.source.startswith("import ") or grade_id(cell) in ("checks", "formulas"))
+            or grade_id(cell) == "Value"
+        ):
             exec(cell.source, names)
         elif grade_id(cell) == test:
             judged = cell.source
