@@ -7,7 +7,7 @@ import json
 
 from nbformat import NotebookNode
 
-from autograder.authoring.chapter_links import link_chapters
+from autograder.problem_set.chapter_links import link_chapters
 from autograder.problem_set.source import ProblemSet
 from autograder.problem_set.versions import student_version
 

@@ -27,7 +27,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.authoring.chapter_links import chapter_addresses
     from autograder.authoring.handed_out import handed_out
     from autograder.authoring.proof.prove import notebooks_to_prove, prove, record_proof
     from autograder.authoring.proof.record import known
@@ -37,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
     from autograder.engine.shared.isolation import Limits
+    from autograder.problem_set.chapter_links import chapter_addresses
 
     problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))
     # All banks are read first: a slip in the last one is named before the others are proven.

@@ -1,5 +1,6 @@
 """The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
+import math
 import warnings
 from fractions import Fraction
 
@@ -176,8 +177,9 @@ def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(che
 
     assert judged(stub) == "double: not attempted."
     assert judged(lambda x: None) == "double returned None: is a return statement missing?"
-    wanted = "True" if way == "gives_bool" else "a result: this input is valid"
-    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{SAYS_FIRST}"
+    wanted = {True: "True", 2: "2"}.get(expected if np.isscalar(expected) else None, "a result: this input is valid")
+    cause = "A dictionary lacks this key: compare the names with the docstring."
+    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}"
     assert "(type str)" in judged(lambda x: "text")
     assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
 
@@ -335,6 +337,148 @@ def test_long_texts_are_cut(check):
 
     assert "RuntimeError: " + "x" * 159 + "….\n" in message(check(wordy).gives, 1, 0)
     assert "returned '" + "x" * 58 + "… (type str)" in message(check(lambda x: "x" * 200).gives, 1, 0)
+
+
+# ---- what a message prints can be pasted
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        3,
+        3.0,
+        -0.0,
+        float("inf"),
+        float("-inf"),
+        True,
+        None,
+        "fog",
+        np.float64(0.1),
+        np.int64(3),
+        [1, 2.0],
+        (3,),
+        (1, [2, 3]),
+        {"W1": np.array([[1.0, -np.inf]]), "b1": 2},
+        np.array([1.0, 1 / 3, 1e9 + 1]),
+        np.array([1, 2, 3]),
+        np.array([True, False]),
+        np.array([3, 90], dtype=np.uint8),
+        np.array(5.0),
+        np.zeros((0, 3)),
+        np.zeros((2, 5)),
+        np.full((3, 2), -0.0),
+        np.full(7, 0.1),
+        np.array([np.nan, 1.0]),
+    ],
+)
+def test_an_argument_is_written_as_code_that_makes_it(checks, argument):
+    written = checks._check_code(argument)
+    again = eval(written, {"np": np})
+    assert type(again) is type(argument)
+    assert repr(again) == repr(argument)
+    if isinstance(argument, np.ndarray):
+        assert again.dtype == argument.dtype
+        np.testing.assert_array_equal(np.signbit(again), np.signbit(argument))
+
+
+def test_a_large_array_is_written_as_the_expression_that_makes_it(check, checks):
+    X = checks.check_made("np.random.default_rng(1).normal(size=(1000, 2))")
+    text = message(check(lambda X: 0.0).gives, 1.0, X.copy())
+    assert text.startswith("double(np.random.default_rng(1).normal(size=(1000, 2))) returned 0.")
+    halved = checks.check_made("X[::2] + offset", X=X, offset=1)
+    assert checks._check_code(halved) == "X[::2] + offset"
+    assert checks._check_code(X + 1e-9) == "an array of shape (1000, 2)"
+    square = checks.check_made("lambda x: x**2")
+    assert square(3) == 9
+    assert "double(lambda x: x**2) returned 0" in message(check(lambda f: 0.0).gives, 1.0, square)
+
+
+def test_a_call_is_written_as_the_test_says(check):
+    first = check(lambda *args: 0.0, call="double({})[0]")
+    assert "double([1, 2], 3)[0] returned 0" in message(first.gives, 1.0, [1, 2], 3)
+    pair = check(lambda *args: 0.0, call="Doubling({1}).fit({0})")
+    assert "Doubling(0.5).fit({'a': [1]}) returned 0" in message(pair.gives, 1.0, {"a": [1]}, 0.5)
+
+
+# ---- an error leads to its cause
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("x - 1", "np.asarray"),
+        ("x.shape", "np.asarray"),
+        ("math.exp(np.array([1.0, 2.0]))", "The functions of math take one number"),
+        ("1 if np.array(x) > 0 else 2", "np.where chooses for each entry"),
+        ("np.ones(2) + np.ones(3)", "print the shape"),
+        ("np.ones((2, 3)) @ np.ones(2)", "print the shape"),
+        ("2 ** -np.array([1, 2])", "An array of integers stays one"),
+        ("np.ones(2)[0, 0]", "fewer axes or entries"),
+        ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
+        ("math.exp(1000)", "beyond all floats"),
+        ("math.log(0)", "math.log has no value at 0"),
+        ("1 / 0", "A divisor is 0"),
+        ("len(None)", "without a return statement"),
+        ("missing", "misspelt"),
+        ("int('one')", "Paste the call"),
+    ],
+)
+def test_an_error_comes_with_what_usually_causes_it(check, body, says):
+    names = {"np": np, "math": math, "__name__": "__main__"}
+    exec(f"def double(x):\n    return {body}", names)
+    text = message(check(names["double"]).gives, [np.inf, 1.0], [1, 2])
+    assert says in text.splitlines()[-1]
+    assert "Expected: [inf, 1]." in text
+    assert "what doubling means" not in text, "the idea is for wrong values"
+
+
+def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+    cell = tmp_path / "cell.py"
+    cell.write_text("def inner(x):\n    return x - 1\n\ndef double(x):\n    return 2 * inner(x)\n")
+    names = {"__name__": "__main__"}
+    exec(compile(cell.read_text(), str(cell), "exec"), names)
+    text = message(check(names["double"]).gives, 2.0, [1])
+    assert "unsupported operand type(s) for -: 'list' and 'int', in your line `return x - 1`." in text
+    assert "in your line" in message(check(names["double"]).refuses, [1])
+    assert "return" not in message(check(names["double"], hidden=True).gives, 2.0, [1])
+    far = TypeError("no")
+    far.line_of_submission = "return z"
+
+    def remote(x):
+        raise far
+
+    assert "in your line `return z`" in message(check(remote).gives, 2.0, [1])
+
+
+def test_a_notebook_shows_the_message_and_no_traceback(checks, check):
+    with pytest.raises(AssertionError) as caught:
+        check(lambda x: 3).gives(2.0, 1)
+    assert type(caught.value).__name__ == "AssertionError"
+    [shown] = caught.value._render_traceback_()
+    assert shown == f"AssertionError: {caught.value}"
+    with pytest.raises(AssertionError) as caught:
+        checks.check_that(np.bool_(False), "no")
+    assert caught.value._render_traceback_() == ["AssertionError: no"]
+    checks.check_that(1 < 2, "yes")
+
+
+# ---- points for arguments are for functions that answer
+
+
+def test_a_function_answers_if_its_results_depend_on_the_arguments(check):
+    check(lambda x: [y - 1 for y in x]).answers(([1, 2],), ([2, 2],))
+    text = message(check(lambda x: [0, 0]).answers, ([1, 2],), ([2, 2],))
+    assert text.startswith("double([1, 2]) and double([2, 2]) returned the same.\nExpected: results that depend on")
+    message(check(lambda x: None).answers, ([1, 2],), ([2, 2],))
+
+
+def test_a_hidden_test_of_tests_says_which_way_it_failed(check):
+    told = {True: "a right candidate was refused", False: "a wrong candidate was accepted"}
+    says = message(check(lambda f: False, hidden=True, told=told).gives_bool, True, abs)
+    assert says.startswith("double: a hidden test failed: a right candidate was refused. Look again at what doubling")
+    says = message(check(lambda f: True, hidden=True, told=told).gives_bool, False, abs)
+    assert says.startswith("double: a hidden test failed: a wrong candidate was accepted. Look again")
+    assert "refused" not in message(check(lambda f: None, hidden=True, told=told).gives_bool, True, abs)
 
 
 # ---- hidden checks give the idea and nothing else
