@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.osutil import relative_uri
 
 import autograder
+from autograder.problem_set.chapter_links import book_addresses, with_links
 from autograder.problem_set.source import ProblemSet
 from book.extensions.build.kept import digest_of, kept
 
@@ -118,15 +119,6 @@ def solved(course: Path, exercises: list[dict]) -> list[dict]:
     return exercises
 
 
-def _chapters(root: Path) -> dict[str, str]:
-    """Return the document of each page of the book by its title."""
-    pages = {}
-    for page in sorted((root / "book").glob("*/*.md")):
-        if heading := re.search(r"^# (.+?)\s*$", page.read_text(encoding="utf-8"), re.MULTILINE):
-            pages[heading[1]] = page.relative_to(root).with_suffix("").as_posix()
-    return pages
-
-
 class RepairThisOneDirective(SphinxDirective):
     """A section for each problem set, with exercises whose answers are folded; the content lists them, in YAML."""
 
@@ -140,14 +132,14 @@ class RepairThisOneDirective(SphinxDirective):
             logger.warning("repair-this-one: %s", error, location=self.get_location())
             return []
         sections: list[nodes.Node] = []
-        chapters = _chapters(Path(self.env.srcdir))
+        addresses = book_addresses(Path(self.env.srcdir), "")
         for number, exercise in enumerate(exercises, start=1):
             title = f"{exercise['set'].partition('-')[0]}: {exercise['title'].lower()}"
             if not sections or sections[-1]["names"] != [title]:
                 section = nodes.section("", nodes.title(text=title), ids=[nodes.make_id(title)], names=[title])
                 self.state.document.note_implicit_target(section, section)
                 sections.append(section)
-            sections[-1] += self._exercise(number, exercise, chapters)
+            sections[-1] += nodes.container("", *self._exercise(number, exercise, addresses), classes=["to-repair"])
         return sections
 
     def _solved(self) -> list[dict]:
@@ -159,7 +151,7 @@ class RepairThisOneDirective(SphinxDirective):
         digest = text + digest_of(root, files) + digest_of(package, package.rglob("*.py"))
         return kept(Path(app.outdir).parent / ".proofs" / "repair.json", digest, lambda: solved(root, exercises))
 
-    def _exercise(self, number: int, exercise: dict, chapters: dict[str, str]) -> Iterator[nodes.Node]:
+    def _exercise(self, number: int, exercise: dict, addresses: dict[str, str]) -> Iterator[nodes.Node]:
         yield nodes.paragraph("", "", nodes.strong(text=f"{number}."), nodes.Text(f" {exercise['task']}"))
         code = exercise["code"].rstrip()
         yield nodes.literal_block(code, code, language="python")
@@ -168,19 +160,25 @@ class RepairThisOneDirective(SphinxDirective):
         right = [nodes.Text("; right is "), nodes.literal(text=exercise["right"]), nodes.Text(".")]
         yield from _folded("An input that shows it", nodes.paragraph("", "", call, nodes.Text(verb), returned, *right))
         answer = nodes.paragraph("", "", nodes.Text(f"It {exercise['diagnosis']}"))
-        idea, _, place = exercise["revisit"].rpartition(": ")
-        chapter, _, section = place.partition(", ")
-        if idea and chapter in chapters:
-            link = addnodes.pending_xref(
-                "", nodes.inline("", chapter), refdomain="std", reftype="doc", reftarget=f"/{chapters[chapter]}",
-                refdoc=self.env.docname, refexplicit=True, refwarn=True,
-            )  # fmt: skip
+        idea, pieces = _place(exercise["revisit"], addresses)
+        if pieces:
+            here = self.env.app.builder.get_target_uri(self.env.docname)
+            answer += nodes.Text(f" Look again at {idea} ")
             answer += [
-                nodes.Text(f" Look again at {idea} ("),
-                link,
-                nodes.Text(f", “{section}”)." if section else ")."),
+                nodes.reference("", piece, refuri=relative_uri(here, address)) if address else nodes.Text(piece)
+                for piece, address in pieces
             ]
+            answer += nodes.Text(".")
         yield from _folded("What is wrong", answer)
+
+
+def _place(revisit: str, addresses: dict[str, str]) -> tuple[str, list[tuple[str, str]]]:
+    """Cut “the idea: Chapter, Section” in two, the second with links; it is empty where no page of the book is named."""
+    for colon in re.finditer(": ", revisit):
+        pieces = with_links(f"({revisit[colon.end() :]})", addresses)
+        if any(address for _, address in pieces):
+            return revisit[: colon.start()], pieces
+    return revisit, []  # some name a part of the notebook, which is not at hand on the page
 
 
 def _folded(title: str, content: nodes.Node) -> list[nodes.Node]:
