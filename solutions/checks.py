@@ -275,28 +275,34 @@ def _check_mistake(received, expected, arguments):
     if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
         return ""
     ln2, found = np.log(2), []
-    lengths = {n for argument in arguments for n in _check_lengths(argument) if n > 1}
     likely = [
         (-expected, "That is right but for the sign."),
         (expected * ln2, "That would be right in nats; bits are expected."),
         (expected / ln2, "That would be right in bits; nats are expected."),
-        (1 - expected, "That is 1 minus the right value."),
-        (expected**2, "That is the square of the right value."),
-        (np.sqrt(np.abs(expected)), "That is the root of the right value."),
-        *((expected * n, f"That is {n} times the right value: a sum where a mean is expected?") for n in lengths),
-        *((expected / n, f"That is the right value divided by {n}: a mean where a sum is expected?") for n in lengths),
     ]
     if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
         likely.append((expected.T, "Rows and columns are exchanged."))
-    with np.errstate(all="ignore"):
-        likely += [
-            (np.log(expected), "That is the logarithm of the right value."),
-            (np.exp(expected), "That is the right value in an exponential: is a logarithm missing?"),
-            (1 / expected, "That is 1 divided by the right value."),
-        ]
+    if not np.all(np.isin(np.abs(expected), [0, 0.25, 0.5, 1, 2, 4])):  # 1/4 is the square of 1/2, and half of it, too
+        for n in {n for argument in arguments for n in _check_lengths(argument) if n > 1}:
+            sums, means = (
+                f": a {one} where a {other} is expected?" for one, other in (("sum", "mean"), ("mean", "sum"))
+            )
+            likely += [
+                (expected * n, f"That is {n} times the right value{sums if n > 2 else '.'}"),
+                (expected / n, f"That is the right value divided by {n}{means if n > 2 else '.'}"),
+            ]
+        with np.errstate(all="ignore"):
+            likely += [
+                (1 - expected, "That is 1 minus the right value."),
+                (expected**2, "That is the square of the right value."),
+                (np.sqrt(expected), "That is the root of the right value."),
+                (np.log(expected), "That is the logarithm of the right value."),
+                (np.exp(expected), "That is the right value in an exponential: is a logarithm missing?"),
+                (1 / expected, "That is 1 divided by the right value."),
+            ]
     for wrong, words in likely:
         different = not np.allclose(wrong, expected, rtol=1e-6, atol=1e-9)
-        if different and np.allclose(received, wrong, rtol=1e-9, atol=1e-12):
+        if different and np.allclose(received, wrong, rtol=1e-9, atol=0):
             found.append(words)
     return found[0] if len(found) == 1 else ""
 

@@ -56,8 +56,10 @@ def test_warnings_and_prints_cost_nothing_and_are_reported_once(check, capsys):
         (lambda x: x * np.log(2), [1.0, 2.5], "That would be right in nats; bits are expected."),
         (lambda x: x / np.log(2), [1.0, 2.5], "That would be right in bits; nats are expected."),
         (lambda x: 1 - x, [0.25, 0.625], "That is 1 minus the right value."),
-        (lambda x: 2 * x, [1.0, 2.5], "That is 2 times the right value: a sum where a mean is expected?"),
-        (lambda x: x / 2, [1.0, 2.5], "That is the right value divided by 2: a mean where a sum is expected?"),
+        (lambda x: 2 * x, [1.0, 2.5], "That is 2 times the right value."),
+        (lambda x: x / 2, [1.0, 2.5], "That is the right value divided by 2."),
+        (lambda x: 3 * x, [1.0, 2.5, 3.0], "That is 3 times the right value: a sum where a mean is expected?"),
+        (lambda x: x / 3, [1.0, 2.5, 3.0], "That is the right value divided by 3: a mean where a sum is expected?"),
         (lambda x: x**2, [1.0, 2.5], "That is the square of the right value."),
         (np.sqrt, [1.0, 2.5], "That is the root of the right value."),
         (np.log, [1.0, 2.5], "That is the logarithm of the right value."),
@@ -84,10 +86,10 @@ def without_a_name(text: str) -> str:
     return "\n".join([*lines[:2], *lines[-1:]])
 
 
-@pytest.mark.parametrize("answer", [lambda x: 4.0, lambda x: np.nan, lambda x: 2.1])
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1])
 def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
-    """Four is twice two, and the square of two."""
-    assert len(message(check(answer).gives, 2.0, [1.0, 1.0]).split("\n")) == 3
+    """Nine is three times three, and the square of three."""
+    assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
 
 
 # ---- what is wrong is told: received, expected, where to look
