@@ -62,6 +62,18 @@ def test_a_solved_notebook_is_as_it_is_graded(solved, tmp_path):
     assert text.rstrip().endswith("Nothing found that would be different when your work is graded.")
 
 
+@pytest.mark.parametrize("named", ["__vsc_ipynb_file__ = {!r}", "import os\nos.environ['JPY_SESSION_NAME'] = {!r}"])
+def test_it_reads_the_file_that_the_editor_names(solved, warmup, tmp_path, named):
+    """VS Code and Jupyter's server name it; a kernel need not run in its folder, which may hold copies."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    nbformat.write(student_version(warmup), elsewhere / "copy.ipynb")
+    ran = nbformat.from_dict(solved)
+    ran.cells.insert(0, nbformat.v4.new_code_cell(named.format(str(elsewhere / "copy.ipynb"))))
+    text = printed(tmp_path, solved, ran)
+    assert "is not in the saved file" in text, "it read the other file"
+
+
 def test_an_untouched_notebook_is_not_attempted(warmup, tmp_path):
     blank = student_version(warmup)
     assert re.search(r"^nats_to_bits .* not attempted$", printed(tmp_path, blank, blank), re.MULTILINE)
