@@ -236,7 +236,8 @@ def _check_cause(error):
 
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
     causes = [
-        ("", r"'list'|a list|of list|sequence by non-int|list indices", "A list was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
+        ("", r"(?<!unhashable type: )'list'(?! object is not callable)|sequence by non-int|list indices", "A list was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'tuple'", "A tuple was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'NoneType'", "Something is None there: a function without a return statement gives None."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from docutils.nodes import make_id
 from nbformat import NotebookNode
 
 from autograder.common.errors import AutograderError
-from autograder.problem_set.source import grade_id
+from autograder.problem_set.source import grade_id, is_test
 
 #: Hosts at which nobody else can find the website.
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -106,6 +107,24 @@ def link_chapters(notebook: NotebookNode, addresses: dict[str, str]) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and grade_id(cell) is None:
             cell.source = title.sub(linked, cell.source)
+    # The text of a test is the same wherever the site is, and its messages are plain text.
+    named = dict(piece for cell in notebook.cells if is_test(cell) for piece in _places_of(cell.source, addresses))
+    start = next((i for i, cell in enumerate(notebook.cells) if grade_id(cell)), 0)
+    text = next((c for c in notebook.cells[:start][::-1] if c.cell_type == "markdown" and not grade_id(c)), None)
+    if named and text is not None:
+        rows = "\n".join(f"- [{place}]({address})" for place, address in sorted(named.items()))
+        text.source += (
+            f"\n\n<details>\n<summary>Where the messages of the tests point</summary>\n\n{rows}\n\n</details>"
+        )
+
+
+def _places_of(source: str, addresses: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the chapters and sections that a test cell names, with a chapter's title before each, and their addresses."""
+    of = {address: name for name, address in addresses.items()}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "hapter" in node.value:
+            text = node.value if "(" in node.value else f"({node.value})"
+            yield from ((of[address], address) for _, address in with_links(text, addresses) if address)
 
 
 def with_links(text: str, addresses: dict[str, str]) -> list[tuple[str, str]]:

@@ -112,6 +112,16 @@ def test_every_place_that_a_test_or_a_diagnosis_names_is_in_the_book(course):
     assert count > 800
 
 
+def test_a_linked_notebook_lists_where_the_messages_of_its_tests_point(course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    linked = student_version(problem_set)
+    link_chapters(linked, book_addresses(course, "https://example.org/"))
+    [cell] = [cell for cell in linked.cells if "Where the messages of the tests point" in cell.source]
+    assert linked.cells.index(cell) < next(i for i, cell in enumerate(linked.cells) if grade_id(cell))
+    assert "- [Entropy, Two outcomes](https://example.org/book/information/entropy.html#two-outcomes)\n" in cell.source
+    assert "- [Divergence, Zeros decide](" in cell.source
+
+
 def test_what_a_message_names_is_cut_out_for_links():
     addresses = {"Entropy": "e.html", "Entropy, Two outcomes": "e.html#two", "Entropy, Blocks": "e.html#blocks"}
     addresses |= {"Softmax and logits": "s.html", "Softmax and logits, Log-sum-exp": "s.html#lse"}

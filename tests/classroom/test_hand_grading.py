@@ -216,3 +216,23 @@ def test_what_awaits_a_person_is_not_taken_for_a_misconception(warmup):
     assert diagnose(warmup, graded, behaviour) == {entry.replaces: entry.name}
     graded.scores[HIDDEN] = None
     assert diagnose(warmup, graded, behaviour) == {}
+
+
+def test_of_two_mistakes_the_one_that_explains_most_is_named(with_prose):
+    problem_set, _ = with_prose
+    entries = {entry.name: entry for entry in problem_set.bank if entry.replaces == "entropy"}
+    nats, unchecked = entries["natural-log"], entries["no-validation"]
+    tests = problem_set.items["entropy"].tests
+    behaviour = {"entropy": {e.name: {test: f"{e.name} {test}" for test in tests} for e in (nats, unchecked)}}
+    mixed = {test: f"{(unchecked if test in unchecked.loses else nats).name} {test}" for test in tests}
+
+    def said(lost, answers):
+        scores = {test: 0.0 if test in lost else full for test, full in problem_set.tests.items()}
+        return diagnose(problem_set, Graded(nbformat.v4.new_notebook(), scores, behaviour=answers), behaviour)
+
+    assert len(nats.loses) > len(unchecked.loses) > 0
+    assert said(nats.loses | unchecked.loses, mixed) == {"entropy": "natural-log"}
+    other = mixed | dict.fromkeys(nats.loses - unchecked.loses, "something else")
+    assert said(nats.loses | unchecked.loses, other) == {"entropy": "no-validation"}
+    assert said(nats.loses | unchecked.loses, dict.fromkeys(tests, "something else")) == {}
+    assert said(unchecked.loses - nats.loses, mixed) == {"entropy": "no-validation"}

@@ -467,6 +467,9 @@ def test_a_call_is_written_as_the_test_says(check):
         ("len(None)", "without a return statement"),
         ("missing", "misspelt"),
         ("int('one')", "Paste the call"),
+        ("x(2)", "Paste the call"),
+        ("{[1]: 2}", "Paste the call"),
+        ("2 ** type('Value', (), {})()", "such as __radd__"),
     ],
 )
 def test_an_error_comes_with_what_usually_causes_it(check, body, says):
