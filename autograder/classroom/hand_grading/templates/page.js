@@ -9,6 +9,10 @@ const said = document.getElementById("said");
 const comments = document.getElementById("comments");
 // One request after another: of two for the same answer, the later must win.
 let queue = Promise.resolve();
+let pending = 0;
+// For each answer, what the gradebook has, and the last message about it.
+const recorded = new Map();
+const latest = new Map();
 
 const box = (article) => article.querySelector("textarea");
 let half = 0;
@@ -49,11 +53,13 @@ function save(article, points) {
     points: points === "" ? null : Number(points),
     comment,
   };
-  const before = { points: article.dataset.points, waits: "waits" in article.dataset };
+  latest.set(article, message);
   article.dataset.points = points;
   article.toggleAttribute("data-waits", points === "");
   article.classList.remove("failed");
   show(article);
+  remember(comment.trim());
+  pending += 1;
   queue = queue.then(async () => {
     try {
       const answer = await fetch("/grade", {
@@ -64,17 +70,23 @@ function save(article, points) {
       const { error } = await answer.json();
       if (error) throw new Error(error);
       article.dataset.saved = comment;
-      remember(comment.trim());
+      recorded.set(article, { points, waits: points === "" });
+      pending -= 1;
       // What went wrong stays to be read until the next key.
       if (!said.classList.contains("error")) {
-        say(articles.some((other) => "waits" in other.dataset) ? "Saved." : "Saved. All answers have points.");
+        const done = !pending && !articles.some((other) => "waits" in other.dataset);
+        say(pending ? "Saving…" : done ? "Saved. All answers have points." : "Saved.");
       }
     } catch (error) {
-      // Nothing was recorded, so the answer is again what it was.
-      article.dataset.points = before.points;
-      article.toggleAttribute("data-waits", before.waits);
-      article.classList.add("failed");
-      show(article, "not saved");
+      pending -= 1;
+      if (latest.get(article) === message) {
+        // Nothing was recorded, so the answer is again what it was.
+        const before = recorded.get(article);
+        article.dataset.points = before.points;
+        article.toggleAttribute("data-waits", before.waits);
+        article.classList.add("failed");
+        show(article, "not saved");
+      }
       const why = error instanceof TypeError ? "The command that serves this page has ended." : error.message;
       say(`Not saved: ${why}`, true);
     }
@@ -149,6 +161,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const article of articles) {
   article.dataset.saved = box(article).value;
+  recorded.set(article, { points: article.dataset.points, waits: "waits" in article.dataset });
   box(article).addEventListener("blur", () => saveComment(article));
   show(article);
 }
