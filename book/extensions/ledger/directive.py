@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from book.extensions.ledger.book_autodiff import autodiff_in
 from book.extensions.ledger.check_cells import CheckError, collect
 from book.extensions.ledger.derivations import METHODS, NUMERIC, Result, Verdict, verify_all
+from book.extensions.ledger.folded_proofs import row_anchor
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class LedgerDirective(SphinxDirective):
     """Mark the place of the table; takes neither arguments nor content."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the placeholder."""
+        """Return the placeholder, and remember the page for links to it."""
+        self.env.ledger_page = self.env.docname
         return [ledger()]
 
 
@@ -90,7 +92,7 @@ class FillLedger(SphinxPostTransform):
         if check.result in self.env.ledger_equations:
             latex = self.env.ledger_equations[check.result][1]
             statement += nodes.math_block(latex, latex, nowrap=False, number=None, classes=["ledger-equation"])
-        row = nodes.row(classes=["ledger-row"])
+        row = nodes.row(classes=["ledger-row"], ids=[row_anchor(check.result)])
         row += statement
         row += _cell(COLUMNS[1], check.proved)
         for method in METHODS:
