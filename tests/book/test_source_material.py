@@ -137,7 +137,7 @@ LESSON = [
     Row("the loss at 0.9, right and wrong", LIKELIHOOD, "bce-one-sample", "0.105 2.303"),
     Row(
         "fault: binary cross-entropy called asymmetric, for 0.105 rounded in two ways",
-        LIKELIHOOD,
+        GALLERY,
         "fault-bce-asymmetric",
         "0.10 0.11 0.105",
     ),  # fmt: skip
@@ -163,7 +163,7 @@ LESSON = [
     Row("a class that fits 1000 samples of 10 features", LOGISTIC, "class-run", "0.1003 0.990"),
     Row(
         "fault: a small number inside the logarithm makes a negative cost",
-        LIKELIHOOD,
+        GALLERY,
         "fault-negative-cost",
         "-1.1e-15",
     ),  # fmt: skip
@@ -208,7 +208,7 @@ ROWS = LOSSES + BLOG + LESSON + DERIVATIVES + NETWORK
 # Each fault of the sources has a place that other pages can link to.
 FAULTS = {
     "information/surprisal": ["inversely-proportional"],
-    LIKELIHOOD: ["bce-sign", "log-zero", "bce-asymmetric", "negative-cost"],
+    LIKELIHOOD: ["bce-sign", "log-zero"],
     SOFTMAX: ["softmax-numerator", "clipped-bce"],
     DESCENT: ["one-minimum"],
     BACKPROP: ["sigmoid-derivative", "saturated-division"],
@@ -216,7 +216,7 @@ FAULTS = {
     BROADCASTING: ["rank-one", "mixed-shapes"],
     NETWORKS: ["tiny-start"],
     GALLERY: [
-        *("softmax-batch", "softmax-jacobian", "probabilities-as-logits"),
+        *("softmax-batch", "softmax-jacobian", "probabilities-as-logits", "bce-asymmetric", "negative-cost"),
         *("unassigned-weights", "mean-sum", "seed-twice", "title", "averages", "no-guard"),
     ],
 }
