@@ -107,7 +107,9 @@ def test_scipy_has_the_functions_that_the_table_names():
         "ln \\operatorname{softmax}(z)": z - np.log(np.exp(z).sum()),
         "operatorname{LSE}(z)": np.log(np.exp(z).sum()),
     }
-    rows = re.findall(r"^\| \$\\?(.*?)\$ \| `([\w.]+)(?:\(0, z\))?` \| `", markdown_of("book/likelihood/softmax"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| \$\\?(.*?)\$ \| `([\w.]+)(?:\(0, z\))?` \| `", markdown_of("book/likelihood/softmax"), re.MULTILINE
+    )
     assert [row for row, _ in rows] == list(formulas)
     for row, name in rows:
         function = (lambda z: np.logaddexp(0, z)) if name == "np.logaddexp" else getattr(scipy.special, name)
