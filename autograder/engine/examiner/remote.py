@@ -221,6 +221,8 @@ class Snapshot:
         self.count = 0
         self.lost = ""
         self.doubtful = False
+        #: Whether the notebook had threads, which this snapshot lacks; and whether it then did not answer in time.
+        self.threads = self.stranded = False
         self.types: dict[str, type] = {}
         self.errors: dict[tuple, type] = {}
         self.begin(0.0, False, frozenset(), {}, 0.0)
@@ -301,6 +303,7 @@ class Snapshot:
             return value
         except DeadlineError:
             self.lost = "an earlier call did not end in time, so the tests after it could not run"
+            self.stranded = self.threads
             self.connection.close()
             raise TimeoutError("the time limit is over; look for an infinite loop") from None
         except WireError as error:
