@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -16,7 +18,13 @@ from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.given_back import record_page, shown_digest
-from autograder.classroom.gradebook import item_grades, read_comments, read_penalties, read_scores
+from autograder.classroom.gradebook import (
+    item_grades,
+    read_comments,
+    read_corrections,
+    read_penalties,
+    read_scores,
+)
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -34,9 +42,10 @@ from autograder.classroom.page_limits import (
 )
 from autograder.classroom.state import current_outcomes
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
-from autograder.common.errors import SubmissionError
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import number
 from autograder.common.untrusted_files import read_regular_file
+from autograder.problem_set.chapter_links import chapter_addresses, with_links
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points
 from autograder.reports.hidden_tests import (
     CONCEALED,
@@ -82,6 +91,8 @@ class _Part:
     title: str = ""
     points: float | None = None
     full: float = 0.0
+    passed: bool = False
+    corrected: float | None = None
     message: str = ""
     printed: str = ""
     remark: str = ""
@@ -161,6 +172,8 @@ def write_feedback(
     ).get_template("feedback.html.j2")
     written = Written()
     for problem_set in problem_sets:
+        addresses = _addresses(problem_set.folder.parents[1])
+        corrections = read_corrections(directory, problem_set)
         scores = read_scores(directory, problem_set)
         grades = item_grades(problem_set, scores)
         penalties = read_penalties(directory, problem_set)
@@ -191,7 +204,9 @@ def write_feedback(
                         grades.get(student, {}),
                         penalties.get(student, 0.0),
                         comments.get(student, {}),
+                        corrections.get(student, {}),
                         messages,
+                        addresses,
                         reveal,
                         say,
                     )
@@ -226,6 +241,13 @@ def _put_beside(directory: ClassDirectory, submission: Submission) -> None:
             write_bytes(written, path)
 
 
+def _addresses(course: Path) -> dict[str, str]:
+    """Return where the pages that messages name are; none for a course without a website."""
+    with contextlib.suppress(AutograderError, OSError):
+        return chapter_addresses(course)
+    return {}
+
+
 def _page(
     template: jinja2.Template,
     problem_set: ProblemSet,
@@ -236,7 +258,9 @@ def _page(
     items: dict[str, float | None],
     penalty: float,
     comments: dict[str, str],
+    corrections: dict[str, float],
     messages: FixedMessages,
+    addresses: dict[str, str],
     reveal: bool,
     say: Wording,
 ) -> str:
@@ -245,9 +269,10 @@ def _page(
         conceal.messages = messages
         notebook, _ = conceal.preprocess(notebook, ResourcesDict())
     undecided = _undecided(notebook, outcome, scores, reveal, say)
-    parts = _parts(notebook, problem_set, scores, items, outcome, comments, messages, undecided, say)
+    parts = _parts(notebook, problem_set, scores, items, outcome, comments, corrections, messages, undecided, say)
     return template.render(
         say=say,
+        linked=lambda text: with_links(text, addresses),
         student=submission.student,
         title=problem_set.title,
         number=number,
@@ -283,7 +308,7 @@ def _items(
     rows = []
     for name, item in problem_set.items.items():
         value = scores.get(name)
-        remark = say("not attempted") if name in outcome.not_attempted else ""
+        remark = say("not attempted") if name in outcome.not_attempted and not value else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
             remark = ". ".join([say("awaits grading by hand, and counts 0 until then"), *reasons])
@@ -298,6 +323,7 @@ def _parts(
     items: dict[str, float | None],
     outcome: Outcome,
     comments: dict[str, str],
+    corrections: dict[str, float],
     messages: FixedMessages,
     undecided: dict[str, str],
     say: Wording,
@@ -320,13 +346,13 @@ def _parts(
                 "answer",
                 name,
                 cell.source,
-                attempted=name not in outcome.not_attempted,
+                attempted=name not in outcome.not_attempted or bool(items.get(name)),
                 comment=comments.get(name, ""),
                 diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell, scores.get(name), messages, undecided.get(name, ""), say)
+            yield _test(cell, scores.get(name), corrections.get(name), messages, undecided.get(name, ""), say)
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -372,8 +398,15 @@ def _of(value: float, full: float, say: Wording) -> str:
     return say("%(points)s of %(full)s points", points=number(value), full=number(full))
 
 
-def _test(cell: NotebookNode, score: float | None, messages: FixedMessages, undecided: str, say: Wording) -> _Part:
-    name, hidden = grade_id(cell), is_hidden(cell)
+def _test(
+    cell: NotebookNode,
+    score: float | None,
+    corrected: float | None,
+    messages: FixedMessages,
+    undecided: str,
+    say: Wording,
+) -> _Part:
+    name, hidden, full = grade_id(cell), is_hidden(cell), points(cell)
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
     errors = [output for output in cell.outputs if output.output_type == "error"][-1:]
     message = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
@@ -384,7 +417,9 @@ def _test(cell: NotebookNode, score: float | None, messages: FixedMessages, unde
         "" if CONCEALED in cell.source else cell.source,
         title=short(first, MAX_HEADING),
         points=score,
-        full=points(cell),
+        full=full,
+        passed=score == full and (full > 0 or not errors),
+        corrected=corrected,
         message=say(message) if message == FAILED else message,
         printed=printed,
         remark=undecided,

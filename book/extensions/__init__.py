@@ -12,6 +12,7 @@ EXTENSIONS = (
     "ledger.folded_proofs",
     "problem_sets.listings",
     "problem_sets.proof_table",
+    "problem_sets.repair",
     "site.accessible_pages",
     "site.author_year",
     "site.descriptions",
