@@ -39,11 +39,12 @@ def german(course, tmp_path):
     solutions = tmp_path / "course" / "solutions"
     shutil.copytree(course / "solutions" / SET, solutions / SET)
     shutil.copytree(course / "solutions" / "locale", solutions / "locale")
-    shutil.copyfile(course / "solutions" / "checks.py", solutions / "checks.py")
+    for included in (course / "solutions").glob("*.py"):
+        shutil.copy(included, solutions)
     source = solutions / SET / f"{SET}.md"
     text = source.read_text(encoding="utf-8")
-    assert text.count("\nautograder:\n") == 1
-    source.write_text(text.replace("\nautograder:\n", "\nautograder:\n  language: de\n"), encoding="utf-8")
+    header, colon, rest = text.partition("\nautograder:\n")
+    source.write_text(f"{header}{colon}  language: de\n{rest}", encoding="utf-8")
     return ProblemSet(solutions / SET)
 
 
