@@ -9,6 +9,7 @@ EXTENSIONS = (
     "downloads.chapter_notebooks",
     "downloads.problem_set_archive",
     "ledger.directive",
+    "ledger.folded_proofs",
     "problem_sets.listings",
     "problem_sets.proof_table",
     "problem_sets.repair",
