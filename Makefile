@@ -21,7 +21,7 @@ ifneq ($(filter clean requirements,$(MAKECMDGOALS)),)
 endif
 
 PORT ?= 8000
-PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 UV_FLAGS ?=
 # Where `make handout` writes, and the address at which the site will be published.
 HANDOUT ?= _build/handout
