@@ -76,8 +76,8 @@ class Remote:
         self._service.measured[str(len(self._service.measured))] = seconds
         return value, seconds
 
-    def _reference_cpu(self, call: str) -> float | None:
-        """Return the reference solution's time in the same run for this call, the last one measured, if known."""
+    def _reference_cpu(self) -> float | None:
+        """Return the reference solution's time in the same run for the last call measured, if known."""
         return self._service.reference.get(str(len(self._service.measured) - 1))
 
     def __getattr__(self, name: str) -> Any:
@@ -379,6 +379,8 @@ class Snapshot:
             (text,) = _texts([raised.get("text")], 1)
             error = self._error(kinds[:20])(text[:10_000])
             error.from_submission = True
+            (line,) = _texts([raised.get("line", "")], 1)
+            error.line_of_submission = " ".join(line[:120].split())
             self.behaviour.append(f"raises {type(error).__name__}")
             raise error
         decoder = Decoder(buffers, self._resolve)
