@@ -53,7 +53,7 @@ def test_a_chapter_has_exercises_with_folded_solutions(page):
         options.get("label", "") for name, _, options, _ in directives(page) if name in ("exercise", "exercise-start")
     ]
     solutions = {a: options for name, a, options, _ in directives(page) if name in ("solution", "solution-start")}
-    assert len(exercises) >= 3, f"{page}: has {len(exercises)} exercises; write at least three"
+    assert 6 <= len(exercises) <= 8, f"{page}: has {len(exercises)} exercises; write six to eight"
     for label in exercises:
         assert label.startswith("ex-"), f"{page}: the label of the exercise `{label}` starts with `ex-`"
         assert label in solutions, f"{page}: exercise {label} has no solution"
