@@ -18,6 +18,7 @@ EXTENSIONS = (
     "site.katex_prerender",
     "site.page_weight",
     "site.publishing",
+    "site.self_checks",
     "site.tidy_html",
 )
 

@@ -178,7 +178,7 @@ def test_the_figures_are_light(site):
         names = [
             file.rpartition("/")[2] for file in SCRIPTS.findall((site / f"{page}.html").read_text(encoding="utf-8"))
         ]
-        assert sum(sizes[name] for name in names) < 12_000, page  # bytes
+        assert sum(sizes[name] for name in names) < 8_000, page  # bytes
     assert sum(sizes.values()) < 40_000
 
 
