@@ -17,6 +17,7 @@ EXTENSIONS = (
     "site.interactive_figures",
     "site.katex_prerender",
     "site.page_weight",
+    "site.previews",
     "site.publishing",
     "site.self_checks",
     "site.tidy_html",
