@@ -51,6 +51,117 @@ def _check_show(value, limit=60):
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+_check_expressions = {}
+
+
+def check_made(expression, **names):
+    """Return what an expression of NumPy makes: an array too large for a message, or a function.
+
+    Messages write the expression in the place of the value, so that a call that they print can be pasted.
+
+    Parameters
+    ----------
+    expression : str
+        The expression, in which `np` is NumPy.
+    **names : object
+        Names of the notebook that it uses.
+    """
+    import numpy as np
+
+    value = eval(expression, {"np": np, **names})
+    if callable(value):
+        value.__name__ = expression
+    else:
+        _check_expressions[expression] = names
+    return value
+
+
+def _check_code(value, most=700):
+    """Write an argument on one line, as code that makes it."""
+    import numpy as np
+
+    if isinstance(value, np.ufunc):
+        return f"np.{value.__name__}"
+    if callable(value) and isinstance(getattr(value, "__name__", None), str):
+        return value.__name__
+    small = _check_size(value) <= 200 or _check_is_constant(value)
+    text = _check_literal(value) if small else ""
+    if text and len(text) <= 120:
+        return text
+    # Made again, not kept: a hundred thousand numbers need not stay in memory for a message that may never come.
+    for expression, names in _check_expressions.items():
+        if _check_alike(value, eval(expression, {"np": np, **names})):
+            return expression
+    if text and len(text) <= most:
+        return text
+    return f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+
+
+def _check_literal(value):
+    """Write a value as code: an array as an array, a list as a list, numbers with all their digits."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        shape = f"{value.shape[0] if value.ndim == 1 else value.shape}"
+        kind = "object" if value.dtype == object else f"np.{value.dtype}"
+        if value.size == 0:
+            return f"np.zeros({shape})" if value.dtype == float else f"np.zeros({shape}, dtype={kind})"
+        plain = value.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool))
+        if value.size > 4 and plain and _check_is_constant(value):
+            entry = _check_literal(value.flat[0].item())
+            return f"np.zeros({shape})" if entry == "0.0" else f"np.full({shape}, {entry})"
+        return f"np.array({_check_literal(value.tolist())}{'' if plain else f', dtype={kind}'})"
+    if isinstance(value, np.generic):
+        return f"np.{type(value).__name__}({_check_literal(value.item())})"
+    if isinstance(value, float):
+        return f"{'-' * (value < 0)}np.{abs(value)}" if value != value or abs(value) == float("inf") else repr(value)
+    if type(value) in (list, tuple):
+        inside = ", ".join(_check_literal(item) for item in value)
+        return f"[{inside}]" if type(value) is list else f"({inside}{',' * (len(value) == 1)})"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {_check_literal(item)}" for key, item in value.items()) + "}"
+    return " ".join(repr(value).split())
+
+
+def _check_size(value):
+    """Return about how many numbers a value holds."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        return value.size
+    return sum(_check_size(item) for item in value) if isinstance(value, list | tuple) else 1
+
+
+def _check_is_constant(value):
+    """Whether all entries of an array are the same number, to the last bit."""
+    import numpy as np
+
+    if not isinstance(value, np.ndarray) or value.size == 0 or value.dtype.kind not in "bif":
+        return False
+    first = value.flat[0]
+    return bool(np.all(value == first) and np.all(np.signbit(value) == np.signbit(first))) if first == first else False
+
+
+def _check_alike(value, other):
+    """Whether two arrays or lists are the same."""
+    import numpy as np
+
+    if type(value) is not type(other) or not isinstance(value, np.ndarray):
+        return type(value) is type(other) and value == other
+    real = value.dtype.kind in "fc"
+    return value.dtype == other.dtype and np.array_equal(value, other, equal_nan=real)
+
+
+class _CheckText:
+    """A text that is written when it is read: most calls never appear in a message."""
+
+    def __init__(self, write):
+        self._write = write
+
+    def __str__(self):
+        return self._write()
+
+
 def _check_typed(value):
     """Write a result with its type."""
     kind = type(value).__name__
@@ -80,6 +191,151 @@ def _check_floats(value):
         return None
 
 
+class _CheckError(AssertionError):
+    """What a failing check says. A notebook shows this text alone: the lines of the checks would explain nothing."""
+
+    def _render_traceback_(self):
+        return [f"AssertionError: {self}"]
+
+
+# Graders and feedback pages know a test's own words by the name of their class.
+_CheckError.__name__ = _CheckError.__qualname__ = "AssertionError"
+
+
+def check_that(condition, message):
+    """Fail with a message unless a condition holds."""
+    if not condition:
+        raise _CheckError(message)
+
+
+def _check_line(error):
+    """Return the line of the student's in which an error arose, or an empty text."""
+    import linecache
+    import sys
+
+    told = getattr(error, "line_of_submission", None)  # of an error that came from another process
+    if isinstance(told, str):
+        return told
+    frame, test = sys._getframe(), None
+    while frame is not None and test is None:
+        test = frame.f_code.co_filename if frame.f_code.co_name == "test_of_this_cell" else None
+        frame = frame.f_back
+    line, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        # What the checks and libraries define has other globals; the test itself is no line of the student's.
+        if trace.tb_frame.f_globals.get("__name__") == "__main__" and code.co_filename != test:
+            line = linecache.getline(code.co_filename, trace.tb_lineno).strip() or line
+        trace = trace.tb_next
+    return line if len(line) <= 120 else line[:119] + "…"
+
+
+def _check_cause(error):
+    """Return what usually causes such an error, or where to begin."""
+    import re
+
+    kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
+    causes = [
+        ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
+        ("", r"(?<!unhashable type: )'list'(?! object is not callable)|sequence by non-int|list indices", "A list was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'tuple'", "A tuple was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'NoneType'", "Something is None there: a function without a return statement gives None."),
+        ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number; np.exp, np.log and the like take whole arrays."),
+        ("", r"truth value of an array", "`if`, `and` and `or` need one answer, and an array has many: np.where chooses for each entry, np.any and np.all make one of them."),
+        ("", r"broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
+        ("", r"negative integer powers|[Cc]annot cast ufunc", "An array of integers stays one: begin with x = np.asarray(x, dtype=float)."),
+        ("IndexError", r"", "The array has fewer axes or entries than the index asks for: print its shape."),
+        ("KeyError", r"", "A dictionary lacks this key: compare the names with the docstring."),
+        ("OverflowError", r"", "A number grew beyond all floats: which exponent is large and positive here?"),
+        ("ZeroDivisionError", r"", "A divisor is 0 for this input: what should the result be then?"),
+        ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0: what should the result be for this input?"),
+        ("RecursionError", r"", "A function calls itself too often: use a loop and a list of what is still to do."),
+        ("UnboundLocalError", r"", "A name that is assigned anywhere in a function belongs to that function, and is read here before that."),
+        ("NameError", r"", "The name is misspelt, or the cell that defines it has not been run."),
+        ("TypeError", r"argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
+    ]  # fmt: skip
+    for name, pattern, cause in causes:
+        if name in kinds and re.search(pattern, text):
+            return cause
+    return "Paste the call into a cell of your own to see the whole error."
+
+
+def _check_mistake(received, expected, arguments):
+    """Return what a wrong result looks like, if it looks like one common mistake and no other.
+
+    Parameters
+    ----------
+    received, expected : ndarray of float
+        Of the same shape.
+    arguments : tuple
+        What the function was called with: their lengths tell a sum from a mean.
+    """
+    import numpy as np
+
+    if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
+        return ""
+    ln2, found = np.log(2), []
+    likely = [
+        (-expected, "That is right but for the sign."),
+        (expected * ln2, "That would be right in nats; bits are expected."),
+        (expected / ln2, "That would be right in bits; nats are expected."),
+    ]
+    if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
+        likely.append((expected.T, "Rows and columns are exchanged."))
+    if not np.all(np.isin(np.abs(expected), [0, 0.25, 0.5, 1, 2, 4])):  # 1/4 is the square of 1/2, and half of it, too
+        for n in {n for argument in arguments for n in _check_lengths(argument) if n > 1}:
+            sums, means = (
+                f": a {one} where a {other} is expected?" for one, other in (("sum", "mean"), ("mean", "sum"))
+            )
+            likely += [
+                (expected * n, f"That is {n} times the right value{sums if n > 2 else '.'}"),
+                (expected / n, f"That is the right value divided by {n}{means if n > 2 else '.'}"),
+            ]
+        with np.errstate(all="ignore"):
+            likely += [
+                (1 - expected, "That is 1 minus the right value."),
+                (expected**2, "That is the square of the right value."),
+                (np.sqrt(expected), "That is the root of the right value."),
+                (np.log(expected), "That is the logarithm of the right value."),
+                (np.exp(expected), "That is the right value in an exponential: is a logarithm missing?"),
+                (1 / expected, "That is 1 divided by the right value."),
+            ]
+    for wrong, words in likely:
+        different = not np.allclose(wrong, expected, rtol=1e-6, atol=1e-9)
+        if different and np.allclose(received, wrong, rtol=1e-9, atol=0):
+            found.append(words)
+    return found[0] if len(found) == 1 else ""
+
+
+def _check_misshapen(received, expected, arguments):
+    """Return what a wrong shape looks like, if it looks like a common mistake."""
+    lengths = {n for argument in arguments for n in _check_lengths(argument)}
+    if received == (*expected, 1) or (len(received) > 1 and received == (1, *expected)):
+        return "An axis of length 1 is left over: keepdims, or a column where a row is meant."
+    if not received and expected and lengths - {1}:
+        return "One number for everything: the sum or the mean ran over all axes, not along one."
+    if (
+        len(received) == 2
+        and received[0] == received[1] in lengths
+        and expected in ((), received[:1], (received[0], 1))
+    ):
+        return "A row met a column, and broadcast to a table of all pairs."
+    if len(received) > 1 and received == expected[::-1]:
+        return "Rows and columns are exchanged."
+    return ""
+
+
+def _check_lengths(value):
+    """Return the shape of an argument; nothing for what is no array or nested list."""
+    import numpy as np
+
+    try:
+        return np.shape(value)
+    except ValueError:
+        return ()
+
+
 class Undecided(Exception):  # noqa: N818 (it is no error of anybody)
     """A test can neither give nor refuse its points: a person has to look at the answer."""
 
@@ -104,15 +360,24 @@ class Check:
         Where that idea is explained: chapter and section.
     hidden : bool, default False
         Whether messages must not tell arguments, received or expected values.
+    call : str, optional
+        How messages write a call, if `function` is more than the student's function: `"fit({})[0]"`, or
+        `"fit({0}, {1}).score({2})"`, with the arguments in place of the braces. Whoever pastes it gets what `function`
+        returns.
+    told : dict of bool to str, optional
+        What a hidden `gives_bool` may tell, by the truth value that was expected.
     """
 
-    def __init__(self, function, name, idea, where, *, hidden=False):
+    def __init__(self, function, name, idea, where, *, hidden=False, call=None, told=None):
         self.function = function
         self.name = name
+        self.call = call or f"{name}({{}})"
         self.idea = idea
         self.where = where
         self.hidden = hidden
+        self.told = told or {}
         self._reported = set()
+        self._arguments = ()
 
     def gives(self, expected, *args, **kwargs):
         """Fail unless the call gives the shape and the values of `expected` (rtol 1e-9, atol 1e-12)."""
@@ -134,7 +399,7 @@ class Check:
         """Fail unless the values are right and of an integer type."""
         import numpy as np
 
-        value, _ = self._value(args, kwargs)
+        value, _ = self._value(args, kwargs, wanted=self._wanted(expected))
         self._compare(expected, args, kwargs, value=value)
         if np.asarray(value).dtype.kind not in "iuO":
             kind = np.asarray(value).dtype
@@ -146,7 +411,7 @@ class Check:
 
         low, high = np.array(low, dtype=float), np.array(high, dtype=float)
         _, received = self._value(args, kwargs)
-        call = self._call_text(args, kwargs)
+        call = _CheckText(lambda: self._call_text(args, kwargs))
         self._same_shape(call, received, low)
         right = (received >= low) & (received <= high)  # nan is neither
         if not np.all(right):
@@ -158,6 +423,18 @@ class Check:
     def accepts(self, *args, **kwargs):
         """Fail unless the call returns a number or numbers, whatever they are."""
         self._value(args, kwargs)
+
+    def answers(self, one, other):
+        """Fail unless calls with these two tuples of arguments give numbers that differ, whether right or wrong.
+
+        So the points of a test about arguments do not go to a function that leaves them alone and does nothing else.
+        """
+        import numpy as np
+
+        first, second = (self._value(args, {})[1] for args in (one, other))
+        if np.array_equal(first, second, equal_nan=True):
+            calls = " and ".join(self._call_text(args, {}) for args in (one, other))
+            self._fail(f"{calls} returned the same", "results that depend on the arguments")
 
     def gives_entries(self, expected, *args, **kwargs):
         """Fail unless the call gives a dictionary with at least these keys, and the right shape and values under each."""
@@ -209,7 +486,7 @@ class Check:
         if not isinstance(value, bool | np.bool_):
             self._fail(f"{call} returned {_check_typed(value)}", "True or False")
         if bool(value) != expected:
-            self._fail(f"{call} returned {bool(value)}", repr(expected))
+            self._fail(f"{call} returned {bool(value)}", repr(expected), self.told.get(expected, ""))
 
     def gives_parts(self, expected, *args, **kwargs):
         """Fail unless the call gives a tuple or list of these parts, by name and in this order; None stands for any value."""
@@ -232,7 +509,10 @@ class Check:
         if error is None:
             self._fail(f"{call} returned {_check_show(value)}", "a ValueError: this input is not valid")
         if not isinstance(error, ValueError):
-            self._fail(f"{call} raised {self._error_text(error)}", "a ValueError: this input is not valid")
+            self._fail(
+                f"{call} raised {self._error_text(error)}{self._line_text(error)}",
+                "a ValueError: this input is not valid",
+            )
 
     def steps_do_not_grow(self, few, many, expected=None, most=20):
         """Fail if the call with `many` samples takes more Python lines and calls than the one with `few`.
@@ -289,10 +569,9 @@ class Check:
         if measured is None:
             self._same_results(self._result(args, {})[1], expected, args)
             return
-        call = self._call_text(args, {})
         value, seconds = self._quietly(measured, args)
         self._same_results(value, expected, args)
-        reference = type(self.function)._reference_cpu(self.function, call)
+        reference = type(self.function)._reference_cpu(self.function)
         if reference is not None and seconds > 14 * reference and seconds > 30 * self._bare_loop(args):
             raise Undecided(
                 f"The steps of {self.name} look like those of an answer without a loop, its processor time like that of one "
@@ -321,9 +600,9 @@ class Check:
         """Judge a value, or the parts of one where `expected` is a tuple."""
         import numpy as np
 
-        call = self._call_text(args, {})
+        call = _CheckText(lambda: self._call_text(args, {}))
         if value is None:
-            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
         if not isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
             self._fail(f"{call} returned {_check_typed(value)}", "a number or an array")
         if isinstance(expected, tuple):
@@ -373,7 +652,7 @@ class Check:
                 return ask(self.function, list(args))
             except Exception as error:
                 self._attempted(error)
-                self._fail(f"{self._call_text(args, {})} raised {self._error_text(error)}", "a result")
+                self._fail_on_error(self._call_text(args, {}), error)
 
     def keeps_arguments(self, *args, **kwargs):
         """Fail if the call changes one of its arguments.
@@ -412,6 +691,7 @@ class Check:
         # A function that changes its arguments must not change what the next check passes or expects.
         if not copied:
             args, kwargs = copy.deepcopy((args, kwargs))
+        self._arguments = (*args, *kwargs.values())
         # What it prints is shown by a visible test, and swallowed by a hidden one, whose arguments it could show.
         # stderr goes the same way: nbgrader gives 0 to a cell that wrote there, and a warning costs no points here.
         out = io.StringIO() if self.hidden else sys.stdout
@@ -427,19 +707,19 @@ class Check:
 
     def _result(self, args, kwargs, copied=False, wanted="a result: this input is valid"):
         """Call the function; return the call's text, the value and the warnings, or fail where there is no value."""
-        # The call's text comes first: with `copied`, the function may change these very arguments.
-        call = self._call_text(args, kwargs)
+        # With `copied`, the function may change these very arguments: their text comes first.
+        call = self._call_text(args, kwargs) if copied else _CheckText(lambda: self._call_text(args, kwargs))
         value, error, given = self._call(args, kwargs, copied)
         self._attempted(error)
         if error is not None:
-            self._fail(f"{call} raised {self._error_text(error)}", wanted)
+            self._fail_on_error(call, error, wanted)
         if value is None:
-            raise AssertionError(f"{self.name} returned None: is a return statement missing?")
+            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
         return call, value, given
 
-    def _value(self, args, kwargs, copied=False):
+    def _value(self, args, kwargs, copied=False, wanted="a result: this input is valid"):
         """Call the function; return its value as it is and as an array of floats, or fail."""
-        call, value, given = self._result(args, kwargs, copied)
+        call, value, given = self._result(args, kwargs, copied, wanted)
         array = self._floats(call, value)
         self._report(call, given)
         return value, array
@@ -450,16 +730,23 @@ class Check:
 
         expected = np.array(expected, dtype=float)
         if value is None:
-            value, received = self._value(args, kwargs)
+            value, received = self._value(args, kwargs, wanted=self._wanted(expected))
         else:
             received = _check_floats(value)
-        call = self._call_text(args, kwargs)
+        call = _CheckText(lambda: self._call_text(args, kwargs))
         self._same_shape(call, received, expected)
         if np.any(np.isnan(received) & ~np.isnan(expected)):
             shown = _check_show(expected) if expected.size <= 12 else "no nan"
             self._fail(f"{call} returned nan (not a number)" + " in places" * (received.ndim > 0), shown)
         self._same_values(call, value, received, expected, tolerance=tolerance)
         return received
+
+    @staticmethod
+    def _wanted(expected):
+        """Say what a call should have given that raised an error: the values, if they are few."""
+        import numpy as np
+
+        return _check_show(expected) if 0 < np.size(expected) <= 12 else "a result: this input is valid"
 
     def _compare_part(self, part, value, expected):
         """Judge type, shape and value of a named part of a result."""
@@ -484,7 +771,8 @@ class Check:
         else:
             right = received == expected
         if not np.all(right):
-            self._fail(*self._difference(call, value, received, expected, right, verb))
+            likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
+            self._fail(*self._difference(call, value, received, expected, right, verb), likely=likely)
 
     @staticmethod
     def _difference(call, value, received, expected, right, verb):
@@ -504,16 +792,32 @@ class Check:
     def _same_shape(self, call, received, expected, verb="returned"):
         if received.shape != expected.shape:
             names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
-            self._fail(f"{call} {verb} {names[0]}", names[1])
+            likely = _check_misshapen(received.shape, expected.shape, self._arguments)
+            self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely)
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):
-            raise AssertionError(f"{self.name}: not attempted.")
+            raise _CheckError(f"{self.name}: not attempted.")
 
-    def _fail(self, received, expected):
+    def _fail(self, received, expected, told="", likely=""):
         if self.hidden:
-            raise AssertionError(f"{self.name}: a hidden test failed. Look again at {self.idea} ({self.where}).")
-        raise AssertionError(f"{received}.\nExpected: {expected}.\nLook again at {self.idea} ({self.where}).")
+            raise _CheckError(
+                f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {self.idea} ({self.where})."
+            )
+        likely = likely and f"{likely}\n"
+        raise _CheckError(f"{received}.\nExpected: {expected}.\n{likely}Look again at {self.idea} ({self.where}).")
+
+    def _fail_on_error(self, call, error, wanted="a result: this input is valid"):
+        """Say what was raised, in which line, and what usually causes it: the idea is for wrong values."""
+        if self.hidden:
+            self._fail("", "")
+        raised = f"{call} raised {self._error_text(error)}{self._line_text(error)}"
+        raise _CheckError(f"{raised}.\nExpected: {wanted}.\n{_check_cause(error)}")
+
+    @staticmethod
+    def _line_text(error):
+        line = _check_line(error)
+        return f", in your line `{line}`" if line else ""
 
     def _report(self, call, given):
         """Say that valid input gave a warning; it costs nothing."""
@@ -526,9 +830,11 @@ class Check:
                 print(f"Note (no points lost): {call} gave {text}.")
 
     def _call_text(self, args, kwargs):
-        """Write the call as in code, on one line."""
-        parts = [_check_show(a) for a in args] + [f"{k}={_check_show(v)}" for k, v in kwargs.items()]
-        return f"{self.name}({', '.join(parts)})"
+        """Write the call on one line, as code that can be pasted."""
+        import re
+
+        parts = [_check_code(a) for a in args] + [f"{k}={_check_code(v)}" for k, v in kwargs.items()]
+        return re.sub(r"\{(\d*)\}", lambda found: parts[int(found[1])] if found[1] else ", ".join(parts), self.call)
 
     @staticmethod
     def _error_text(error):
@@ -607,8 +913,8 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
 
     def fail(text, but_expected):
         if hidden:
-            raise AssertionError(f"{name}: a hidden test failed. Look again at {idea} ({where}).")
-        raise AssertionError(f"{text}.\nExpected: {but_expected}.\nLook again at {idea} ({where}).")
+            raise _CheckError(f"{name}: a hidden test failed. Look again at {idea} ({where}).")
+        raise _CheckError(f"{text}.\nExpected: {but_expected}.\nLook again at {idea} ({where}).")
 
     def in_short(text):
         text = " ".join(text.split())
@@ -659,10 +965,10 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         error = raised
     if error is not None:
         if isinstance(error, NameError | NotImplementedError):
-            raise AssertionError(f"{name}: not attempted, or its cell stopped before the name was defined.")
+            raise _CheckError(f"{name}: not attempted, or its cell stopped before the name was defined.")
         fail(f"{name} raised {type(error).__name__}", "a SymPy expression")
     if answer is None or answer is Ellipsis:
-        raise AssertionError(f"{name} is {answer!r}: not attempted.")
+        raise _CheckError(f"{name} is {answer!r}: not attempted.")
 
     # In a notebook, the answer is an object of SymPy; where problem sets are graded, it is data that can be evaluated.
     sympy = sys.modules.get("sympy")

@@ -341,6 +341,26 @@ def read_scores(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str,
         }
 
 
+def read_corrections(directory: ClassDirectory, problem_set: ProblemSet) -> dict[str, dict[str, float]]:
+    """Read which tests of a set a person has graded otherwise than the machine.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        Student, then grade_id of the test and the points that the machine had given.
+    """
+    with open_gradebook(directory) as gradebook:
+        return {
+            submission.student.id: {
+                grade.name: grade.auto_score
+                for notebook in submission.notebooks
+                for grade in notebook.grades
+                if grade.auto_score is not None and grade.score != grade.auto_score
+            }
+            for submission in gradebook.assignment_submissions(problem_set.name)
+        }
+
+
 def item_grades(
     problem_set: ProblemSet, scores: dict[str, dict[str, float | None]]
 ) -> dict[str, dict[str, float | None]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import site
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +24,7 @@ FOLDERS = {
     "examiner": ("common", "engine/shared", "engine/examiner"),
 }
 #: User ids for when the grader is root: no Debian or Ubuntu system gives them to an account.
-USER_IDS = {"student": range(61_000, 61_090), "examiner": range(61_090, 61_180)}
+STUDENT_IDS, EXAMINER_IDS = range(61_000, 61_090), range(61_090, 61_180)
 
 #: Numeric libraries get one thread: grading runs submissions in parallel, and threads count as processes.
 _ENVIRONMENT = {
@@ -40,6 +42,29 @@ _ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TZ": "UTC",
 }
+
+
+class UserId:
+    """A user id for the submissions of one warm process, which no other grader on this machine has meanwhile.
+
+    The limit on processes is per user: a submission that uses up its user's must deprive no other.
+    """
+
+    def __init__(self) -> None:
+        ids = random.sample(STUDENT_IDS, len(STUDENT_IDS))
+        for self.number in ids:
+            # A name that the kernel frees with the process that holds it.
+            self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                self._claim.bind(f"\0autograder user {self.number}")
+                return
+            except OSError:
+                self._claim.close()
+        self.number = ids[0]  # more processes than ids: some have to share
+
+    def free(self) -> None:
+        """Let another process have it."""
+        self._claim.close()
 
 
 @dataclass(frozen=True)

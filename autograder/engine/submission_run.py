@@ -173,11 +173,12 @@ class _Run:
         self.awaiting: dict[str, str] = {}
         self.measured: dict[str, dict[str, float]] = {}
         self.left = MAX_OUTPUT
-        self.end = math.inf
         self.steps: list[tuple[NotebookNode | None, int]] = []  # a cell and its count, or None and a group's number
         self.plan: list[_Test] = []
         self.cells: list[dict] = []
         self.groups = 0
+        # The groups whose tests run while the notebook has threads, which their snapshots lack.
+        self.threaded: set[int] = set()
         # How long the submission has slept while a test waited for it.
         self.asleep = 0.0
         self.slept = 0.0
@@ -232,7 +233,9 @@ class _Run:
         for cell, number in self.steps:
             if cell is None:
                 control.ask(keep=number)
-                self._ask(control, runner, {"snapshot": number}, "a snapshot")
+                message, _ = self._ask(control, runner, {"snapshot": number}, "a snapshot")
+                if message.get("threads") is True:
+                    self.threaded.add(number)
                 continue
             where = _where(cell, number)
             begin = time.monotonic()
@@ -332,6 +335,7 @@ class _Run:
                 return
             try:
                 question = {"test": test.index, "snapshot": group, "reference": reference.get(name, {})}
+                question["threads"] = group in self.threaded
                 message, buffers = self._from_examiner(control, judge, question, last)
                 self._accept(name, test.cell, message, buffers, last)
             except ExaminerEndedError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from autograder.common.errors import AutograderError, MachineError
 from autograder.engine.cgroup import Cgroup
-from autograder.engine.sandbox import USER_IDS, Sandbox
+from autograder.engine.sandbox import EXAMINER_IDS, Sandbox, UserId
 from autograder.engine.shared.isolation import SNAPSHOT_MEMORY, Limits
 from autograder.engine.shared.outputs import MAX_LINES, MAX_OUTPUTS
 from autograder.engine.shared.wire import Connection, WireError
@@ -50,21 +50,16 @@ class WarmProcess:
         self.process: subprocess.Popen | None = None
         self.requests: socket.socket | None = None
         self.group: Cgroup | None = None
+        self.user: UserId | None = None
         self.up = False
-
-    def user_id(self, number: int) -> int | None:
-        """Return a user id for a submission if the grader is root, else None.
-
-        Each worker of each grader has its own: a submission that uses up its user's processes deprives no other.
-        """
-        ids = USER_IDS[self.role]
-        return ids[(16 * os.getpid() + number) % len(ids)] if os.geteuid() == 0 else None
 
     def start(self) -> None:
         """Start it unless it is running; it takes a second or two to be ready."""
         if self.process is not None and self.process.poll() is None:
             return
         self.stop()
+        if os.geteuid() == 0 and self.role == "student":
+            self.user = UserId()
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command, environment = self.sandbox.command(self.role, theirs.fileno())
         if self.sandbox.program and self.role == "student":
@@ -121,7 +116,9 @@ class WarmProcess:
             self.process.stderr.close()
         if self.group is not None:
             self.group.remove()
-        self.process = self.requests = self.group = None
+        if self.user is not None:
+            self.user.free()
+        self.process = self.requests = self.group = self.user = None
         self.up = False
 
 
@@ -165,7 +162,7 @@ class StudentProcess(WarmProcess):
             self.group.allow(limits.memory + KERNEL_MEMORY + groups * SNAPSHOT_MEMORY)
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
         pairs += [socket.socketpair() for _ in range(groups + 1)]
-        task = {"limits": asdict(limits), "seed": seed, "uid": self.user_id(self.number)}
+        task = {"limits": asdict(limits), "seed": seed, "uid": self.user and self.user.number}
         task |= {"directory": directory, "counted": self.group is not None}
         try:
             for source in locked:
@@ -283,7 +280,9 @@ class ExaminerProcess(WarmProcess):
                 if key not in self._sets:
                     self._sets[key] = self._start_set(cells)
                 self._count += 1
-                task = {"uid": self.user_id(self._count), "patience": limits.patience}
+                # Another for each submission: examiners that run at the same time cannot signal each other.
+                uid = EXAMINER_IDS[self._count % len(EXAMINER_IDS)] if os.geteuid() == 0 else None
+                task = {"uid": uid, "patience": limits.patience}
                 task |= {"cell_seconds": limits.cell_seconds, "seconds": limits.total_seconds}
                 ends = [theirs, *snapshots]
                 socket.send_fds(self._sets[key], [json.dumps(task).encode()], [end.fileno() for end in ends])

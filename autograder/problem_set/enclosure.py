@@ -129,9 +129,10 @@ def _enclosed_module(source: str, name: str, gives: tuple[str, ...], of_modules:
     missing = sorted(set(gives) - scopes(source)[0])
     if missing:
         raise EnclosureError(1, f"{missing[0]!r} is given to students but not defined here")
-    # Its functions have their own globals: they see neither the student's `len` nor the notebook's `np`.
+    # Its functions have their own globals: they see neither the student's `len` nor the notebook's `np`. Builtins are
+    # named there because C code that imports, as NumPy does to write a dtype, looks for them there.
     head = [
-        f'@lambda cell: cell.__class__(cell.__code__, {{"__name__": "{name}"}})()',
+        f'@lambda cell: cell.__class__(cell.__code__, {{"__name__": "{name}", "__builtins__": cell.__builtins__}})()',
         f"def {name}():",
     ]
     docstring = ast.get_docstring(ast.parse(source), clean=False) is not None

@@ -1,5 +1,6 @@
 """Releases match their sources, have the same bytes each time and contain no solutions; faulty sets are refused."""
 
+import ast
 import copy
 import os
 import re
@@ -9,13 +10,14 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from autograder.authoring.chapter_links import chapter_addresses, link_chapters
+from autograder.authoring.handed_out import handed_out
 from autograder.authoring.proof.prove import prove
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError
 from autograder.problem_set.bank import BankEntry
-from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution
+from autograder.problem_set.chapter_links import book_addresses, chapter_addresses, link_chapters, with_links
+from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution, is_test
 from autograder.problem_set.versions import student_version
 from tests.support.known_sets import SETS
 
@@ -26,9 +28,7 @@ RUN = ["ps0-warmup", "ps1-information"] if os.environ.get("TEST_ALL") else ["ps0
 @pytest.mark.parametrize("name", SETS)
 def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     problem_set = find_problem_sets(course, [name])[0]
-    released = student_version(problem_set)
-    link_chapters(released, chapter_addresses(course))
-    write_notebook(released, tmp_path / "made.ipynb")
+    write_notebook(handed_out(problem_set, chapter_addresses(course)), tmp_path / "made.ipynb")
     committed = course / "exercises" / name / f"{name}.ipynb"
     assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
         f"{committed} does not match its source; run: make release"
@@ -54,8 +54,11 @@ def course_on_the_web(course, tmp_path):
 def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_the_web):
     addresses = chapter_addresses(course_on_the_web("https://example.org/course"))
     assert addresses["Entropy"] == "https://example.org/course/book/information/entropy.html"
+    assert addresses["Entropy, Two outcomes"] == "https://example.org/course/book/information/entropy.html#two-outcomes"
     pages = [
-        course / f"{address.removeprefix('https://example.org/course/')[:-5]}.md" for address in addresses.values()
+        course / f"{address.removeprefix('https://example.org/course/')[:-5]}.md"
+        for address in addresses.values()
+        if "#" not in address
     ]
     assert len(pages) > 15
     assert all(page.is_file() for page in pages)
@@ -64,8 +67,81 @@ def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_
         link_chapters(linked, addresses)
         text = "\n".join(cell.source for cell in linked.cells)
         assert "](https://example.org/course/book/" in text, f"{problem_set.name}: no chapter is linked"
+        assert re.search(r"\]\(https://example.org/course/book/\S+\.html#", text) or problem_set.name == "ps0-warmup"
+        unlinked = re.findall(r'[Cc]hapters? \*[^*\n]+\*, "[^"\n]+"', text)
+        assert not unlinked, f"{problem_set.name} names a section that the book does not have: {unlinked}"
         for old, new in zip(before.cells, linked.cells, strict=True):
             assert old.source == new.source or (old.cell_type == "markdown" and grade_id(old) is None)
+
+
+def test_the_version_of_a_release_is_that_of_its_text(course):
+    [problem_set] = find_problem_sets(course, ["ps0-warmup"])
+    first, second = (handed_out(problem_set, {}).metadata["autograder"]["version"] for _ in range(2))
+    assert first == second
+    problem_set.notebook.cells[0].source += " More."
+    assert handed_out(problem_set, {}).metadata["autograder"]["version"] != first
+
+
+def test_every_place_that_a_test_or_a_diagnosis_names_is_in_the_book(course):
+    addresses = book_addresses(course, "")
+    count = 0
+
+    def examine(where, text):
+        nonlocal count
+        pieces = with_links(text, addresses)
+        left = "".join(piece for piece, address in pieces if not address)
+        assert any(address for _, address in pieces), f"{where}: {text}"
+        assert not re.search(r", [A-Z](?!aises|eturns|arameters|ttributes)", left), f"{where}: {left}"
+        count += 1
+
+    for problem_set in find_problem_sets(course):
+        for cell in problem_set.notebook.cells:
+            if not is_test(cell):
+                continue
+            for node in ast.walk(ast.parse(cell.source)):
+                text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+                groups = re.findall(r"\([^()]*\)", text) if "(" in text else [f"({text})"]
+                for group in groups:
+                    if re.search(r"\bchapters? [A-Z]", group):
+                        examine(f"{problem_set.name}: {grade_id(cell)}", group)
+        titles = [name for name, address in addresses.items() if "#" not in address]
+        for entry in problem_set.bank:
+            place = entry.revisit.partition(": ")[2]
+            if place.startswith(tuple(f"{title}," for title in titles)):
+                examine(f"{problem_set.name}: {entry}", f"({place})")
+    assert count > 800
+
+
+def test_a_linked_notebook_lists_where_the_messages_of_its_tests_point(course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    linked = student_version(problem_set)
+    link_chapters(linked, book_addresses(course, "https://example.org/"))
+    [cell] = [cell for cell in linked.cells if "Where the messages of the tests point" in cell.source]
+    assert linked.cells.index(cell) < next(i for i, cell in enumerate(linked.cells) if grade_id(cell))
+    assert "- [Entropy, Two outcomes](https://example.org/book/information/entropy.html#two-outcomes)\n" in cell.source
+    assert "- [Divergence, Zeros decide](" in cell.source
+
+
+def test_what_a_message_names_is_cut_out_for_links():
+    addresses = {"Entropy": "e.html", "Entropy, Two outcomes": "e.html#two", "Entropy, Blocks": "e.html#blocks"}
+    addresses |= {"Softmax and logits": "s.html", "Softmax and logits, Log-sum-exp": "s.html#lse"}
+    text = "Entropy of it (chapters Entropy, Two outcomes, and Blocks, and Softmax and logits, Log-sum-exp)."
+    assert with_links(text, addresses) == [
+        ("Entropy of it (chapters ", ""),
+        ("Entropy, Two outcomes", "e.html#two"),
+        (", and ", ""),
+        ("Blocks", "e.html#blocks"),
+        (", and ", ""),
+        ("Softmax and logits, Log-sum-exp", "s.html#lse"),
+        (").", ""),
+    ]
+    assert with_links("(chapter Entropy, from Two outcomes to Blocks)", addresses)[1:4] == [
+        ("Entropy", "e.html"),
+        (", from ", ""),
+        ("Two outcomes", "e.html#two"),
+    ]
+    assert with_links("(Entropy, Nowhere)", addresses)[1] == ("Entropy", "e.html")
+    assert with_links("in chapter Entropy", {}) == [("in chapter Entropy", "")]
 
 
 @pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
@@ -84,6 +160,9 @@ def test_only_whole_titles_in_italics_are_linked():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_raw_cell(text)])
     link_chapters(notebook, {"Entropy": "https://example.org/e"})
     assert notebook.cells[0].source == "[*Entropy*](https://example.org/e)" + text[9:]
+    named = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell('*Entropy*, "Blocks"; *Entropy*, "Other"')])
+    link_chapters(named, {"Entropy": "e", "Entropy, Blocks": "e#blocks"})
+    assert named.cells[0].source == '[*Entropy*, "Blocks"](e#blocks); [*Entropy*](e), "Other"'
     assert notebook.cells[1].source == text
 
 

@@ -12,9 +12,10 @@ from autograder.classroom.gradebook import read_grades
 from autograder.classroom.result.diagnosis import diagnose
 from autograder.commands.main import main
 from autograder.engine.score import Graded
+from autograder.problem_set.chapter_links import book_addresses
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
-from autograder.reports.feedback import UNDECIDED, write_feedback
+from autograder.reports.feedback import UNDECIDED, _items, write_feedback
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
@@ -95,6 +96,67 @@ def test_an_overruled_test_is_flagged_again_if_the_answer_or_the_machines_points
     assert read_grades(directory, warmup)["ada"] == {"nats_to_bits": 0.25}
 
 
+def test_a_corrected_test_says_so_and_a_failed_one_has_no_tick(tmp_path, warmup):
+    directory, ada = ClassDirectory(tmp_path), Submission("ada", SET)
+    hand_in(tmp_path, warmup, "ada", script(fails="Look again (chapter Information content, Bits and nats)."))
+    grade_class(directory, [warmup], Scripted(), 1)
+
+    def page():
+        write_feedback(directory, [warmup])
+        return directory.feedback_page(ada).read_text(encoding="utf-8")
+
+    assert "✗ 0 of 0</span>" in page(), "the visible test carries no points, and failed"
+    assert "✗ 0 of 1</span>" in page()
+    assert "✓" not in page()
+    assert "Corrected by hand" not in page()
+    by_hand(directory, SET, HIDDEN, 1.0)
+    assert "✓ 1 of 1</span>" in page()
+    assert "✗ 0 of 0</span>" in page()
+    assert "<p>Corrected by hand: the machine gave 0. It said:</p>" in page()
+
+
+def test_not_attempted_never_stands_beside_points(tmp_path, warmup):
+    directory, ada = ClassDirectory(tmp_path), Submission("ada", SET)
+    hand_in(tmp_path, warmup, "ada", "raise NotImplementedError()")
+    grade_class(directory, [warmup], Scripted(), 1)
+    outcome = directory.outcome(ada)
+    outcome.not_attempted[:] = ["nats_to_bits"]
+    for points, says in ((0.0, "not attempted"), (1.0, "")):
+        [row] = _items(warmup, {"nats_to_bits": points}, outcome, {})
+        assert row["remark"] == says
+
+
+def test_a_page_links_the_section_that_a_message_names_if_the_site_has_an_address(tmp_path, warmup, monkeypatch):
+    directory, ada = ClassDirectory(tmp_path), Submission("ada", SET)
+    hand_in(tmp_path, warmup, "ada", script(fails="<b> (chapter Information content, Bits and nats)."))
+    grade_class(directory, [warmup], Scripted(), 1)
+    write_feedback(directory, [warmup])
+    assert '<a href="http' not in directory.feedback_page(ada).read_text(encoding="utf-8")
+    course = warmup.folder.parents[1]
+    monkeypatch.setattr(
+        "autograder.reports.feedback.chapter_addresses", lambda _: book_addresses(course, "https://example.org/")
+    )
+    write_feedback(directory, [warmup])
+    page = directory.feedback_page(ada).read_text(encoding="utf-8")
+    address = "https://example.org/book/information/surprisal.html#bits-and-nats"
+    assert (
+        f'<p class="message">&lt;b&gt; (chapter <a href="{address}">Information content, Bits and nats</a>).</p>'
+        in page
+    )
+
+
+def test_long_headings_wrap_on_a_phone(tmp_path, course, browser):
+    (ps3,) = find_problem_sets(course, ["ps3-bugfix"])
+    directory, ada = ClassDirectory(tmp_path), Submission("ada", ps3.name)
+    hand_in(tmp_path, ps3, "ada", script(fails="no"))
+    grade_class(directory, [ps3], Scripted(), 1)
+    write_feedback(directory, [ps3])
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.goto(directory.feedback_page(ada).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.close()
+
+
 @pytest.fixture
 def undecided(monkeypatch):
     from autograder.classroom import batch
@@ -154,3 +216,23 @@ def test_what_awaits_a_person_is_not_taken_for_a_misconception(warmup):
     assert diagnose(warmup, graded, behaviour) == {entry.replaces: entry.name}
     graded.scores[HIDDEN] = None
     assert diagnose(warmup, graded, behaviour) == {}
+
+
+def test_of_two_mistakes_the_one_that_explains_most_is_named(with_prose):
+    problem_set, _ = with_prose
+    entries = {entry.name: entry for entry in problem_set.bank if entry.replaces == "entropy"}
+    nats, unchecked = entries["natural-log"], entries["no-validation"]
+    tests = problem_set.items["entropy"].tests
+    behaviour = {"entropy": {e.name: {test: f"{e.name} {test}" for test in tests} for e in (nats, unchecked)}}
+    mixed = {test: f"{(unchecked if test in unchecked.loses else nats).name} {test}" for test in tests}
+
+    def said(lost, answers):
+        scores = {test: 0.0 if test in lost else full for test, full in problem_set.tests.items()}
+        return diagnose(problem_set, Graded(nbformat.v4.new_notebook(), scores, behaviour=answers), behaviour)
+
+    assert len(nats.loses) > len(unchecked.loses) > 0
+    assert said(nats.loses | unchecked.loses, mixed) == {"entropy": "natural-log"}
+    other = mixed | dict.fromkeys(nats.loses - unchecked.loses, "something else")
+    assert said(nats.loses | unchecked.loses, other) == {"entropy": "no-validation"}
+    assert said(nats.loses | unchecked.loses, dict.fromkeys(tests, "something else")) == {}
+    assert said(unchecked.loses - nats.loses, mixed) == {"entropy": "no-validation"}

@@ -8,9 +8,10 @@ import nbformat
 import pytest
 
 from autograder.common.errors import SubmissionError
+from autograder.engine import sandbox
 from autograder.engine.cgroup import Cgroup
 from autograder.engine.execution import SandboxExecutor
-from autograder.engine.sandbox import require_sandbox
+from autograder.engine.sandbox import UserId, require_sandbox
 from autograder.engine.shared.isolation import Limits
 from tests.support.engines import limited
 
@@ -235,3 +236,18 @@ def test_without_a_control_group_no_memory_is_held_that_no_process_shows(monkeyp
     monkeypatch.setattr(Cgroup, "make", classmethod(lambda cls, name: None))
     with SandboxExecutor(require_sandbox(), Limits(cell_seconds=6, total_seconds=20, memory=LIMIT)) as executor:
         run(executor, UNMAPPED)
+
+
+def test_no_two_graders_run_submissions_as_the_same_user(monkeypatch):
+    """The limit on processes is per user, so one grader's greedy submission would keep another's from starting any."""
+    monkeypatch.setattr(sandbox, "STUDENT_IDS", range(61_500, 61_503))
+    users = [UserId() for _ in range(3)]
+    try:
+        assert {user.number for user in users} == {61_500, 61_501, 61_502}
+        users[1].free()
+        users[1] = UserId()
+        assert {user.number for user in users} == {61_500, 61_501, 61_502}
+        assert UserId().number in range(61_500, 61_503)  # more than there are: some have to share
+    finally:
+        for user in users:
+            user.free()

@@ -172,3 +172,23 @@ def test_read_only_folders_are_restored_too(tmp_path):
     assert (tmp_path / "a" / "b" / "file").read_text() == "1"
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o555
     assert not (tmp_path / "a" / "locked").exists()
+
+
+#: An answer that another thread computes.
+ELSEWHERE = (
+    "import math, queue, threading\nwaiting, done = queue.Queue(), queue.Queue()\n"
+    "def work():\n    while True:\n        done.put(waiting.get() / math.log(2))\n"
+    "threading.Thread(target=work, daemon=True).start()\n"
+    "def nats_to_bits(x):\n    waiting.put(x)\n    return done.get()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hand"), [(ELSEWHERE, True), ("import time\ndef nats_to_bits(x):\n    time.sleep(99)", False)]
+)
+def test_an_answer_that_needs_a_thread_awaits_a_hand(impatient, warmup, source, answer, hand):
+    """A fork has no threads but its own; an answer that only sleeps is the student's own fault."""
+    graded = grade(source, answered(student_version(warmup), {"nats_to_bits": answer}), impatient)
+    assert graded.score == 0
+    reasons = [reason for reason in graded.awaiting.values() if "left a thread running" in reason]
+    assert bool(reasons) == hand, graded.awaiting

@@ -162,6 +162,14 @@ def test_shared_definitions_become_a_module_and_leave_no_names():
         run(test, f=lambda: 3)
 
 
+def test_shared_definitions_may_use_what_imports_from_c_code():
+    """NumPy imports a module when it writes a dtype, and finds builtins in the globals of the calling function."""
+    source = "def f(value):\n    return __import__('numpy').asarray(value).dtype.newbyteorder('S')"
+    names = run(enclosed_module(source, "given_in_test", ["f"], {}))
+    assert names["f"].__globals__["__builtins__"] is not None
+    assert str(names["f"](1.0)) == ">f8"
+
+
 def test_students_are_given_the_names_that_they_use_too():
     names = run(enclosed_module(DEFINITIONS, "shared_of_this_notebook", ["double"], {}), FACTOR=None)
     assert names.keys() == {"FACTOR", "double"}

@@ -1,5 +1,6 @@
 """The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
+import math
 import warnings
 from fractions import Fraction
 
@@ -43,6 +44,52 @@ def test_warnings_and_prints_cost_nothing_and_are_reported_once(check, capsys):
     assert shown.out.count("Note (no points lost)") == 1
     assert "careful" in shown.out
     assert shown.err == ""
+
+
+# ---- a mistake that is easily recognised is named
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "named"),
+    [
+        (lambda x: -x, [1.0, 2.5], "That is right but for the sign."),
+        (lambda x: x * np.log(2), [1.0, 2.5], "That would be right in nats; bits are expected."),
+        (lambda x: x / np.log(2), [1.0, 2.5], "That would be right in bits; nats are expected."),
+        (lambda x: 1 - x, [0.25, 0.625], "That is 1 minus the right value."),
+        (lambda x: 2 * x, [1.0, 2.5], "That is 2 times the right value."),
+        (lambda x: x / 2, [1.0, 2.5], "That is the right value divided by 2."),
+        (lambda x: 3 * x, [1.0, 2.5, 3.0], "That is 3 times the right value: a sum where a mean is expected?"),
+        (lambda x: x / 3, [1.0, 2.5, 3.0], "That is the right value divided by 3: a mean where a sum is expected?"),
+        (lambda x: x**2, [1.0, 2.5], "That is the square of the right value."),
+        (np.sqrt, [1.0, 2.5], "That is the root of the right value."),
+        (np.log, [1.0, 2.5], "That is the logarithm of the right value."),
+        (np.exp, [1.0, 2.5], "is a logarithm missing?"),
+        (lambda x: 1 / x, [1.0, 2.5], "That is 1 divided by the right value."),
+        (lambda x: x.T, [[1.0, 2.5], [0.0, 3.0]], "Rows and columns are exchanged."),
+        (lambda x: x.T, [[1.0, 2.5, 4.0], [0.0, 3.0, 5.0]], "Rows and columns are exchanged."),
+        (lambda x: x[:, None], [1.0, 2.5], "An axis of length 1 is left over"),
+        (lambda x: x.sum(), [1.0, 2.5], "One number for everything"),
+        (lambda x: x - x[:, None], [1.0, 2.5], "A row met a column, and broadcast to a table of all pairs."),
+    ],
+)
+def test_a_common_mistake_is_named_by_a_visible_check_alone(check, answer, expected, named):
+    expected = np.array(expected)
+    told = message(check(answer).gives, expected, expected)
+    assert named in told.split("\n")[2]
+    assert told.split("\n")[3].startswith("Look again at")
+    assert named not in message(check(answer, hidden=True).gives, expected, expected)
+
+
+def without_a_name(text: str) -> str:
+    """Return a message without the line that names a mistake."""
+    lines = text.split("\n")
+    return "\n".join([*lines[:2], *lines[-1:]])
+
+
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1])
+def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
+    """Nine is three times three, and the square of three."""
+    assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
 
 
 # ---- what is wrong is told: received, expected, where to look
@@ -176,8 +223,9 @@ def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(che
 
     assert judged(stub) == "double: not attempted."
     assert judged(lambda x: None) == "double returned None: is a return statement missing?"
-    wanted = "True" if way == "gives_bool" else "a result: this input is valid"
-    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{SAYS_FIRST}"
+    wanted = {True: "True", 2: "2"}.get(expected if np.isscalar(expected) else None, "a result: this input is valid")
+    cause = "A dictionary lacks this key: compare the names with the docstring."
+    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}"
     assert "(type str)" in judged(lambda x: "text")
     assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
 
@@ -199,7 +247,7 @@ def test_a_truth_value_passes_in_every_form(check, answer):
 )
 def test_what_is_not_the_truth_value_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_bool, True, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 def test_a_warning_matters_only_where_silence_is_asked_for(check, capsys):
@@ -246,7 +294,7 @@ def test_a_part_that_is_not_asked_for_may_be_anything(check):
 )
 def test_what_is_wrong_with_the_parts_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_parts, EXPECTED, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 @pytest.mark.parametrize("w", [[1, 2], (1.0, 2.0), np.array([1.0, 2.0 + 1e-10]), [Fraction(1), Fraction(2)]])
@@ -272,7 +320,7 @@ def test_right_entries_pass_in_every_form(check, w, more):
 )
 def test_what_is_wrong_with_the_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries, EXPECTED, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 def test_entries_are_compared_with_the_tolerances_of_the_contract(check):
@@ -307,7 +355,7 @@ def test_entries_of_a_shape_come_back_as_arrays_of_floats(check):
 )
 def test_what_is_wrong_with_the_shapes_of_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries_of_shape, SHAPES, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 @pytest.mark.parametrize(
@@ -335,6 +383,151 @@ def test_long_texts_are_cut(check):
 
     assert "RuntimeError: " + "x" * 159 + "….\n" in message(check(wordy).gives, 1, 0)
     assert "returned '" + "x" * 58 + "… (type str)" in message(check(lambda x: "x" * 200).gives, 1, 0)
+
+
+# ---- what a message prints can be pasted
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        3,
+        3.0,
+        -0.0,
+        float("inf"),
+        float("-inf"),
+        True,
+        None,
+        "fog",
+        np.float64(0.1),
+        np.int64(3),
+        [1, 2.0],
+        (3,),
+        (1, [2, 3]),
+        {"W1": np.array([[1.0, -np.inf]]), "b1": 2},
+        np.array([1.0, 1 / 3, 1e9 + 1]),
+        np.array([1, 2, 3]),
+        np.array([True, False]),
+        np.array([3, 90], dtype=np.uint8),
+        np.array(5.0),
+        np.zeros((0, 3)),
+        np.zeros((2, 5)),
+        np.full((3, 2), -0.0),
+        np.full(7, 0.1),
+        np.array([np.nan, 1.0]),
+    ],
+)
+def test_an_argument_is_written_as_code_that_makes_it(checks, argument):
+    written = checks._check_code(argument)
+    again = eval(written, {"np": np})
+    assert type(again) is type(argument)
+    assert repr(again) == repr(argument)
+    if isinstance(argument, np.ndarray):
+        assert again.dtype == argument.dtype
+        np.testing.assert_array_equal(np.signbit(again), np.signbit(argument))
+
+
+def test_a_large_array_is_written_as_the_expression_that_makes_it(check, checks):
+    X = checks.check_made("np.random.default_rng(1).normal(size=(1000, 2))")
+    text = message(check(lambda X: 0.0).gives, 1.0, X.copy())
+    assert text.startswith("double(np.random.default_rng(1).normal(size=(1000, 2))) returned 0.")
+    halved = checks.check_made("X[::2] + offset", X=X, offset=1)
+    assert checks._check_code(halved) == "X[::2] + offset"
+    assert checks._check_code(X + 1e-9) == "an array of shape (1000, 2)"
+    square = checks.check_made("lambda x: x**2")
+    assert square(3) == 9
+    assert "double(lambda x: x**2) returned 0" in message(check(lambda f: 0.0).gives, 1.0, square)
+
+
+def test_a_call_is_written_as_the_test_says(check):
+    first = check(lambda *args: 0.0, call="double({})[0]")
+    assert "double([1, 2], 3)[0] returned 0" in message(first.gives, 1.0, [1, 2], 3)
+    pair = check(lambda *args: 0.0, call="Doubling({1}).fit({0})")
+    assert "Doubling(0.5).fit({'a': [1]}) returned 0" in message(pair.gives, 1.0, {"a": [1]}, 0.5)
+
+
+# ---- an error leads to its cause
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("x - 1", "np.asarray"),
+        ("x.shape", "np.asarray"),
+        ("math.exp(np.array([1.0, 2.0]))", "The functions of math take one number"),
+        ("1 if np.array(x) > 0 else 2", "np.where chooses for each entry"),
+        ("np.ones(2) + np.ones(3)", "print the shape"),
+        ("np.ones((2, 3)) @ np.ones(2)", "print the shape"),
+        ("2 ** -np.array([1, 2])", "An array of integers stays one"),
+        ("np.ones(2)[0, 0]", "fewer axes or entries"),
+        ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
+        ("math.exp(1000)", "beyond all floats"),
+        ("math.log(0)", "math.log has no value at 0"),
+        ("1 / 0", "A divisor is 0"),
+        ("len(None)", "without a return statement"),
+        ("missing", "misspelt"),
+        ("int('one')", "Paste the call"),
+        ("x(2)", "Paste the call"),
+        ("{[1]: 2}", "Paste the call"),
+        ("2 ** type('Value', (), {})()", "such as __radd__"),
+    ],
+)
+def test_an_error_comes_with_what_usually_causes_it(check, body, says):
+    names = {"np": np, "math": math, "__name__": "__main__"}
+    exec(f"def double(x):\n    return {body}", names)
+    text = message(check(names["double"]).gives, [np.inf, 1.0], [1, 2])
+    assert says in text.splitlines()[-1]
+    assert "Expected: [inf, 1]." in text
+    assert "what doubling means" not in text, "the idea is for wrong values"
+
+
+def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+    cell = tmp_path / "cell.py"
+    cell.write_text("def inner(x):\n    return x - 1\n\ndef double(x):\n    return 2 * inner(x)\n")
+    names = {"__name__": "__main__"}
+    exec(compile(cell.read_text(), str(cell), "exec"), names)
+    text = message(check(names["double"]).gives, 2.0, [1])
+    assert "unsupported operand type(s) for -: 'list' and 'int', in your line `return x - 1`." in text
+    assert "in your line" in message(check(names["double"]).refuses, [1])
+    assert "return" not in message(check(names["double"], hidden=True).gives, 2.0, [1])
+    far = TypeError("no")
+    far.line_of_submission = "return z"
+
+    def remote(x):
+        raise far
+
+    assert "in your line `return z`" in message(check(remote).gives, 2.0, [1])
+
+
+def test_a_notebook_shows_the_message_and_no_traceback(checks, check):
+    with pytest.raises(AssertionError) as caught:
+        check(lambda x: 3).gives(2.0, 1)
+    assert type(caught.value).__name__ == "AssertionError"
+    [shown] = caught.value._render_traceback_()
+    assert shown == f"AssertionError: {caught.value}"
+    with pytest.raises(AssertionError) as caught:
+        checks.check_that(np.bool_(False), "no")
+    assert caught.value._render_traceback_() == ["AssertionError: no"]
+    checks.check_that(1 < 2, "yes")
+
+
+# ---- points for arguments are for functions that answer
+
+
+def test_a_function_answers_if_its_results_depend_on_the_arguments(check):
+    check(lambda x: [y - 1 for y in x]).answers(([1, 2],), ([2, 2],))
+    text = message(check(lambda x: [0, 0]).answers, ([1, 2],), ([2, 2],))
+    assert text.startswith("double([1, 2]) and double([2, 2]) returned the same.\nExpected: results that depend on")
+    message(check(lambda x: None).answers, ([1, 2],), ([2, 2],))
+
+
+def test_a_hidden_test_of_tests_says_which_way_it_failed(check):
+    told = {True: "a right candidate was refused", False: "a wrong candidate was accepted"}
+    says = message(check(lambda f: False, hidden=True, told=told).gives_bool, True, abs)
+    assert says.startswith("double: a hidden test failed: a right candidate was refused. Look again at what doubling")
+    says = message(check(lambda f: True, hidden=True, told=told).gives_bool, False, abs)
+    assert says.startswith("double: a hidden test failed: a wrong candidate was accepted. Look again")
+    assert "refused" not in message(check(lambda f: None, hidden=True, told=told).gives_bool, True, abs)
 
 
 # ---- hidden checks give the idea and nothing else

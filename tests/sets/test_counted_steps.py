@@ -53,7 +53,7 @@ NO_LOOPS = {
 @pytest.mark.parametrize("way", LOOPS)
 def test_a_loop_over_samples_is_found_by_its_steps(check, way):
     text = message(check(LOOPS[way]).steps_do_not_grow, FEW, MANY, 2 * np.ones(1000))
-    assert text.startswith("double([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) and double(an array of shape (1000,)) took ")
+    assert text.startswith("double(np.full(10, 1.0)) and double(np.full(1000, 1.0)) took ")
     assert "let NumPy loop over the samples" in text
     assert "1000" not in message(check(LOOPS[way], hidden=True).steps_do_not_grow, FEW, MANY)
 
@@ -178,8 +178,8 @@ def remote(value=lambda x: 2 * x, steps=(5, 5), undisturbed=True, seconds=0.01, 
         def _cpu_seconds(self, args):
             return value(*args), seconds
 
-        def _reference_cpu(self, key):
-            self.asked.append(key)
+        def _reference_cpu(self):
+            self.asked.append("reference")
             return reference
 
     return Remote()
@@ -213,7 +213,7 @@ def test_processor_time_that_contradicts_the_count_is_looked_at_by_a_person(chec
         assert "100000" not in str(caught.value)
     else:
         check(function).serves(2 * np.ones(100_000), np.ones(100_000))
-    assert function.asked == ["double(an array of shape (100000,))"]
+    assert function.asked == ["reference"]
     message(check(function).serves, 3 * np.ones(100_000), np.ones(100_000))
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss
 
-from autograder.problem_set.source import find_problem_sets
+from autograder.problem_set.source import find_problem_sets, grade_id
 
 NUMBERS = st.floats(-50, 50)
 POSITIVE = st.floats(0.2, 4)
@@ -174,3 +174,43 @@ def test_d_loss_d_z_is_the_derivative_of_the_loss_by_its_probability(ps4):
     answer = ps4.d_loss_d_z
     for at in ({z: sp.Rational(-7, 3), y: 1}, {z: 2, y: 0}, {z: sp.Rational(1, 9), y: sp.Rational(1, 2)}):
         assert abs((sp.diff(loss, z) - answer).subs(at).evalf(40)) < sp.Float("1e-30")
+
+
+STEPS = {
+    "Value-data": [],
+    "Value-numbers": ["__radd__", "__rsub__", "__rmul__", "__rtruediv__"],
+    "Value-slopes": ["backward"],
+    "Value-fan_out": [],
+    "Value-order": [],
+    "Value-powers": ["__pow__", "__rpow__"],
+    "Value-functions": ["exp", "log", "sigmoid"],
+}
+
+
+@pytest.mark.parametrize("test", STEPS)
+def test_each_step_of_value_earns_its_points_before_the_next_is_written(course, test):
+    """What a student has after a step passes that step's test: no test needs a method of a later step."""
+    (problem_set,) = find_problem_sets(course, ["ps4-graphs"])
+    names: dict = {"__name__": "__main__"}
+    for cell in problem_set.notebook.cells:
+        if (
+            cell.cell_type == "code"
+            and (cell.source.startswith("import ") or grade_id(cell) in ("checks", "formulas"))
+            or grade_id(cell) == "Value"
+        ):
+            exec(cell.source, names)
+        elif grade_id(cell) == test:
+            judged = cell.source
+
+    def later(*_):
+        raise NotImplementedError
+
+    tests = list(STEPS)
+    for method in sum((STEPS[name] for name in tests[tests.index(test) + 1 :]), []):
+        setattr(names["Value"], method, later)
+    exec(judged, names)
+    for method in STEPS[test]:
+        setattr(names["Value"], method, later)
+    if STEPS[test]:
+        with pytest.raises(AssertionError, match="not attempted"):
+            exec(judged, names)

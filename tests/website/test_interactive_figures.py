@@ -163,7 +163,8 @@ def test_the_picture_stays_without_scripts_on_paper_and_when_the_script_fails(br
 
 def test_a_page_loads_the_scripts_of_its_own_figures(site):
     for page in pages():
-        own = [f"figures/{kind}.js" for kind, (where, _) in FIGURES.items() if where == page]
+        own = [f"figures/{box['data-interactive']}.js" for box in html_of(site, page).select("[data-interactive]")]
+        assert {f"figures/{kind}.js" for kind, (where, _) in FIGURES.items() if where == page} <= set(own)
         loaded = SCRIPTS.findall((site / f"{page}.html").read_text(encoding="utf-8"))
         assert sorted(loaded) == sorted([*own, *(["interactive.js"] if own else [])]), page
 

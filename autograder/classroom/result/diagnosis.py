@@ -2,7 +2,7 @@
 
 When a set is released, its proof runs every misconception of the bank; what each one answers in the tests is kept, as
 digests, in `behaviour.json` next to the bank. A submission that loses the same tests of an item with the same answers
-behaves like that misconception.
+behaves like that misconception. One that loses further tests mixes it with another mistake.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def diagnose(
     Returns
     -------
     dict of str to str
-        Item, and the name of the misconception; items whose answer behaves like none, or that await a person, are left
-        out.
+        Item, and the name of the misconception; of several that are mixed, the one that explains most of the lost
+        tests. Items whose answer behaves like none, or that await a person, are left out.
     """
     lost = graded.lost(problem_set.tests)
-    alike: dict[str, list[tuple[bool, str]]] = {}
+    alike: dict[str, list[tuple[int, bool, str]]] = {}
     for entry in problem_set.bank:
         digests = behaviour.get(entry.replaces, {}).get(entry.name)
         if not digests or entry.replaces in graded.not_attempted:
@@ -42,17 +42,8 @@ def diagnose(
             continue  # what the machine could not decide, it cannot explain either
         failed = lost & tests.keys()
         different = {test for test, digest in digests.items() if graded.behaviour.get(test) != digest}
-        if failed == entry.loses and not failed & different:
-            alike.setdefault(entry.replaces, []).append((bool(different), entry.name))
-    # Among several, one that answers alike in every test, not just in the lost ones; then the first of the bank.
-    return {item: min(names, key=lambda name: name[0])[1] for item, names in alike.items()}
-
-
-def sentence(problem_set: ProblemSet, item: str, name: str) -> str:
-    """Word a diagnosis for the student."""
-    for entry in problem_set.bank:
-        if (entry.replaces, entry.name) == (item, name):
-            idea, _, place = entry.revisit.partition(": ")
-            where = f" ({place})" if place else ""
-            return f"Your {item} behaves as one that {entry.diagnosis.rstrip('.')}. The idea to revisit: {idea}{where}."
-    return ""
+        explained = entry.loses & tests.keys()
+        if explained and explained <= failed and not explained & different:
+            alike.setdefault(entry.replaces, []).append((-len(explained), bool(different), entry.name))
+    # Among several that explain as much, one that answers alike in every test; then the first of the bank.
+    return {item: min(names, key=lambda name: name[:2])[2] for item, names in alike.items()}

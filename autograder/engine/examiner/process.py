@@ -13,6 +13,7 @@ import contextlib
 import gc
 import importlib
 import json
+import mmap
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ import time
 from typing import Any
 
 import mpmath  # noqa: F401 (test cells evaluate expressions with it)
-import numpy as np  # noqa: F401
+import numpy.random  # noqa: F401 (NumPy would import it at its first use, that is, for each submission)
 
 from autograder.common.cell_names import foreign_names
 from autograder.engine.examiner.locked_cells import definitions
@@ -128,7 +129,8 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             return float(grader.receive()[0]["processor"])
 
         snapshots = [Snapshot(Connection(socket.socket(fileno=end)), processor, task["patience"]) for end in ends[1:]]
-        reserve = bytearray(RESERVE)
+        # Address space is what the limit counts: until it is needed, the reserve takes no memory, nor time to clear it.
+        reserve = mmap.mmap(-1, RESERVE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         grader.send({"ready": True})
         while True:
             request, _ = grader.receive()
@@ -137,6 +139,7 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             if seconds <= 0:
                 # Just ending would look like the examiner's own failure, but the submission's answers took the time.
                 student.lost = "judging the submission's answers took all the time available"
+            student.threads = request["threads"]
             student.begin(
                 task["cell_seconds"], test["observe"], test["operands"], request["reference"], request["clock"]
             )
@@ -147,7 +150,7 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
             except MemoryError:
                 # An examiner that ends leaves its tests to a person, and a submission's answers must not be able to
                 # cause that. From now on, no answer is accepted and every request fails.
-                reserve.clear()
+                reserve.close()
                 for snapshot in snapshots:
                     snapshot.lost = "judging the submission's answers took all the memory available"
                 gc.collect()

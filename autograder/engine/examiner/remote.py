@@ -76,8 +76,8 @@ class Remote:
         self._service.measured[str(len(self._service.measured))] = seconds
         return value, seconds
 
-    def _reference_cpu(self, call: str) -> float | None:
-        """Return the reference solution's time in the same run for this call, the last one measured, if known."""
+    def _reference_cpu(self) -> float | None:
+        """Return the reference solution's time in the same run for the last call measured, if known."""
         return self._service.reference.get(str(len(self._service.measured) - 1))
 
     def __getattr__(self, name: str) -> Any:
@@ -221,6 +221,8 @@ class Snapshot:
         self.count = 0
         self.lost = ""
         self.doubtful = False
+        #: Whether the notebook had threads, which this snapshot lacks; and whether it then did not answer in time.
+        self.threads = self.stranded = False
         self.types: dict[str, type] = {}
         self.errors: dict[tuple, type] = {}
         self.begin(0.0, False, frozenset(), {}, 0.0)
@@ -301,6 +303,7 @@ class Snapshot:
             return value
         except DeadlineError:
             self.lost = "an earlier call did not end in time, so the tests after it could not run"
+            self.stranded = self.threads
             self.connection.close()
             raise TimeoutError("the time limit is over; look for an infinite loop") from None
         except WireError as error:
@@ -376,6 +379,8 @@ class Snapshot:
             (text,) = _texts([raised.get("text")], 1)
             error = self._error(kinds[:20])(text[:10_000])
             error.from_submission = True
+            (line,) = _texts([raised.get("line", "")], 1)
+            error.line_of_submission = " ".join(line[:120].split())
             self.behaviour.append(f"raises {type(error).__name__}")
             raise error
         decoder = Decoder(buffers, self._resolve)

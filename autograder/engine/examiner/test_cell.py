@@ -20,6 +20,11 @@ from autograder.common.answer_digest import digest
 from autograder.common.cell_names import foreign_names, is_hidden
 from autograder.engine.examiner.remote import Snapshot
 
+#: Why a test was not judged.
+STRANDED = (
+    "The answer did not come in time. A cell had left a thread running, which does not exist where tests run, so the "
+    "answer may have waited for it in vain."
+)
 #: Maximum characters of an error's text, and of everything that a test cell prints.
 MAX_TEXT, MAX_PRINTED = 20_000, 100_000
 
@@ -47,6 +52,12 @@ class _Stdout(io.TextIOBase):
 
 class _TestTimeoutError(BaseException):
     """A test cell itself took too long."""
+
+
+class _StrandedError(Exception):
+    """The answer may wait for a thread that does not exist where it is judged."""
+
+    awaits_hand = True
 
 
 def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapshot | None) -> list[dict]:
@@ -163,6 +174,8 @@ def judge(
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
     failed = bool(outputs) and outputs[-1]["output_type"] == "error"
+    if failed and student.stranded:
+        outputs[-1] = _error_output(_StrandedError(STRANDED), "")
     undecided = failed and outputs[-1].pop("awaits_hand", False)
     verdict = "undecided" if undecided else "failed" if failed else "passed"
     return {

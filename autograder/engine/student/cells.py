@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import _worker
 from contextlib import AbstractContextManager
 from types import CodeType
 from typing import Any
@@ -114,6 +115,12 @@ class Cells:
             return function()
 
         return self.loop.run_until_complete(self.loop.create_task(call(), context=self.context))
+
+    @staticmethod
+    def has_threads() -> bool:
+        """Whether the notebook has left threads running that a fork loses for good; a pool starts new ones."""
+        others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
+        return any(getattr(thread, "_target", None) is not _worker for thread in others)
 
     def fork(self) -> int:
         """Fork this process and make the copy independent: recreate there whatever needs threads or a shared pipe.

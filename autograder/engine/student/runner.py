@@ -54,8 +54,9 @@ class Runner:
                 message, buffers = pack(shown["outputs"])
                 self.grader.send({"outputs": message, "cut": shown["cut"]}, buffers)
             elif "snapshot" in request:
+                threads = self.cells.has_threads()
                 self._snapshot(request["snapshot"])
-                self.grader.send({"done": True})
+                self.grader.send({"done": True, "threads": threads})
 
     @contextlib.contextmanager
     def _clock(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import importlib
 import inspect
+import linecache
 import operator
 import os
 import signal
@@ -246,7 +247,19 @@ def _raised(error: BaseException) -> dict:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if isinstance(error, CellTimeoutError):
         kinds = ["TimeoutError", "Exception"]
-    return {"kinds": kinds[:12], "text": text_of(error)[:MAX_TEXT]}
+    return {"kinds": kinds[:12], "text": text_of(error)[:MAX_TEXT], "line": _line_of(error)}
+
+
+def _line_of(error: BaseException) -> str:
+    """Return the notebook's line in which an error arose, or an empty text, so that a message can show it."""
+    line = ""
+    with contextlib.suppress(Exception):  # what the error consists of is the student's
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals.get("__name__") == "__main__":
+                line = linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno).strip() or line
+            trace = trace.tb_next
+    return line[:120]
 
 
 _OPERATIONS = {

@@ -64,13 +64,19 @@ def add_controls(app: Sphinx, doctree: nodes.document) -> None:
             raise ExtensionError(f"{app.env.docname}: a cell with `interactive:` draws no figure with a caption")
         html = controls(Path(app.srcdir), **asked)
         place.parent.insert(place.parent.index(place), nodes.raw("", html, format="html"))
-        app.env.metadata[app.env.docname].setdefault("interactive", []).append(asked["template"])
+        own = app.env.metadata[app.env.docname].setdefault("interactive", {})
+        own |= dict.fromkeys(place.parent["names"], asked["template"])
 
 
 def load_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Make a page load the scripts of its figures, and what they share."""
-    asked = app.env.metadata[page].get("interactive", ()) if doctree is not None else ()
-    for script in [SCRIPT, *(f"{SCRIPTS}/{name}.js" for name in dict.fromkeys(asked))] if asked else ():
+    """Make a page load the scripts of its figures, borrowed ones included, and what they share."""
+    if doctree is None:
+        return
+    told = app.env.metadata
+    asked = list(told[page].get("interactive", {}).values())
+    asked += [told[lender].get("interactive", {}).get(figure) for lender, figure in told[page].get("borrows", ())]
+    scripts = [f"{SCRIPTS}/{name}.js" for name in dict.fromkeys(asked) if name]
+    for script in [SCRIPT, *scripts] if scripts else ():
         app.add_js_file(script, loading_method="defer")
 
 
