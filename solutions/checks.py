@@ -261,6 +261,81 @@ def _check_cause(error):
     return "Paste the call into a cell of your own to see the whole error."
 
 
+def _check_mistake(received, expected, arguments):
+    """Return what a wrong result looks like, if it looks like one common mistake and no other.
+
+    Parameters
+    ----------
+    received, expected : ndarray of float
+        Of the same shape.
+    arguments : tuple
+        What the function was called with: their lengths tell a sum from a mean.
+    """
+    import numpy as np
+
+    if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
+        return ""
+    ln2, found = np.log(2), []
+    likely = [
+        (-expected, "That is right but for the sign."),
+        (expected * ln2, "That would be right in nats; bits are expected."),
+        (expected / ln2, "That would be right in bits; nats are expected."),
+    ]
+    if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
+        likely.append((expected.T, "Rows and columns are exchanged."))
+    if not np.all(np.isin(np.abs(expected), [0, 0.25, 0.5, 1, 2, 4])):  # 1/4 is the square of 1/2, and half of it, too
+        for n in {n for argument in arguments for n in _check_lengths(argument) if n > 1}:
+            sums, means = (
+                f": a {one} where a {other} is expected?" for one, other in (("sum", "mean"), ("mean", "sum"))
+            )
+            likely += [
+                (expected * n, f"That is {n} times the right value{sums if n > 2 else '.'}"),
+                (expected / n, f"That is the right value divided by {n}{means if n > 2 else '.'}"),
+            ]
+        with np.errstate(all="ignore"):
+            likely += [
+                (1 - expected, "That is 1 minus the right value."),
+                (expected**2, "That is the square of the right value."),
+                (np.sqrt(expected), "That is the root of the right value."),
+                (np.log(expected), "That is the logarithm of the right value."),
+                (np.exp(expected), "That is the right value in an exponential: is a logarithm missing?"),
+                (1 / expected, "That is 1 divided by the right value."),
+            ]
+    for wrong, words in likely:
+        different = not np.allclose(wrong, expected, rtol=1e-6, atol=1e-9)
+        if different and np.allclose(received, wrong, rtol=1e-9, atol=0):
+            found.append(words)
+    return found[0] if len(found) == 1 else ""
+
+
+def _check_misshapen(received, expected, arguments):
+    """Return what a wrong shape looks like, if it looks like a common mistake."""
+    lengths = {n for argument in arguments for n in _check_lengths(argument)}
+    if received == (*expected, 1) or (len(received) > 1 and received == (1, *expected)):
+        return "An axis of length 1 is left over: keepdims, or a column where a row is meant."
+    if not received and expected and lengths - {1}:
+        return "One number for everything: the sum or the mean ran over all axes, not along one."
+    if (
+        len(received) == 2
+        and received[0] == received[1] in lengths
+        and expected in ((), received[:1], (received[0], 1))
+    ):
+        return "A row met a column, and broadcast to a table of all pairs."
+    if len(received) > 1 and received == expected[::-1]:
+        return "Rows and columns are exchanged."
+    return ""
+
+
+def _check_lengths(value):
+    """Return the shape of an argument; nothing for what is no array or nested list."""
+    import numpy as np
+
+    try:
+        return np.shape(value)
+    except ValueError:
+        return ()
+
+
 class Undecided(Exception):  # noqa: N818 (it is no error of anybody)
     """A test can neither give nor refuse its points: a person has to look at the answer."""
 
@@ -302,6 +377,7 @@ class Check:
         self.hidden = hidden
         self.told = told or {}
         self._reported = set()
+        self._arguments = ()
 
     def gives(self, expected, *args, **kwargs):
         """Fail unless the call gives the shape and the values of `expected` (rtol 1e-9, atol 1e-12)."""
@@ -615,6 +691,7 @@ class Check:
         # A function that changes its arguments must not change what the next check passes or expects.
         if not copied:
             args, kwargs = copy.deepcopy((args, kwargs))
+        self._arguments = (*args, *kwargs.values())
         # What it prints is shown by a visible test, and swallowed by a hidden one, whose arguments it could show.
         # stderr goes the same way: nbgrader gives 0 to a cell that wrote there, and a warning costs no points here.
         out = io.StringIO() if self.hidden else sys.stdout
@@ -694,7 +771,8 @@ class Check:
         else:
             right = received == expected
         if not np.all(right):
-            self._fail(*self._difference(call, value, received, expected, right, verb))
+            likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
+            self._fail(*self._difference(call, value, received, expected, right, verb), likely=likely)
 
     @staticmethod
     def _difference(call, value, received, expected, right, verb):
@@ -714,18 +792,20 @@ class Check:
     def _same_shape(self, call, received, expected, verb="returned"):
         if received.shape != expected.shape:
             names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
-            self._fail(f"{call} {verb} {names[0]}", names[1])
+            likely = _check_misshapen(received.shape, expected.shape, self._arguments)
+            self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely)
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):
             raise _CheckError(f"{self.name}: not attempted.")
 
-    def _fail(self, received, expected, told=""):
+    def _fail(self, received, expected, told="", likely=""):
         if self.hidden:
             raise _CheckError(
                 f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {self.idea} ({self.where})."
             )
-        raise _CheckError(f"{received}.\nExpected: {expected}.\nLook again at {self.idea} ({self.where}).")
+        likely = likely and f"{likely}\n"
+        raise _CheckError(f"{received}.\nExpected: {expected}.\n{likely}Look again at {self.idea} ({self.where}).")
 
     def _fail_on_error(self, call, error, wanted="a result: this input is valid"):
         """Say what was raised, in which line, and what usually causes it: the idea is for wrong values."""

@@ -181,6 +181,7 @@ class ClassDirectory:
         self.revealed = self.root / "revealed"
         self.given_back = self.root / "given_back"
         self.report = self.root / "report"
+        self.similar = self.root / "similar"
         self.collected = self.root / "collected"
 
     @property

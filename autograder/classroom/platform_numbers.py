@@ -10,7 +10,9 @@ from autograder.classroom.identity import Identities
 from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading
 
 
-def platform_hand_ins(directory: ClassDirectory, platform: Platform, problem_set: str) -> dict[str, HandIn]:
+def platform_hand_ins(
+    directory: ClassDirectory, platform: Platform, problem_set: str, of_groups: bool = False
+) -> dict[str, HandIn]:
     """Return what a platform wrote about each student's hand-in of a set.
 
     A number that several students share is that of a group, and nobody's own.
@@ -23,6 +25,8 @@ def platform_hand_ins(directory: ClassDirectory, platform: Platform, problem_set
         The platform.
     problem_set : str
         Name of the set; some platforms have another number of a student for each.
+    of_groups : bool
+        Whether the hand-in of a group is returned too, for each of its members.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def platform_hand_ins(directory: ClassDirectory, platform: Platform, problem_set
         if hand_in is not None and seen.name(platform, problem_set, hand_in.number):
             found[submission.student] = hand_in
     shared = Counter(hand_in.number for hand_in in found.values())
-    return {student: hand_in for student, hand_in in found.items() if shared[hand_in.number] == 1}
+    return {student: hand_in for student, hand_in in found.items() if of_groups or shared[hand_in.number] == 1}
 
 
 def platform_numbers(directory: ClassDirectory, platform: Platform, problem_set: str) -> dict[str, str]:

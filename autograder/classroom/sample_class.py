@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import random
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.rubric import answer_and_rubric
 from autograder.common.atomic_files import write_notebook, write_text
 from autograder.common.errors import AutograderError
 from autograder.common.text import number
@@ -22,6 +25,8 @@ from autograder.problem_set.versions import student_version
 
 #: The file next to `submitted/` that says what each student of a sample class must score.
 PROMISES = "promised.csv"
+#: What stands between two sentences.
+_SENTENCE = re.compile(r"(?<=[.?!;]) +(?=[A-Za-z(])")
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,10 @@ def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[
                 continue
             answers[student][cell] = entry.code
             chosen[student].append(entry)
+    prose = [item.name for item in problem_set.items.values() if item.by_hand]
+    for student, name in itertools.product(range(students), prose):
+        whole = students > 2 and student == 0
+        answers[student][name] = _in_words(answers[student][name], 1.0 if whole else strength[student], rng)
     if students > 2:
         answers[-1] = {}
     samples = []
@@ -86,6 +95,20 @@ def make_submissions(problem_set: ProblemSet, students: int, seed: int) -> list[
         submission = Submission(f"student-{index + 1:02d}", problem_set.name)
         samples.append(SampleSubmission(submission, answered(released, answers[index]), score, tuple(chosen[index])))
     return samples
+
+
+def _in_words(reference: str, strength: float, rng: random.Random) -> str:
+    """Answer a question in words: the reference answer without its rubric, of which the weaker say less.
+
+    So the answers differ, and grading them by hand can be rehearsed.
+    """
+    answer, _ = answer_and_rubric(reference)
+    lines = []
+    for line in answer.split("\n"):
+        said = [sentence for sentence in _SENTENCE.split(line) if rng.random() < strength]
+        if said or not line:
+            lines.append(" ".join(said))
+    return "\n".join(lines).strip() or "I do not know."
 
 
 def write_sample_class(directory: ClassDirectory, problem_sets: list[ProblemSet], students: int, seed: int) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
 from autograder.commands.options import add_class, class_of, problem_sets_of
-from autograder.common.errors import UsageError
+from autograder.common.errors import AutograderError, SubmissionError, UsageError
 
 if TYPE_CHECKING:
+    from autograder.engine.execution import Executor
     from autograder.reports.appeal import ItemShown, TestShown
 
 SUMMARY = "Show what every test of a student's work, hidden ones too, received and expected: for your eyes."
@@ -27,6 +30,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("set", metavar="SET", help="the problem set")
     parser.add_argument("item", nargs="?", default="", metavar="ITEM", help="one item (default: all)")
     add_class(parser)
+    parser.add_argument(
+        "--values",
+        action="store_true",
+        help="run the work again, and show what each test called and what came back, also where it passed",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,11 +53,28 @@ def run(options: argparse.Namespace) -> int:
         if outcome.outcome in ("failed", "not-graded"):
             print(f"{outcome.outcome.replace('-', ' ')}: {submission}: {outcome.reason}", file=sys.stderr)
             return SOME_FAILED
-        items = appeal(directory, problem_set, submission, outcome, options.item)
+        with _executor(options) as execute:
+            try:
+                items = appeal(directory, problem_set, submission, outcome, options.item, execute)
+            except SubmissionError as error:
+                raise AutograderError(f"The work could not be run again: {error}") from None
     print(f"{submission}. Hidden tests are shown: do not pass this on.")
     for item in items:
         _print_item(item)
     return DONE
+
+
+@contextlib.contextmanager
+def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
+    """Give what runs the work again; None where the record is enough."""
+    if not options.values:
+        yield None
+        return
+    from autograder.engine.execution import SandboxExecutor
+    from autograder.engine.sandbox import require_sandbox
+
+    with SandboxExecutor(require_sandbox()) as execute:
+        yield execute
 
 
 def _print_item(item: ItemShown) -> None:
@@ -77,7 +102,10 @@ def _print_test(test: TestShown) -> None:
     if test.printed:
         print("  The submission printed:")
         _print_students(test.printed)
-    if test.says or test.awaiting:
+    if test.calls:
+        print("  It called, and got:")
+        _print_students("\n".join(test.calls))
+    if test.says or test.awaiting or test.calls:
         print("  The test:")
         _print_lines(test.source, "     test| ")
 

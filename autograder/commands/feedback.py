@@ -16,6 +16,8 @@ SUMMARY = "Write an HTML page for each student and set."
 #: Why a page cannot be given back.
 UNKNOWN = "neither the roster nor what was collected says what the platform calls the student, or gives an address"
 
+DIFFER = "the platform has one file for the group, but the members' pages differ; give them back with --mail"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
@@ -59,6 +61,13 @@ def run(options: argparse.Namespace) -> int:
         print(f"{changed} page{'' if changed == 1 else 's'} changed since the last time.")
         for submission in result.unknown:
             print(f"not given back: {submission}: {UNKNOWN}", file=sys.stderr)
+        for group in result.differ:
+            members = ", ".join(submission.student for submission in group)
+            print(f"not given back: {members}, {group[0].problem_set}: {DIFFER}", file=sys.stderr)
     for submission, reason in written.left_out.items():
         print(f"no feedback: {submission}: {reason}", file=sys.stderr)
-    return SOME_FAILED if written.left_out or written.not_graded or waiting or any(r.unknown for r in given) else DONE
+    return (
+        SOME_FAILED
+        if written.left_out or written.not_graded or waiting or any(r.unknown or r.differ for r in given)
+        else DONE
+    )

@@ -8,16 +8,20 @@ import sys
 
 from autograder.commands import (
     appeal,
+    archive,
+    check_archive,
     collect,
     doctor,
     export,
     feedback,
     grade,
+    hand,
     handout,
     mutants,
     release,
     report,
     sample_class,
+    similar,
     status,
 )
 from autograder.commands.exit_codes import CANNOT_RUN, INTERRUPTED, WRONG_USAGE
@@ -26,7 +30,24 @@ from autograder.common.errors import AutograderError, MachineError, UsageError
 
 #: In the order in which the help lists them. A module imports what its command needs when the command runs, so that the
 #: help and a wrong word are answered at once.
-_COMMANDS = (release, mutants, handout, sample_class, collect, grade, status, feedback, appeal, report, export, doctor)
+_COMMANDS = (
+    release,
+    mutants,
+    handout,
+    sample_class,
+    collect,
+    grade,
+    hand,
+    status,
+    feedback,
+    appeal,
+    similar,
+    report,
+    export,
+    archive,
+    check_archive,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -27,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.authoring.handed_out import handed_out
     from autograder.authoring.proof.prove import notebooks_to_prove, prove, record_proof
     from autograder.authoring.proof.record import known
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
@@ -35,8 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
     from autograder.engine.shared.isolation import Limits
-    from autograder.problem_set.chapter_links import chapter_addresses, link_chapters
-    from autograder.problem_set.versions import student_version
+    from autograder.problem_set.chapter_links import chapter_addresses
 
     problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))
     # All banks are read first: a slip in the last one is named before the others are proven.
@@ -62,9 +62,7 @@ def run(options: argparse.Namespace) -> int:
             if not given.complete:
                 record_proof(problem_set, given, proof)
             path = course_of(options) / "exercises" / problem_set.name / f"{problem_set.name}.ipynb"
-            released = student_version(problem_set)
-            link_chapters(released, addresses)
-            write_notebook(released, path)
+            write_notebook(handed_out(problem_set, addresses), path)
             kinds = Counter(entry.kind for entry in problem_set.bank)
             print(
                 f"{problem_set.name}: {len(problem_set.items)} items, {problem_set.max_score:g} points; proven by the "

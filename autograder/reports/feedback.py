@@ -40,43 +40,45 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
-from autograder.classroom.result.diagnosis import sentence
 from autograder.classroom.state import current_outcomes
-from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_text
-from autograder.common.errors import AutograderError
+from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import number
+from autograder.common.untrusted_files import read_regular_file
 from autograder.problem_set.chapter_links import chapter_addresses, with_links
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution, is_test, points
 from autograder.reports.hidden_tests import (
     CONCEALED,
+    FAILED,
     ConcealHiddenTests,
     FixedMessages,
     is_fixed,
     is_hidden,
     read_fixed_messages,
 )
+from autograder.reports.wording import Wording, diagnosis_sentence, wording_of
 
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _HEADING = re.compile(r"^##? (?!Problem set)[# ]*(.*)", re.MULTILINE)
+#: What `nbgrader submit` writes beside a hand-in, and bytes of each.
+OF_THE_EXCHANGE, MAX_OF_THE_EXCHANGE = ("timestamp.txt", "submission_secret.txt"), 1_000
 #: Said of a hidden test that the machine could not decide; the reason may repeat what the submission did in it.
 UNDECIDED = "The machine could not decide this test."
 
-FAILED_PAGE = jinja2.Template(
-    """<!DOCTYPE html>
-<html lang="en">
+FAILED_PAGE_TEXT = """<!DOCTYPE html>
+<html lang="{{ say.language }}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ problem_set }}: it could not be graded</title>
+<title>{{ problem_set }}: {{ say("it could not be graded") }}</title>
 <style>body { font-family: sans-serif; max-width: 40em; margin: 2em auto; padding: 0 1em; line-height: 1.5; }</style>
 </head>
-<body><h1>{{ problem_set }}: it could not be graded</h1>
+<body><h1>{{ problem_set }}: {{ say("it could not be graded") }}</h1>
 <p>{{ reason }}</p>
-<p>No score was recorded, not even 0. Hand in a corrected notebook, or ask your instructor.</p>
+<p>{{ say("No score was recorded, not even 0. Hand in a corrected notebook, or ask your instructor.") }}</p>
 </body></html>
-""",
-    autoescape=True,
-)
+"""
+FAILED_PAGE = jinja2.Template(FAILED_PAGE_TEXT, autoescape=True)
 
 
 @dataclass
@@ -176,7 +178,7 @@ def write_feedback(
         grades = item_grades(problem_set, scores)
         penalties = read_penalties(directory, problem_set)
         comments = read_comments(directory, problem_set)
-        messages = read_fixed_messages(directory, problem_set.name)
+        messages, say = read_fixed_messages(directory, problem_set.name), wording_of(problem_set)
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
@@ -187,7 +189,9 @@ def write_feedback(
                     written.not_graded[submission] = outcome.reason
                     continue
                 if outcome.outcome == "failed":
-                    page = FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE])
+                    page = FAILED_PAGE.render(
+                        problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say
+                    )
                 else:
                     notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
                     page = _page(
@@ -204,11 +208,13 @@ def write_feedback(
                         messages,
                         addresses,
                         reveal,
+                        say,
                     )
                 write_text(page, place(submission))
                 if not reveal:
                     told = scores.get(student, {}), comments.get(student, {}), penalties.get(student, 0.0)
                     record_page(directory, submission, shown_digest(outcome, *told))
+                    _put_beside(directory, submission)
                 written.submissions.append(submission)
             except DiskFullError:
                 raise
@@ -221,6 +227,18 @@ def write_feedback(
             finally:
                 finished()
     return written
+
+
+def _put_beside(directory: ClassDirectory, submission: Submission) -> None:
+    """Put beside a page what nbgrader's exchange wrote with the hand-in, and finds the page's reader by."""
+    for name in OF_THE_EXCHANGE:
+        path = directory.feedback_page(submission).with_name(name)
+        try:
+            written = read_regular_file(directory.submission_folder(submission) / name, MAX_OF_THE_EXCHANGE)
+        except (OSError, SubmissionError):  # it came another way, or is no file that can be read
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(written, path)
 
 
 def _addresses(course: Path) -> dict[str, str]:
@@ -244,14 +262,16 @@ def _page(
     messages: FixedMessages,
     addresses: dict[str, str],
     reveal: bool,
+    say: Wording,
 ) -> str:
     if not reveal:
         conceal = ConcealHiddenTests()
         conceal.messages = messages
         notebook, _ = conceal.preprocess(notebook, ResourcesDict())
-    undecided = _undecided(notebook, outcome, scores, reveal)
-    parts = _parts(notebook, problem_set, scores, items, outcome, comments, corrections, messages, undecided)
+    undecided = _undecided(notebook, outcome, scores, reveal, say)
+    parts = _parts(notebook, problem_set, scores, items, outcome, comments, corrections, messages, undecided, say)
     return template.render(
+        say=say,
         linked=lambda text: with_links(text, addresses),
         student=submission.student,
         title=problem_set.title,
@@ -261,33 +281,37 @@ def _page(
         penalty=penalty,
         awaiting=[name for name, value in items.items() if value is None],
         notices=[short(notice, MAX_NOTICE) for notice in outcome.notices[:MAX_NOTICES]],
-        items=_items(problem_set, items, outcome, undecided),
+        items=_items(problem_set, items, outcome, undecided, say),
         parts=_cut(parts),
     )
 
 
 def _undecided(
-    notebook: NotebookNode, outcome: Outcome, scores: dict[str, float | None], reveal: bool
+    notebook: NotebookNode, outcome: Outcome, scores: dict[str, float | None], reveal: bool, say: Wording
 ) -> dict[str, str]:
     """Return each test that still awaits a person, and why; of a hidden one, the reason is not the student's to see."""
     hidden = set() if reveal else {grade_id(cell) for cell in notebook.cells if is_hidden(cell)}
     return {
-        test: UNDECIDED if test in hidden else short(reason, MAX_NOTICE)
+        test: say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
         for test, reason in outcome.awaiting.items()
         if scores.get(test) is None
     }
 
 
 def _items(
-    problem_set: ProblemSet, scores: dict[str, float | None], outcome: Outcome, undecided: dict[str, str]
+    problem_set: ProblemSet,
+    scores: dict[str, float | None],
+    outcome: Outcome,
+    undecided: dict[str, str],
+    say: Wording,
 ) -> list[dict[str, Any]]:
     rows = []
     for name, item in problem_set.items.items():
         value = scores.get(name)
-        remark = "not attempted" if name in outcome.not_attempted and not value else ""
+        remark = say("not attempted") if name in outcome.not_attempted and not value else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
-            remark = ". ".join(["awaits grading by hand, and counts 0 until then", *reasons])
+            remark = ". ".join([say("awaits grading by hand, and counts 0 until then"), *reasons])
         rows.append({"name": name, "points": value, "full": item.max_score, "remark": remark})
     return rows
 
@@ -302,6 +326,7 @@ def _parts(
     corrections: dict[str, float],
     messages: FixedMessages,
     undecided: dict[str, str],
+    say: Wording,
 ) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
     for cell in notebook.cells:
@@ -309,7 +334,7 @@ def _parts(
         if is_prose(cell):
             value = items.get(name)
             full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
-            remark = "Awaits grading by hand." if value is None else f"{number(value)} of {number(full)} points"
+            remark = say("Awaits grading by hand.") if value is None else _of(value, full, say)
             yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comments.get(name, ""))
         elif cell.cell_type == "markdown":
             for heading in itertools.islice(_HEADING.finditer(cell.source), MAX_HEADINGS):
@@ -323,11 +348,11 @@ def _parts(
                 cell.source,
                 attempted=name not in outcome.not_attempted or bool(items.get(name)),
                 comment=comments.get(name, ""),
-                diagnosis=sentence(problem_set, name, outcome.diagnoses[name]) if name in outcome.diagnoses else "",
+                diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell, scores.get(name), corrections.get(name), messages, undecided.get(name, ""))
+            yield _test(cell, scores.get(name), corrections.get(name), messages, undecided.get(name, ""), say)
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -369,8 +394,17 @@ def _cut(parts: Iterator[_Part]) -> list[_Part]:
     return kept
 
 
+def _of(value: float, full: float, say: Wording) -> str:
+    return say("%(points)s of %(full)s points", points=number(value), full=number(full))
+
+
 def _test(
-    cell: NotebookNode, score: float | None, corrected: float | None, messages: FixedMessages, undecided: str
+    cell: NotebookNode,
+    score: float | None,
+    corrected: float | None,
+    messages: FixedMessages,
+    undecided: str,
+    say: Wording,
 ) -> _Part:
     name, hidden, full = grade_id(cell), is_hidden(cell), points(cell)
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
@@ -386,7 +420,7 @@ def _test(
         full=full,
         passed=score == full and (full > 0 or not errors),
         corrected=corrected,
-        message=message,
+        message=say(message) if message == FAILED else message,
         printed=printed,
         remark=undecided,
         # Concealed, nothing of the submission's remains; revealed, it must not pass for the test's own.

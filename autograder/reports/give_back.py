@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.given_back import changed_since, record_given
+from autograder.classroom.given_back import changed_since, page_shows, record_given
 from autograder.classroom.platform_numbers import platform_hand_ins
 from autograder.classroom.platforms import canvas, moodle
 from autograder.classroom.roster import Roster, Student
@@ -39,11 +39,14 @@ class GivenBack:
         Whose pages are in them, and the hash of what each shows.
     unknown : list of Submission
         Those whose page has changed, but of whom it is not known what the platform calls them, or where they live.
+    differ : list of list of Submission
+        Groups with one file on the platform, but pages that tell the members different things.
     """
 
     paths: list[Path] = field(default_factory=list)
     given: dict[Submission, str] = field(default_factory=dict)
     unknown: list[Submission] = field(default_factory=list)
+    differ: list[list[Submission]] = field(default_factory=list)
 
 
 def _moodle_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
@@ -63,8 +66,11 @@ def _moodle_folder(name: str, number: str) -> str:
 
 
 def _canvas_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
-    """Name each page as Canvas named the file in its download, with the numbers of the student and of the upload."""
-    hand_ins = platform_hand_ins(directory, canvas.PLATFORM, problem_set)
+    """Name each page as Canvas named the file in its download, with the numbers of the student and of the upload.
+
+    A group has one file, and Canvas gives what comes back under its name to all members.
+    """
+    hand_ins = platform_hand_ins(directory, canvas.PLATFORM, problem_set, of_groups=True)
     return {student: f"{hand_in.key.rpartition('/')[2]}{problem_set}.html" for student, hand_in in hand_ins.items()}
 
 
@@ -97,14 +103,20 @@ def write_archives(
         by_set[submission.problem_set][submission] = shown
     for name, changed in sorted(by_set.items()):
         names = PLATFORMS[platform](directory, name, roster)
+        result.unknown += [submission for submission in changed if submission.student not in names]
         known = {submission: shown for submission, shown in changed.items() if submission.student in names}
-        result.unknown += [submission for submission in changed if submission not in known]
+        for group in _groups((s for s in submissions if s.problem_set == name and s.student in names), names):
+            differ = len({page_shows(directory, member) for member in group}) > 1
+            if differ and not known.keys().isdisjoint(group):
+                result.differ.append(group)
+                known = {submission: shown for submission, shown in known.items() if submission not in group}
         if not known:
             continue
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-            for submission in sorted(known):
-                page = zipfile.ZipInfo(names[submission.student], _NO_TIME)
+            pages = {names[submission.student]: submission for submission in sorted(known, reverse=True)}
+            for name_there, submission in sorted(pages.items()):
+                page = zipfile.ZipInfo(name_there, _NO_TIME)
                 archive.writestr(page, directory.feedback_page(submission).read_bytes(), zipfile.ZIP_DEFLATED)
         path = _free(directory.given_back, f"{name}-{platform}", ".zip")
         write_bytes(content.getvalue(), path)
@@ -112,6 +124,14 @@ def write_archives(
         result.paths.append(path)
         result.given |= known
     return result
+
+
+def _groups(submissions: Iterable[Submission], names: Mapping[str, str]) -> list[list[Submission]]:
+    """Return the submissions that the platform knows as one, those of each group together."""
+    together: dict[str, list[Submission]] = defaultdict(list)
+    for submission in sorted(submissions):
+        together[names[submission.student]].append(submission)
+    return [group for group in together.values() if len(group) > 1]
 
 
 def write_mails(

@@ -31,6 +31,8 @@ SETTINGS = ("jupyter_lite_config.json", "jupyter-lite.json")
 MISSING_PACKAGE = "comm"
 #: What the kernel loads from Pyodide's folder before it runs anything, and what the notebooks import.
 NEEDED, USEFUL = ("micropip", "packaging", "ipython", "jedi"), ("numpy", "sympy", "matplotlib")
+#: A script for the page that shows a notebook, and where Python comes from if the site has none of its own.
+NOTICES, CDN = "notices.js", f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE_VERSION}/full/{PYODIDE_MJS}"
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
 
@@ -166,13 +168,33 @@ def build(site: Path, output: Path, pyodide: Path | None = None) -> None:
         )  # fmt: skip
         if run.returncode:
             raise SystemExit(f"JupyterLite could not be built:\n{run.stdout}")
+        add_notices(made, pyodide)
         shutil.rmtree(output, ignore_errors=True)
         made.rename(output)
 
 
+def add_notices(made: Path, pyodide: Path | None) -> None:
+    """Put the script that gives notices into the page that shows a notebook.
+
+    Parameters
+    ----------
+    made : Path
+        JupyterLite as it was built.
+    pyodide : Path or None
+        The folder with Pyodide that it includes: the script then need not ask whether Python can be reached.
+    """
+    page = made / "notebooks" / "index.html"
+    text, end = page.read_text(encoding="utf-8"), "</body>"
+    if text.count(end) != 1:
+        raise SystemExit(f"JupyterLite's page of a notebook, {page}, has changed its form: it has no {end}.")
+    python = "" if pyodide else f' data-python="{CDN}"'
+    script = f"<script{python}>\n{(HERE / NOTICES).read_text(encoding='utf-8')}</script>\n"
+    page.write_text(text.replace(end, script + end), encoding="utf-8")
+
+
 def made_from(pyodide: Path | None) -> str:
     """Return a digest of everything that JupyterLite is made from, except its notebooks."""
-    files = [Path(__file__), ROOT / "requirements.txt", *(HERE / name for name in SETTINGS)]
+    files = [Path(__file__), ROOT / "requirements.txt", *(HERE / name for name in (*SETTINGS, NOTICES))]
     files += [pyodide / name for name in (PYODIDE_MJS, PYODIDE_LOCK)] if pyodide else []
     told = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return hashlib.sha256(json.dumps([sys.version_info[:2], str(pyodide), told]).encode()).hexdigest()

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
+from autograder.authoring.handed_out import handed_out
 from autograder.authoring.proof.prove import prove
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
@@ -27,9 +28,7 @@ RUN = ["ps0-warmup", "ps1-information"] if os.environ.get("TEST_ALL") else ["ps0
 @pytest.mark.parametrize("name", SETS)
 def test_exercises_are_in_step_with_their_source(course, tmp_path, name):
     problem_set = find_problem_sets(course, [name])[0]
-    released = student_version(problem_set)
-    link_chapters(released, chapter_addresses(course))
-    write_notebook(released, tmp_path / "made.ipynb")
+    write_notebook(handed_out(problem_set, chapter_addresses(course)), tmp_path / "made.ipynb")
     committed = course / "exercises" / name / f"{name}.ipynb"
     assert committed.read_bytes() == (tmp_path / "made.ipynb").read_bytes(), (
         f"{committed} does not match its source; run: make release"
@@ -73,6 +72,14 @@ def test_chapters_are_linked_where_the_website_has_an_address(course, course_on_
         assert not unlinked, f"{problem_set.name} names a section that the book does not have: {unlinked}"
         for old, new in zip(before.cells, linked.cells, strict=True):
             assert old.source == new.source or (old.cell_type == "markdown" and grade_id(old) is None)
+
+
+def test_the_version_of_a_release_is_that_of_its_text(course):
+    [problem_set] = find_problem_sets(course, ["ps0-warmup"])
+    first, second = (handed_out(problem_set, {}).metadata["autograder"]["version"] for _ in range(2))
+    assert first == second
+    problem_set.notebook.cells[0].source += " More."
+    assert handed_out(problem_set, {}).metadata["autograder"]["version"] != first
 
 
 def test_every_place_that_a_test_or_a_diagnosis_names_is_in_the_book(course):

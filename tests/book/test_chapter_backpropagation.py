@@ -142,3 +142,21 @@ def test_the_fused_loss_is_right_where_the_sigmoid_saturates(z, y):
     J = ARRAYS["cross_entropy_of_logits"](Z, np.array([[y]]))
     assert J.value.item() == (1000.0 if (z > 0) != (y > 0) else 0.0)
     assert ARRAYS["backward"](J)[Z].item() == float(z > 0) - y
+
+
+def definitions(page: str, prefix: str) -> dict[str, str]:
+    """The classes and functions of the cells with this prefix; of two with one name, the later one."""
+    return {
+        node.name: ast.unparse(node)
+        for cell in source_of(page).cells
+        if str(cell.metadata.get("name", "")).startswith(prefix)
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+
+
+def test_the_chapter_on_networks_repeats_the_engine_without_a_change():
+    engine = definitions("book/gradients/backpropagation", "engine-")
+    repeated = definitions("book/models/neural-networks", "network-engine")
+    assert {"Node", "order", "backward", "matmul", "add", "tanh", "mean"} <= set(repeated)
+    assert repeated == {name: engine[name] for name in repeated}

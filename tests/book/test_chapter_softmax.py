@@ -1,6 +1,7 @@
 """The chapter on softmax: its stable forms are as accurate as it says, and agree with SciPy and autograd."""
 
 import math
+import re
 
 import autograd
 import autograd.numpy
@@ -11,9 +12,11 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.book_pages import markdown_of
 from tests.support.chapter_functions import functions_of
 
 CHAPTER = functions_of("book/likelihood/softmax")
+GALLERY = functions_of("book/practice/fault-gallery")
 softmax, log_softmax, bce_from_logit = CHAPTER["softmax"], CHAPTER["log_softmax"], CHAPTER["bce_from_logit"]
 SHAPE = np.array([1, 0.7, 0.4])
 BOTH = pytest.mark.parametrize("kind", [np.float64, np.float32])
@@ -78,4 +81,36 @@ def test_the_sigmoid_agrees_with_scipy_and_is_silent(z):
 def test_the_jacobian_agrees_with_autograd():
     z = np.array([2, 1, 0.1])
     jacobian = autograd.jacobian(lambda z: autograd.numpy.exp(z) / autograd.numpy.sum(autograd.numpy.exp(z)))
-    np.testing.assert_allclose(CHAPTER["jacobian_from"](softmax(z)), jacobian(z), rtol=1e-12)
+    np.testing.assert_allclose(GALLERY["jacobian_from"](softmax(z)), jacobian(z), rtol=1e-12)
+
+
+@given(st.lists(st.floats(-1000, 1000) | st.just(-math.inf), min_size=1, max_size=12))
+def test_one_pass_takes_masked_logits_anywhere(logits):
+    expected = float(np.logaddexp.reduce(logits))
+    assert CHAPTER["one_pass"](logits) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-700, 700), st.floats(-5, 5)), min_size=1, max_size=12))
+def test_attention_in_one_pass_is_the_mean_under_the_softmax(pairs):
+    z, v = np.array(pairs).T
+    assert CHAPTER["attention"](pairs) == pytest.approx(float(scipy.special.softmax(z) @ v), rel=1e-9, abs=1e-9)
+
+
+def test_scipy_has_the_functions_that_the_table_names():
+    """Each name in the column for SciPy is the function of its row."""
+    z = np.array([2, 1, -0.5])
+    formulas = {
+        "sigma(z)": 1 / (1 + np.exp(-z)),
+        "ln \\sigma(z)": -np.log(1 + np.exp(-z)),
+        "s(z)": np.log(1 + np.exp(z)),
+        "operatorname{softmax}(z)": np.exp(z) / np.exp(z).sum(),
+        "ln \\operatorname{softmax}(z)": z - np.log(np.exp(z).sum()),
+        "operatorname{LSE}(z)": np.log(np.exp(z).sum()),
+    }
+    rows = re.findall(
+        r"^\| \$\\?(.*?)\$ \| `([\w.]+)(?:\(0, z\))?` \| `", markdown_of("book/likelihood/softmax"), re.MULTILINE
+    )
+    assert [row for row, _ in rows] == list(formulas)
+    for row, name in rows:
+        function = (lambda z: np.logaddexp(0, z)) if name == "np.logaddexp" else getattr(scipy.special, name)
+        np.testing.assert_allclose(function(z), formulas[row], err_msg=name)

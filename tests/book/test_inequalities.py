@@ -17,7 +17,8 @@ entropy = functions_of("book/information/entropy")["entropy"]
 huffman = functions_of("book/information/entropy")["huffman"]
 divergence = functions_of("book/information/divergence")["divergence"]
 information_content = functions_of("book/information/surprisal")["information_content"]
-log_sum_exp = functions_of("book/likelihood/softmax")["log_sum_exp"]
+expected_bits = functions_of("book/information/surprisal")["expected_bits"]
+log_sum_exp, softmax = (functions_of("book/likelihood/softmax")[name] for name in ("log_sum_exp", "softmax"))
 
 
 @st.composite
@@ -125,3 +126,24 @@ def test_equal_logits_attain_the_upper_bound_of_log_sum_exp(value, k):
 @given(arrays(float, st.integers(1, 12), elements=st.floats(-1000, 1000)), st.floats(-1000, 1000))
 def test_a_shift_of_the_logits_shifts_log_sum_exp(z, c):
     assert log_sum_exp(z + c) == pytest.approx(log_sum_exp(z) + c, abs=ROUNDING)
+
+
+@given(distributions(positive=True), st.data())
+def test_no_distribution_with_the_same_mean_has_more_entropy_than_a_softmax(q, data):
+    """The softmax of these scores that has the mean of q, found by halving as the chapter does."""
+    scores = np.array(data.draw(st.lists(st.floats(-3, 3), min_size=len(q), max_size=len(q))))
+    low, high = -1e4, 1e4
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if softmax(middle * scores) @ scores < q @ scores else (low, middle)
+    p = softmax(low * scores)
+    if abs(p @ scores - q @ scores) < 1e-12:  # reached, unless the scores are nearly equal
+        assert entropy(q) <= entropy(p) + 1e-6
+
+
+@given(st.integers(1, 60), st.data())
+def test_a_question_tells_most_on_average_where_its_answers_are_most_even(left, data):
+    yes, other = (data.draw(st.integers(0, left)) for _ in range(2))
+    if abs(2 * yes - left) <= abs(2 * other - left):
+        assert expected_bits(yes, left) >= expected_bits(other, left) - ROUNDING
+    assert expected_bits(yes, left) <= 1 + ROUNDING

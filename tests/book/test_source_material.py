@@ -70,16 +70,16 @@ LOSSES = [
         "4.86939638 1.79135082 0.72830889 7.389",
     ),
     Row("the same, repaired", SOFTMAX, "fault-softmax-numerator-repaired", "0.65900114 0.24243297 0.09856589"),
-    Row("fault: maximum and sum over a whole batch", SOFTMAX, "fault-softmax-batch"),
+    Row("fault: maximum and sum over a whole batch", GALLERY, "fault-softmax-batch"),
     Row(
         "fault: the Jacobian of something that is not a distribution",
-        SOFTMAX,
+        GALLERY,
         "fault-softmax-jacobian",
         "-18.84162476 -8.72279721 -3.54642469 -1.41758694 -1.30465673 0.19787505",
     ),
     Row(
         "the Jacobian of softmax",
-        SOFTMAX,
+        GALLERY,
         "fault-softmax-jacobian-repaired",
         "0.22471864 -0.1597636 -0.06495503 0.18365923 -0.02389562 0.08885066",
     ),
@@ -137,7 +137,7 @@ LESSON = [
     Row("the loss at 0.9, right and wrong", LIKELIHOOD, "bce-one-sample", "0.105 2.303"),
     Row(
         "fault: binary cross-entropy called asymmetric, for 0.105 rounded in two ways",
-        LIKELIHOOD,
+        GALLERY,
         "fault-bce-asymmetric",
         "0.10 0.11 0.105",
     ),  # fmt: skip
@@ -163,7 +163,7 @@ LESSON = [
     Row("a class that fits 1000 samples of 10 features", LOGISTIC, "class-run", "0.1003 0.990"),
     Row(
         "fault: a small number inside the logarithm makes a negative cost",
-        LIKELIHOOD,
+        GALLERY,
         "fault-negative-cost",
         "-1.1e-15",
     ),  # fmt: skip
@@ -172,7 +172,7 @@ LESSON = [
 
 # Answers about the derivative of cross-entropy
 DERIVATIVES = [
-    Row("fault: probabilities where logits are expected", SOFTMAX, "fault-probabilities-as-logits", "0.3412 0.1054"),
+    Row("fault: probabilities where logits are expected", GALLERY, "fault-probabilities-as-logits", "0.3412 0.1054"),
     Row("the derivative by hand", LIKELIHOOD, "bce-derivative", "0.41666667 -0.55555556 1.66666667"),
     Row("the derivative by hand near 0 and 1", LIKELIHOOD, "bce-derivative-unstable", "inf nan"),
     Row("fault: a function reads weights that it assigns later", GALLERY, "fault-unassigned-weights"),
@@ -208,14 +208,17 @@ ROWS = LOSSES + BLOG + LESSON + DERIVATIVES + NETWORK
 # Each fault of the sources has a place that other pages can link to.
 FAULTS = {
     "information/surprisal": ["inversely-proportional"],
-    LIKELIHOOD: ["bce-sign", "log-zero", "bce-asymmetric", "negative-cost"],
-    SOFTMAX: ["softmax-numerator", "softmax-batch", "softmax-jacobian", "clipped-bce", "probabilities-as-logits"],
+    LIKELIHOOD: ["bce-sign", "log-zero"],
+    SOFTMAX: ["softmax-numerator", "clipped-bce"],
     DESCENT: ["one-minimum"],
     BACKPROP: ["sigmoid-derivative", "saturated-division"],
     VECTORS: ["epoch-loop"],
     BROADCASTING: ["rank-one", "mixed-shapes"],
     NETWORKS: ["tiny-start"],
-    GALLERY: ["unassigned-weights", "mean-sum", "seed-twice", "title", "averages", "no-guard"],
+    GALLERY: [
+        *("softmax-batch", "softmax-jacobian", "probabilities-as-logits", "bce-asymmetric", "negative-cost"),
+        *("unassigned-weights", "mean-sum", "seed-twice", "title", "averages", "no-guard"),
+    ],
 }
 
 PRINTED = re.compile(r"(?<![\w.])[-\u2212]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|inf|nan)(?![\w])")

@@ -15,7 +15,7 @@ from autograder.classroom.directory import DATABASE, ClassDirectory, Submission
 from autograder.classroom.gradebook import open_gradebook
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
-from autograder.reports.class_report import write_report
+from autograder.reports.class_report.page import write_report
 from tests.support.scripted import Scripted, hand_in
 
 SET = "ps0-warmup"

@@ -53,6 +53,17 @@ def test_a_class_large_enough_holds_every_bank_entry(course):
             assert entry.code in texts, f"{problem_set.name}: no student gave {entry}"
 
 
+def test_answers_in_words_differ_and_give_no_rubric_away(course):
+    for problem_set in find_problem_sets(course, ["ps1-information", "ps6-logistic-regression"]):
+        samples = make_submissions(problem_set, 20, seed=1)
+        for item in (item.name for item in problem_set.items.values() if item.by_hand):
+            texts = [next(c.source for c in s.notebook.cells if grade_id(c) == item) for s in samples]
+            assert len(set(texts)) > 10
+            assert not any("ubric" in text for text in texts)
+            assert texts[0] in problem_set.reference_answers[item]
+            assert all(texts)
+
+
 def test_the_same_seed_gives_the_same_class_and_another_seed_another(course):
     (problem_set,) = find_problem_sets(course, ["ps1-information"])
     first, again, other = (

@@ -62,3 +62,38 @@ def test_an_appeal_for_what_has_no_grade_says_why(directory, warmup, capsys):
 def test_words_that_name_nothing(directory, words, code, says, capsys):
     assert main(["appeal", *words, "--class", str(directory.root)]) == code
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("warm_engine")
+def test_values_of_each_test_are_shown_also_where_it_passed(tmp_path, warmup, executor, capsys):
+    root = tmp_path / "class"
+    right = "import math\n\n\ndef nats_to_bits(nats):\n    return nats / math.log(2)\n"
+    hand_in(root, warmup, "ada", right)
+    hand_in(root, warmup, "bob", "def nats_to_bits(nats):\n    return 1.4427 * nats\n")
+    grade_class(ClassDirectory(root), [warmup], executor, 1)
+    words = ["appeal", "ada", SET, "--class", str(root)]
+    assert main(words) == 0
+    assert "It called" not in capsys.readouterr().out
+    assert main([*words, "--values"]) == 0
+    out = capsys.readouterr().out
+    assert f"{HIDDEN} (hidden): 1 of 1" in out
+    assert "It says" not in out
+    called = [line for line in out.splitlines() if "student| nats_to_bits(" in line]
+    assert len(called) > 2
+    assert any(" returned 1" in line for line in called)
+    assert main(["appeal", "bob", SET, "--class", str(root), "--values"]) == 0
+    out = capsys.readouterr().out.split(f"{HIDDEN} (hidden): 0 of 1")[1]
+    assert "  student| nats_to_bits(1) returned 1.4427" in out.splitlines()
+
+
+def test_a_test_cell_that_tells_judges_as_before(course):
+    from autograder.classroom.observed import telling
+    from autograder.problem_set.enclosure import enclosed_test
+    from autograder.problem_set.source import find_problem_sets
+
+    for problem_set in find_problem_sets(course, ["ps0-warmup", "ps1-information", "ps4-graphs"]):
+        for source in problem_set.authored.values():
+            if "Check(" in source:
+                compile(
+                    enclosed_test(telling(source, {"entropy", "nats_to_bits"}), problem_set.modules), "cell", "exec"
+                )

@@ -14,7 +14,7 @@ from autograder.reports.export import FORMATS
 from tests.support import ROOT
 
 COMMANDS = ["release", "mutants", "sample-class", "grade", "status", "feedback", "report", "export"]
-OTHERS = ["collect", "appeal", "handout", "doctor"]
+OTHERS = ["collect", "hand", "appeal", "similar", "archive", "check-archive", "handout", "doctor"]
 WITHOUT_CLASS = ["release", "mutants"]
 WITH_CLASS = [name for name in COMMANDS if name not in WITHOUT_CLASS]
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import zipfile
 
 import pytest
@@ -111,6 +112,9 @@ def test_a_column_that_does_not_name_the_set_is_named_by_the_instructor(room, tm
     assert table_of(room / f"grades-canvas-{SET}.csv")[0][-1] == "Homework 1 (4711)"
     assert main(["export", SET, "--class", str(room), "--format", "canvas", "--column", "Homework 2"]) == 2
     assert export(room, "canvas", "--column", "Homework 1") == 2
+    capsys.readouterr()
+    assert export(room, "canvas") == 0, "the title is remembered"
+    assert table_of(room / f"grades-canvas-{SET}.csv")[0][-1] == "Homework 1 (4711)"
     assert export(room, "plain", "--table", str(gradebook)) == 2
 
 
@@ -225,6 +229,24 @@ def test_a_penalty_follows_a_grade_that_is_lowered(tmp_path, warmup):
     page = (root / "report" / "index.html").read_text(encoding="utf-8")
     assert '<th>student</th><th class="number">hours late</th>' in page
     assert '<tr><td>ada</td><td class="number">24.0</td><td class="number"></td></tr>' in page
+
+
+def test_the_penalty_that_the_page_prints_works_as_it_says(tmp_path, warmup, course):
+    page = (course / "book" / "practice" / "for-instructors.md").read_text(encoding="utf-8")
+    plugin = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class TenthADay" in block)
+    line = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "late.TenthADay" in block)
+    root = tmp_path / "class"
+    hand_in(root, warmup, "ada").with_name("timestamp.txt").write_text("2026-10-13 13:00:00 UTC\n")
+    directory = ClassDirectory(root)
+    directory.prepare()
+    (root / "late.py").write_text(plugin)
+    config = root / "nbgrader_config.py"
+    config.write_text(config.read_text() + line)
+    due = DueDates({SET: moment("2026-10-12T12:00Z")})
+    grade_class(directory, [warmup], Scripted(), 1, due_dates=due)
+    assert export(root, "plain") == 0
+    (row,) = rows(root / "grades.csv")
+    assert (row["late_penalty"], row["hours_late"]) == ("0.2", "25.00"), "two days have begun"
 
 
 def test_no_score_is_negative_and_no_number_becomes_text(tmp_path, warmup):

@@ -151,3 +151,46 @@ def test_pages_that_reveal_hidden_tests_are_not_given_back(directory):
     assert feedback(directory, "--reveal") == 0
     assert not directory.given_back.exists()
     assert not directory.feedback_page(Submission("ada", SET)).exists()
+
+
+# ---- groups
+
+
+@pytest.fixture
+def group(tmp_path, warmup):
+    """Ada and Bob handed in one notebook together, on Canvas."""
+    archive, roster = tmp_path / "download.zip", tmp_path / "roster.csv"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("bluegroup_101_9001_x.ipynb", hand_in(tmp_path / "elsewhere", warmup, "ada").read_bytes())
+    roster.write_text("student_id,email,groups\nada,ada@x.org,Blue group\nbob,bob@x.org,Blue group\n")
+    assert main(["collect", str(archive), "--class", str(tmp_path / "class"), "--roster", str(roster)]) == 0
+    directory = ClassDirectory(tmp_path / "class")
+    grade_class(directory, [warmup], Scripted(), 1)
+    return directory
+
+
+def test_a_group_gets_one_page_for_its_one_file(group, warmup, capsys):
+    assert feedback(group, "--zip", "canvas") == 0
+    with zipfile.ZipFile(group.given_back / f"{SET}-canvas-1.zip") as archive:
+        assert archive.namelist() == [f"bluegroup_101_9001_{SET}.html"]
+        page = archive.read(f"bluegroup_101_9001_{SET}.html")
+    assert page == group.feedback_page(Submission("ada", SET)).read_bytes()
+    assert {s.feedback for s in class_status(group, [warmup], None).values()} == {"given"}
+    capsys.readouterr()
+    assert feedback(group, "--zip", "canvas") == 0
+    assert "0 pages changed" in capsys.readouterr().out
+
+
+def test_what_is_told_to_one_member_alone_is_not_given_to_all(group, capsys):
+    comment(group, "bob")
+    assert feedback(group, "--zip", "canvas") == 3
+    assert f"not given back: ada, bob, {SET}: the platform has one file for the group" in capsys.readouterr().err
+    assert not list(group.given_back.glob("*.zip"))
+    # Later, too: the page of the one who alone has changed would go to both.
+    with Gradebook(group.database_url) as gradebook:
+        gradebook.find_comment("nats_to_bits", SET, SET, "bob").manual_comment = None
+        gradebook.db.commit()
+    assert feedback(group, "--zip", "canvas") == 0
+    comment(group, "bob")
+    assert feedback(group, "--zip", "canvas") == 3
+    assert len(list(group.given_back.glob("*.zip"))) == 1

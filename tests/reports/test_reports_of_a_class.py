@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from autograder.classroom.directory import Outcome, Submission
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
-from autograder.reports.class_report import item_statistics
+from autograder.reports.class_report.statistics import item_statistics, share, terms, to_teach
+from autograder.reports.grades import Result
 from tests.support.graded import LAST, SETS, STUDENTS
 from tests.support.tables import rows
 
@@ -59,7 +61,7 @@ def test_the_report_is_one_file_that_opens_offline(graded_class, course):
     parser.feed(page)
     assert parser.loaded == []
     assert "@import" not in page
-    assert page.count("<svg") == 2 * len(SETS)
+    assert page.count("<svg") == 3 + 2 * len(SETS)
     for problem_set in find_problem_sets(course, SETS):
         for item in problem_set.items:
             assert f"<td>{item}</td>" in page
@@ -113,3 +115,73 @@ def test_feedback_is_one_small_page_that_a_submission_cannot_mark_up(graded_clas
         assert len(re.sub(r"data:image/[^\"]+", "", text)) < 300_000
         assert "<script" not in text
         assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)
+
+
+def test_each_figure_has_its_drawing_and_its_numbers_beside_it(graded_class):
+    folder = graded_class / "report"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    linked = set(re.findall(r'<a href="([^"#]+)"', page))
+    assert linked == {path.name for path in folder.iterdir()} - {"index.html"}
+    assert {"term.csv", "term.svg", "items.csv", "misconceptions.csv", "students.csv"} <= linked
+    scores = [row for row in rows(graded_class / "grades.csv") if row["assignment"] == SETS[0]]
+    counted = sum(int(row["submissions"]) for row in rows(folder / f"scores-{SETS[0]}.csv"))
+    assert counted == len([row for row in scores if row["score"]])
+
+
+def result(problem_set, part, outcome="graded", late=0.0):
+    """A result with this share of every item's points; None for none at all."""
+    items = None if part is None else {name: part * item.max_score for name, item in problem_set.items.items()}
+    return Result(outcome, items, hours_late=late)
+
+
+def test_the_term_of_a_student_is_held_against_the_class(course):
+    sets = find_problem_sets(course, ["ps0-warmup", "ps1-information", "ps2-likelihood", "ps3-bugfix"])
+    parts = {
+        "steady": [0.9, 0.9, 0.6, 0.6],  # the last two sets were hard for all
+        **{f"like-her-{number}": [0.9, 0.9, 0.6, 0.6] for number in range(6)},
+        "falling": [1.0, 1.0, 0.4, 0.4],
+        "low": [0.4, 0.4, 0.4, 0.4],
+    }
+    grades = {who: {ps.name: result(ps, p) for ps, p in zip(sets, own, strict=True)} for who, own in parts.items()}
+    grades["gone"] = {
+        ps.name: result(ps, None, "missing") if number > 1 else result(ps, 1) for number, ps in enumerate(sets)
+    }
+    grades["late"] = {ps.name: result(ps, 1, late=2.0) for ps in sets}
+    grades["broken"] = {ps.name: result(ps, None, "failed") if ps is sets[-1] else result(ps, 1) for ps in sets}
+    found = {term.student: term for term in terms(grades, sets)}
+    assert found["steady"].reasons == []
+    assert abs(found["steady"].trend) < 0.05
+    assert found["falling"].trend < -0.2
+    assert [reason.split(" by ")[0] for reason in found["falling"].reasons] == ["falling"]
+    assert found["low"].overall == pytest.approx(0.4)
+    assert found["low"].reasons == ["40 % of the points"]
+    assert found["gone"].reasons[0] == "2 of 4 sets missing"
+    early = sum(ps.max_score for ps in sets[:2]) / sum(ps.max_score for ps in sets)
+    assert found["gone"].overall == pytest.approx(early)
+    assert found["late"].reasons == ["late 4 times"]
+    assert found["broken"].reasons == ["the last set could not be graded"]
+    assert found["broken"].overall == pytest.approx(1)
+
+
+def test_what_awaits_a_person_counts_neither_as_points_nor_as_full_points(course):
+    (problem_set,) = find_problem_sets(course, ["ps1-information"])
+    half = result(problem_set, 0.5, "needs-manual-grading")
+    prose = next(item.name for item in problem_set.items.values() if item.by_hand)
+    half.items[prose] = None
+    assert share(half, problem_set) == pytest.approx(0.5)
+    assert share(Result("missing"), problem_set) is None
+
+
+def test_misconceptions_are_counted_by_item_with_the_section_to_teach_again(course):
+    (problem_set,) = find_problem_sets(course, ["ps0-warmup"])
+    first, second = [entry for entry in problem_set.bank if entry.kind == "misconception"][:2]
+    names = [first.name, second.name, second.name, "renamed-since"]
+    outcomes = {
+        Submission(str(number), problem_set.name): Outcome("graded", diagnoses={first.replaces: name})
+        for number, name in enumerate(names)
+    }
+    (found,) = to_teach(problem_set, outcomes, {first.replaces: 9})
+    assert (found.item, found.students, found.graded) == (first.replaces, 4, 9)
+    assert [count for count, _, _ in found.misconceptions] == [2, 1, 1]
+    assert found.misconceptions[0][1:] == (second.diagnosis.rstrip("."), second.revisit.partition(": ")[2])
+    assert (1, "renamed-since", "") in found.misconceptions

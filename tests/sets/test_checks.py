@@ -46,6 +46,52 @@ def test_warnings_and_prints_cost_nothing_and_are_reported_once(check, capsys):
     assert shown.err == ""
 
 
+# ---- a mistake that is easily recognised is named
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "named"),
+    [
+        (lambda x: -x, [1.0, 2.5], "That is right but for the sign."),
+        (lambda x: x * np.log(2), [1.0, 2.5], "That would be right in nats; bits are expected."),
+        (lambda x: x / np.log(2), [1.0, 2.5], "That would be right in bits; nats are expected."),
+        (lambda x: 1 - x, [0.25, 0.625], "That is 1 minus the right value."),
+        (lambda x: 2 * x, [1.0, 2.5], "That is 2 times the right value."),
+        (lambda x: x / 2, [1.0, 2.5], "That is the right value divided by 2."),
+        (lambda x: 3 * x, [1.0, 2.5, 3.0], "That is 3 times the right value: a sum where a mean is expected?"),
+        (lambda x: x / 3, [1.0, 2.5, 3.0], "That is the right value divided by 3: a mean where a sum is expected?"),
+        (lambda x: x**2, [1.0, 2.5], "That is the square of the right value."),
+        (np.sqrt, [1.0, 2.5], "That is the root of the right value."),
+        (np.log, [1.0, 2.5], "That is the logarithm of the right value."),
+        (np.exp, [1.0, 2.5], "is a logarithm missing?"),
+        (lambda x: 1 / x, [1.0, 2.5], "That is 1 divided by the right value."),
+        (lambda x: x.T, [[1.0, 2.5], [0.0, 3.0]], "Rows and columns are exchanged."),
+        (lambda x: x.T, [[1.0, 2.5, 4.0], [0.0, 3.0, 5.0]], "Rows and columns are exchanged."),
+        (lambda x: x[:, None], [1.0, 2.5], "An axis of length 1 is left over"),
+        (lambda x: x.sum(), [1.0, 2.5], "One number for everything"),
+        (lambda x: x - x[:, None], [1.0, 2.5], "A row met a column, and broadcast to a table of all pairs."),
+    ],
+)
+def test_a_common_mistake_is_named_by_a_visible_check_alone(check, answer, expected, named):
+    expected = np.array(expected)
+    told = message(check(answer).gives, expected, expected)
+    assert named in told.split("\n")[2]
+    assert told.split("\n")[3].startswith("Look again at")
+    assert named not in message(check(answer, hidden=True).gives, expected, expected)
+
+
+def without_a_name(text: str) -> str:
+    """Return a message without the line that names a mistake."""
+    lines = text.split("\n")
+    return "\n".join([*lines[:2], *lines[-1:]])
+
+
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1])
+def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
+    """Nine is three times three, and the square of three."""
+    assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
+
+
 # ---- what is wrong is told: received, expected, where to look
 
 
@@ -201,7 +247,7 @@ def test_a_truth_value_passes_in_every_form(check, answer):
 )
 def test_what_is_not_the_truth_value_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_bool, True, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 def test_a_warning_matters_only_where_silence_is_asked_for(check, capsys):
@@ -248,7 +294,7 @@ def test_a_part_that_is_not_asked_for_may_be_anything(check):
 )
 def test_what_is_wrong_with_the_parts_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_parts, EXPECTED, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 @pytest.mark.parametrize("w", [[1, 2], (1.0, 2.0), np.array([1.0, 2.0 + 1e-10]), [Fraction(1), Fraction(2)]])
@@ -274,7 +320,7 @@ def test_right_entries_pass_in_every_form(check, w, more):
 )
 def test_what_is_wrong_with_the_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries, EXPECTED, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 def test_entries_are_compared_with_the_tolerances_of_the_contract(check):
@@ -309,7 +355,7 @@ def test_entries_of_a_shape_come_back_as_arrays_of_floats(check):
 )
 def test_what_is_wrong_with_the_shapes_of_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries_of_shape, SHAPES, 0)
-    assert text == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+    assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 from jupyter_cache import get_cache
 from nbformat import NotebookNode
 
+from book.extensions.ledger.folded_proofs import OPEN
 from tests.support import ROOT
 
 HIDDEN_INPUT = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
@@ -96,7 +97,8 @@ class CodeCell:
 
     @property
     def is_in_view(self) -> bool:
-        return not HIDDEN_INPUT & set(self.metadata.get("tags", []))
+        tags = set(self.metadata.get("tags", []))
+        return not HIDDEN_INPUT & tags and ("check" not in self.metadata or OPEN in tags)
 
     @property
     def lines(self) -> int:

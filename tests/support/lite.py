@@ -9,3 +9,4 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 
 build, check_runtime, replace_notebooks = module.build, module.check_runtime, module.replace_notebooks
+add_notices = module.add_notices

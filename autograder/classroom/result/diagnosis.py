@@ -47,13 +47,3 @@ def diagnose(
             alike.setdefault(entry.replaces, []).append((-len(explained), bool(different), entry.name))
     # Among several that explain as much, one that answers alike in every test; then the first of the bank.
     return {item: min(names, key=lambda name: name[:2])[2] for item, names in alike.items()}
-
-
-def sentence(problem_set: ProblemSet, item: str, name: str) -> str:
-    """Word a diagnosis for the student."""
-    for entry in problem_set.bank:
-        if (entry.replaces, entry.name) == (item, name):
-            idea, _, place = entry.revisit.partition(": ")
-            where = f" ({place})" if place else ""
-            return f"Your {item} behaves as one that {entry.diagnosis.rstrip('.')}. The idea to revisit: {idea}{where}."
-    return ""

@@ -6,13 +6,16 @@ gradebook that it exports. Without a number, it asks whether to make a new assig
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.platform_numbers import platform_numbers
 from autograder.classroom.platforms import canvas
 from autograder.classroom.roster import cells_of_table, name_key
+from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError, UsageError
 from autograder.common.text import number, printable
 from autograder.problem_set.source import ProblemSet
@@ -21,6 +24,8 @@ from autograder.reports.formats.form import Export, Format, Sheet, Sheets
 #: The columns about the student, in Canvas's order.
 ABOUT = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POINTS = "Points Possible"
+#: The file in the class that holds the title which was named for each set.
+COLUMNS = "canvas-columns.json"
 _TITLE = re.compile(r"(?P<title>.*\S) \((?P<id>\d+)\)")
 
 
@@ -99,7 +104,11 @@ def _write(export: Export) -> Sheets:
 def _column(export: Export, gradebook: _Gradebook, problem_set: ProblemSet, made: Sheets) -> tuple[str, str]:
     """Return the title of the set's column, and the points that Canvas gives for it."""
     full = number(problem_set.max_score)
-    title = gradebook.title(problem_set, export.column)
+    title = gradebook.title(problem_set, export.column or _remembered(export.directory).get(problem_set.name, ""))
+    if title is None and not export.column:  # what is remembered may be of another gradebook
+        title = gradebook.title(problem_set, "")
+    if title is not None and export.column:
+        _remember(export.directory, problem_set.name, title)
     if title is None:
         if export.column:
             raise UsageError(f"Canvas's gradebook has no single column {printable(export.column)!r}.")
@@ -119,6 +128,20 @@ def _column(export: Export, gradebook: _Gradebook, problem_set: ProblemSet, made
     if differs:
         made.notices.append(f"{problem_set.name}: {title} has {theirs} points in Canvas; the set has {full}.")
     return title, gradebook.titles[title] or full
+
+
+def _remembered(directory: ClassDirectory) -> dict[str, str]:
+    """Return the titles that were named for sets of this class; nothing where none was."""
+    try:
+        titles = json.loads((directory.root / COLUMNS).read_text(encoding="utf-8"))
+        return {name: title for name, title in titles.items() if isinstance(title, str)}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _remember(directory: ClassDirectory, name: str, title: str) -> None:
+    titles = _remembered(directory) | {name: title}
+    write_text(json.dumps(titles, indent=1, ensure_ascii=False, sort_keys=True) + "\n", directory.root / COLUMNS)
 
 
 FORMAT = Format("canvas", _write, reads="the gradebook that Canvas exports", kept="canvas-gradebook.csv")

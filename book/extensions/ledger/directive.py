@@ -1,5 +1,6 @@
 """The `{ledger}` directive: a table of every labelled result with its checks."""
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from book.extensions.ledger.book_autodiff import autodiff_in
 from book.extensions.ledger.check_cells import CheckError, collect
 from book.extensions.ledger.derivations import METHODS, NUMERIC, Result, Verdict, verify_all
+from book.extensions.ledger.folded_proofs import row_anchor
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ class LedgerDirective(SphinxDirective):
     """Mark the place of the table; takes neither arguments nor content."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the placeholder."""
+        """Return the placeholder, and remember the page for links to it."""
+        self.env.ledger_page = self.env.docname
         return [ledger()]
 
 
@@ -47,7 +50,11 @@ class FillLedger(SphinxPostTransform):
             place.replace_self(list(self._tables()))
 
     def _tables(self) -> Iterator[nodes.Node]:
-        """An overview, then one heading and one table for each page that has results."""
+        """A count, then for each page that has results a fold with its table.
+
+        A browser does not lay out what is folded, which on this page is ten thousand parts of formulas. A link to a row
+        opens its fold.
+        """
         results: list[Result] = self.env.ledger_results
         by_page: dict[str, list[Result]] = {}
         for result in results:
@@ -55,11 +62,6 @@ class FillLedger(SphinxPostTransform):
         yield nodes.paragraph(
             "", f"{len(results)} results have passed {sum(len(result.verdicts) for result in results)} checks."
         )
-        overview = nodes.bullet_list(classes=["ledger-overview"])
-        for page, listed in by_page.items():
-            link = nodes.reference("", self.env.titles[page].astext(), internal=True, refid=_anchor(page))
-            overview += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(f": {len(listed)}")))
-        yield overview
         for page, listed in by_page.items():
             table = nodes.table(classes=["ledger"])
             group = nodes.tgroup(cols=len(COLUMNS))
@@ -71,12 +73,16 @@ class FillLedger(SphinxPostTransform):
             body = nodes.tbody()
             body += [self._row(result) for result in listed]
             group += body
-            yield nodes.rubric("", "", self._page_link(page), ids=[_anchor(page)])
+            yield nodes.raw("", self._fold(page, len(listed)), format="html")
             yield table
+            yield nodes.raw("", "</details>", format="html")
 
-    def _page_link(self, page: str) -> nodes.Node:
-        """A link to a chapter, with its title as the text."""
-        return _reference("std", "doc", f"/{page}", self.env.docname)
+    def _fold(self, page: str, count: int) -> str:
+        """The start of a chapter's fold: its number, its title and how many results it has."""
+        number = ".".join(map(str, self.env.toc_secnumbers.get(page, {}).get("", ())))
+        title = html.escape(f"{number}. {self.env.titles[page].astext()}" if number else self.env.titles[page].astext())
+        results = "1 result" if count == 1 else f"{count} results"
+        return f'<details class="ledger-chapter"><summary>{title}: {results}</summary>'
 
     def _row(self, result: Result) -> nodes.row:
         """The row of one result."""
@@ -90,7 +96,7 @@ class FillLedger(SphinxPostTransform):
         if check.result in self.env.ledger_equations:
             latex = self.env.ledger_equations[check.result][1]
             statement += nodes.math_block(latex, latex, nowrap=False, number=None, classes=["ledger-equation"])
-        row = nodes.row(classes=["ledger-row"])
+        row = nodes.row(classes=["ledger-row"], ids=[row_anchor(check.result)])
         row += statement
         row += _cell(COLUMNS[1], check.proved)
         for method in METHODS:
@@ -98,11 +104,6 @@ class FillLedger(SphinxPostTransform):
             label = "Both sides evaluated" if sides else method.column
             row += _cell(label, _measured(verdicts[method.name]) if method.name in verdicts else NONE)
         return row
-
-
-def _anchor(page: str) -> str:
-    """The id of a page's heading in the ledger."""
-    return f"ledger-{page.rpartition('/')[2]}"
 
 
 def _reference(domain: str, kind: str, target: str, page: str) -> addnodes.pending_xref:

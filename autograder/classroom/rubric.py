@@ -1,0 +1,16 @@
+"""Takes a reference answer in words apart: the answer, and the rubric below it."""
+
+from __future__ import annotations
+
+import re
+
+_RUBRIC = re.compile(r"^\*\*Rubric\b", re.MULTILINE)
+#: The words above a reference answer.
+_TITLE = re.compile(r"^\*\*A reference answer\.\*\*")
+
+
+def answer_and_rubric(reference: str) -> tuple[str, str]:
+    """Return the answer, and the rubric; that is empty where there is none."""
+    found = _RUBRIC.search(reference)
+    end = found.start() if found else len(reference)
+    return _TITLE.sub("", reference[:end].strip()).strip(), reference[end:].strip()

@@ -1,0 +1,217 @@
+"""The page for grading by hand, question by question, in a real browser."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+import requests
+from nbgrader.api import Gradebook
+
+from autograder.classroom.batch import grade_class
+from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.gradebook import read_comments, read_grades, read_waiting
+from autograder.classroom.hand_grading.page import HandGrading
+from autograder.classroom.hand_grading.questions import StaleAnswerError, give, read_questions
+from autograder.commands.main import main
+from autograder.common.atomic_files import write_notebook
+from autograder.common.errors import AutograderError, UsageError
+from autograder.problem_set.source import answered, find_problem_sets
+from autograder.problem_set.versions import student_version
+from tests.support.scripted import Scripted
+
+SET, PROSE = "ps1-information", "not_a_distance"
+#: What an answer tries to do to the page.
+HOSTILE = (
+    '<script>document.title = "taken"</script><img src=x onerror="document.title=\'taken\'"></pre><h1>Full marks</h1>'
+)
+WORDS = {"ada": HOSTILE, "bob": "It is not symmetric.", "cem": "It can be negative."}
+
+
+@pytest.fixture(scope="module")
+def problem_set(course):
+    return find_problem_sets(course, [SET])[0]
+
+
+def hand_in(directory, problem_set, student, words):
+    answers = dict(problem_set.reference_answers)
+    answers.pop(PROSE)
+    if words is not None:
+        answers[PROSE] = words
+    path = directory.submitted / student / SET / f"{SET}.ipynb"
+    write_notebook(answered(student_version(problem_set), answers), path)
+
+
+@pytest.fixture
+def directory(tmp_path, problem_set):
+    directory = ClassDirectory(tmp_path / "class")
+    for student, words in {**WORDS, "dan": None}.items():
+        hand_in(directory, problem_set, student, words)
+    grade_class(directory, [problem_set], Scripted(), 1)
+    return directory
+
+
+@contextmanager
+def served(directory, problem_set):
+    """Serve the page in a thread, as the command does in its process."""
+    page, up = HandGrading(directory, problem_set), threading.Event()
+    thread = threading.Thread(target=page.serve, args=(up.set,))
+    thread.start()
+    assert up.wait(30)
+    try:
+        yield page
+    finally:
+        page.stop()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def question_of(directory, problem_set):
+    (question,) = [q for q in read_questions(directory, problem_set) if q.name == PROSE]
+    return question
+
+
+def test_a_question_has_all_answers_and_its_rubric(directory, problem_set):
+    question = question_of(directory, problem_set)
+    assert {answer.student: answer.text for answer in question.answers} == WORDS
+    assert question.untouched == ["dan"]
+    assert question.waiting == 3
+    assert "Why is the KL divergence not a distance" in question.asks
+    assert question.rubric.startswith("**Rubric, 4 points.**")
+    assert question.reference.startswith("A distance is symmetric")
+    assert "### " not in question.reference + question.rubric
+
+
+def test_one_key_gives_points_and_goes_on(directory, problem_set, browser):
+    order = [answer.student for answer in question_of(directory, problem_set).answers]
+    context = browser.new_context()
+    with served(directory, problem_set) as served_page:
+        page, loaded = context.new_page(), []
+        page.on("request", lambda request: loaded.append(request.url))
+        page.goto(served_page.address(PROSE))
+        assert "token" not in page.url
+        page.keyboard.press("3")
+        page.keyboard.press("h")
+        page.keyboard.press("2")
+        page.keyboard.press("9")  # more than there are: refused, and the answer keeps waiting
+        page.get_by_text("The question has 4 points.").wait_for()
+        page.keyboard.press("c")
+        page.keyboard.type("Which distance?")
+        page.keyboard.press("Escape")
+        page.keyboard.press("f")
+        page.get_by_text("All answers have points.").wait_for()
+        page.keyboard.press("k")  # the comment goes to the answer before, too
+        page.keyboard.press("Shift+Digit1")
+        page.locator('article[data-saved="Which distance?"]').nth(1).wait_for()
+        assert page.title() != "taken"
+        assert page.locator("article h1").count() == 0
+        assert page.locator("article", has_text=HOSTILE).count() == 1
+        assert all(url.startswith(f"http://{served_page.host}/") for url in loaded)
+    context.close()
+    grades = read_grades(directory, problem_set)
+    assert [grades[student][PROSE] for student in order] == [3.0, 2.5, 4.0]
+    comments = read_comments(directory, problem_set)
+    assert {s: c[PROSE] for s, c in comments.items() if c} == dict.fromkeys(order[1:], "Which distance?")
+    assert not any(PROSE in cells for cells in read_waiting(directory, SET).values())
+    assert question_of(directory, problem_set).comments == ["Which distance?"]
+
+
+def test_what_is_not_saved_is_said_and_awaits_still(directory, problem_set, browser):
+    context = browser.new_context()
+    with served(directory, problem_set) as served_page:
+        page = context.new_page()
+        page.goto(served_page.address(PROSE))
+        (directory.root / "gradebook.db").rename(directory.root / "away")
+        (directory.root / "gradebook.db").mkdir()
+        page.keyboard.press("1")
+        page.get_by_text("Not saved: The gradebook").wait_for()
+        assert page.locator("#left").text_content() == "3"
+        (directory.root / "gradebook.db").rmdir()
+        (directory.root / "away").rename(directory.root / "gradebook.db")
+        assert served_page.saved == 0
+    context.close()
+
+
+def test_only_who_has_the_address_may_see_or_give(directory, problem_set):
+    with served(directory, problem_set) as page:
+        here = f"http://{page.host}"
+        assert requests.get(f"{here}/{PROSE}").status_code == 403
+        assert requests.get(f"{here}/{PROSE}?token=guess").status_code == 403
+        cookie = {page.cookie: page.token}
+        seen = requests.get(f"{here}/{PROSE}", cookies=cookie)
+        assert seen.status_code == 200
+        assert "default-src 'none'" in seen.headers["Content-Security-Policy"]
+        assert requests.get(f"{here}/nothing", cookies=cookie).status_code == 404
+        elsewhere = {"Host": f"example.org:{page.port}"}
+        assert requests.get(f"{here}/{PROSE}", cookies=cookie, headers=elsewhere).status_code == 403
+        answer = question_of(directory, problem_set).answers[0]
+        message = {"question": PROSE, "student": answer.student, "digest": answer.digest, "points": 4, "comment": ""}
+        own = {"Origin": here}
+        put = {"url": f"{here}/grade", "json": message}
+        assert requests.put(**put, headers=own).status_code == 403
+        assert requests.put(**put, cookies=cookie).status_code == 403
+        assert requests.put(**put, cookies=cookie, headers={"Origin": "http://example.org"}).status_code == 403
+        assert page.saved == 0
+        for wrong in ({"points": 5}, {"points": "nan"}, {"points": -1}, {"student": 3}, {"question": "ps"}):
+            refused = requests.put(f"{here}/grade", json=message | wrong, cookies=cookie, headers=own)
+            assert refused.status_code == 400, wrong
+        assert requests.put(f"{here}/grade", json=[], cookies=cookie, headers=own).status_code == 400
+        assert requests.put(**put, cookies=cookie, headers=own).json() == {"saved": True}
+        assert page.saved == 1
+
+
+def test_a_page_waits_for_no_other_command_and_says_which_runs(directory, problem_set):
+    from autograder.classroom.class_lock import class_lock
+
+    with served(directory, problem_set) as page, class_lock(directory.root, "grade"):
+        seen = requests.get(f"http://{page.host}/", cookies={page.cookie: page.token})
+        assert seen.status_code == 503
+        assert "autograder grade runs as process" in seen.text
+
+
+def test_points_are_for_the_answer_that_was_read(directory, problem_set):
+    answer = question_of(directory, problem_set).answers[0]
+    hand_in(directory, problem_set, answer.student, "Other words.")
+    grade_class(directory, [problem_set], Scripted(), 1)
+    with pytest.raises(StaleAnswerError, match="has changed"):
+        give(directory, problem_set, PROSE, answer.student, answer.digest, 1, "")
+    new = next(a for a in question_of(directory, problem_set).answers if a.student == answer.student)
+    give(directory, problem_set, PROSE, new.student, new.digest, 1, "Good.")
+    give(directory, problem_set, PROSE, new.student, new.digest, None, "")
+    assert PROSE in read_waiting(directory, SET)[new.student]
+    with pytest.raises(UsageError, match="between 0 and 4"):
+        give(directory, problem_set, PROSE, new.student, new.digest, 4.5, "")
+
+
+def test_a_class_in_use_is_not_written_to(directory, problem_set):
+    from autograder.classroom.class_lock import class_lock
+
+    answer = question_of(directory, problem_set).answers[0]
+    with class_lock(directory.root, "grade"), pytest.raises(AutograderError, match="autograder grade runs"):
+        give(directory, problem_set, PROSE, answer.student, answer.digest, 1, "")
+
+
+def test_a_test_that_awaits_a_person_is_a_question(directory, problem_set):
+    test = next(iter(problem_set.tests))
+    with Gradebook(directory.database_url) as gradebook:
+        grade = gradebook.find_grade(test, SET, SET, "bob")
+        grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
+    questions = {question.name: question for question in read_questions(directory, problem_set)}
+    assert [answer.student for answer in questions[test].answers] == ["bob"]
+    assert questions[test].asks == problem_set.authored[test]
+    (answer,) = questions[test].answers
+    give(directory, problem_set, test, "bob", answer.digest, 0.0, "")
+    assert test not in read_waiting(directory, SET)["bob"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ([SET, "nothing"], 2, f"{SET} has no question 'nothing'; it has {PROSE}"),
+        (["ps99"], 2, "There is no problem set 'ps99'"),
+        (["ps0-warmup"], 1, "Nothing was graded"),
+    ],
+)
+def test_words_that_name_nothing(directory, words, code, says, capsys):
+    assert main(["hand", *words, "--class", str(directory.root)]) == code
+    assert says in capsys.readouterr().err
