@@ -54,7 +54,7 @@ export JUPYTER_RUNTIME_DIR := $(CACHE)/jupyter/runtime
 # What each step reads.
 files = $(sort $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*' 2>/dev/null))
 LITE := $(call files,book/lite)
-BOOK := _config.yml _toc.yml benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
+BOOK := _config.yml _toc.yml CHANGELOG.md CITATION.cff benchmarks/grading.csv $(filter-out $(LITE),$(call files,book))
 EXERCISES := $(call files,exercises)
 SETS := $(call files,solutions)
 # The part of them that the website describes: not what a proof wrote.
@@ -79,7 +79,7 @@ $(info ==> First run: environment, problem sets, then website and sample class s
 endif
 endif
 
-.PHONY: all environment website lite release prove class handout test test-all serve requirements clean help system system-for-tests browser \
+.PHONY: all environment website pdf lite release prove class handout test test-all serve requirements clean help system system-for-tests browser \
     folder-of-handout folder-of-pyodide FORCE
 
 ifneq ($(SITE_URL),)
@@ -100,6 +100,10 @@ all: website class ## everything: the website, the problem sets, and a sample cl
 environment: .venv/project-installed ## .venv with the packages of requirements.txt
 
 website: $(STAMPS)/website ## the book, executed and rendered, in _build/html, with notebooks that run in the browser
+
+pdf: $(STAMPS)/website browser ## the whole book as one PDF, in the website and linked from its first page
+	@echo '==> The book as PDF'
+	@$(BIN)/python book/pdf.py _build/html
 
 lite: $(STAMPS)/lite ## JupyterLite with the chapters and problem sets, in _build/lite (PYODIDE=... to include Pyodide in the site)
 

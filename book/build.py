@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # for the extensions; no module in this file's own folder is imported by another
 
 # What the pages are made from: files, and folders with everything in them.
-SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "benchmarks", "book", "exercises", "solutions", "autograder")
+SOURCES = (
+    *("_config.yml", "_toc.yml", "requirements.txt", "CHANGELOG.md", "CITATION.cff"),
+    *("benchmarks", "book", "exercises", "solutions", "autograder"),
+)
 MADE_FROM = ".pages-made-from"
 
 

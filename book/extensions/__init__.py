@@ -15,11 +15,17 @@ EXTENSIONS = (
     "problem_sets.repair",
     "site.accessible_pages",
     "site.author_year",
+    "site.borrowed_figures",
+    "site.chapter_frame",
     "site.descriptions",
+    "site.glossary",
     "site.interactive_figures",
     "site.katex_prerender",
+    "site.marked_cells",
     "site.page_weight",
+    "site.pictures",
     "site.publishing",
+    "site.search_index",
     "site.tidy_html",
 )
 

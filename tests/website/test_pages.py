@@ -147,6 +147,7 @@ def test_the_plain_server_of_python_is_enough(site, browser):
             page.wait_for_url("**/surprisal.html")
             page.goto(f"http://127.0.0.1:{port}/search.html?q=entropy")
             page.locator("#search-results li a").first.wait_for()
+            page.wait_for_load_state("networkidle")
             assert not visit.complaints
             page.close()
         finally:
@@ -316,30 +317,6 @@ def test_an_address_within_a_page_leads_to_its_place(opened):
     page.wait_for_function(arrived)
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"), [("entropy", "Entropy"), ("logits", "Softmax"), ("Kullback", "Divergence")]
-)
-def test_the_search_finds_terms(opened, words, expected):
-    page = opened(f"search.html?q={words}")
-    page.locator("#search-results li a").first.wait_for()
-    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('.')")
-    titles = page.locator("#search-results li > a").all_inner_texts()
-    assert any(expected.lower() in title.lower() for title in titles), titles
-    excerpt = page.locator("#search-results li p.context").first.inner_text()
-    assert words.lower() in excerpt.lower(), f"the excerpt of the first result does not show {words}: {excerpt}"
-    page.locator("#search-results li > a").first.click()
-    page.wait_for_load_state("load")
-    assert page.locator("article h1").count() == 1, f"the first result of {words} leads to {page.url}"
-
-
-def test_the_search_opens_from_a_page_by_its_button(opened):
-    page = opened("book/index.html")
-    page.locator(".search-button__button:visible").first.click()
-    page.keyboard.type("gradient")
-    page.keyboard.press("Enter")
-    page.locator("#search-results li a").first.wait_for()
-
-
 def test_the_icons_are_drawn(opened):
     page = opened("book/information/entropy.html")
     page.wait_for_load_state("networkidle")
@@ -474,6 +451,92 @@ def test_the_page_for_lost_addresses_loads_what_exists(site):
     for parts in own:
         assert parts.path.startswith("/")
         assert (site / unquote(parts.path).lstrip("/")).is_file(), f"404.html leads to {parts.path}"
+
+
+def test_the_page_for_lost_addresses_finds_a_site_in_a_folder(site, address, browser):
+    """The address of the site is not set, and the site is two folders below the server's root."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    lost = (site / "404.html").read_text(encoding="utf-8")
+    page.route("**/nowhere/at/all.html", lambda route: route.fulfill(body=lost, content_type="text/html", status=404))
+    page.goto(f"{address}nowhere/at/all.html")
+    page.wait_for_function("document.querySelector('link[rel=stylesheet]').sheet?.cssRules.length > 100")
+    page.locator(".navbar-brand").first.click()
+    page.wait_for_url(f"{address}book/index.html")
+    page.close()
+
+
+def test_a_notebook_is_downloaded_whatever_a_server_calls_it(site):
+    for name in chapters():
+        links = html_of(site, name).select('a[href$=".ipynb"]')
+        assert len(links) == 2
+        assert all(link.has_attr("download") and not link.has_attr("target") for link in links), name
+
+
+def test_no_fold_has_a_paragraph_in_its_summary(site):
+    for name in pages():
+        assert not html_of(site, name).select("summary p"), name
+
+
+def test_the_name_of_the_search_button_is_what_it_shows(site):
+    button = html_of(site, "book/index").select_one(".search-button-field")
+    assert not button.has_attr("aria-label")
+    assert "Search" in button.get_text()
+
+
+def test_a_selected_formula_is_copied_as_tex(opened):
+    page = opened("book/information/entropy.html")
+    page.wait_for_load_state("networkidle")
+    copied = page.evaluate("""() => {
+        const formula = document.querySelector("article p > span.math .katex-html");
+        const range = document.createRange();
+        range.selectNodeContents(formula.closest("p"));
+        getSelection().removeAllRanges();
+        getSelection().addRange(range);
+        const data = new DataTransfer();
+        document.dispatchEvent(new ClipboardEvent("copy", {clipboardData: data, bubbles: true, cancelable: true}));
+        return [data.getData("text/plain"), formula.closest(".katex").querySelector("annotation").textContent];
+    }""")
+    assert f"${copied[1].strip()}$" in copied[0]
+    assert "\u2061" not in copied[0]
+
+
+@pytest.mark.parametrize("name", ["book/models/neural-networks", "book/practice/for-instructors"])
+def test_the_title_and_the_search_stay_in_sight(opened, name):
+    page = opened(f"{name}.html", {"width": 1366, "height": 768})
+    page.wait_for_load_state("networkidle")
+    page.locator(".bd-sidebar-primary").first.evaluate("bar => bar.scrollTo(0, bar.scrollHeight)")
+    for selector in (".navbar-brand", ".search-button-field"):
+        box = page.locator(f".bd-sidebar-primary {selector}").first.bounding_box()
+        assert 0 <= box["y"] < 160, selector
+
+
+def test_a_line_of_text_has_about_seventy_characters(opened):
+    page = opened("book/information/entropy.html", {"width": 1600, "height": 900})
+    longest = page.evaluate("""() => {
+        const range = document.createRange();
+        const lines = [];
+        for (const text of document.querySelectorAll("article section > p")) {
+            if (text.querySelector(".katex, code")) continue;
+            range.selectNodeContents(text);
+            const rows = new Set([...range.getClientRects()].map((box) => Math.round(box.bottom)));
+            if (rows.size > 2) lines.push(text.textContent.length / rows.size);
+        }
+        return Math.max(...lines);
+    }""")
+    assert 55 <= longest <= 80
+
+
+def test_headings_are_larger_and_no_lighter_than_those_below_them(opened):
+    for viewport in (PHONE, DESK):
+        page = opened("book/information/entropy.html", viewport)
+        styles = page.evaluate("""() => ["h1", "h2", "h3"].map((level) => {
+            const style = getComputedStyle(document.querySelector(`article ${level}`));
+            return [parseFloat(style.fontSize), Number(style.fontWeight)];
+        })""")
+        sizes, weights = zip(*styles, strict=True)
+        assert sizes[0] > sizes[1] > sizes[2], f"{viewport}: {sizes}"
+        assert weights[0] >= weights[1] >= weights[2], f"{viewport}: {weights}"
 
 
 def test_the_index_of_terms_can_be_reached(site):

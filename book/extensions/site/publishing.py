@@ -14,6 +14,26 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+# The page for lost addresses may be shown for an address of any depth, so its own addresses begin at the server's root. A
+# site in a folder of a server, whose address nobody has set, is found by trying the folders of the lost address.
+FIND_THE_SITE = """<script>
+addEventListener("load", async () => {
+  const sheet = document.querySelector('link[rel="stylesheet"]');
+  if (sheet.sheet) return;
+  const folders = location.pathname.split("/").slice(1, -1);
+  for (let depth = 1; depth <= folders.length; depth += 1) {
+    const site = `/${folders.slice(0, depth).join("/")}`;
+    const answer = await fetch(site + sheet.getAttribute("href"), { method: "HEAD" });
+    if (!answer.ok) continue;
+    for (const name of ["href", "src", "action"]) {
+      for (const one of document.querySelectorAll(`[${name}^="/"]`)) one.setAttribute(name, site + one.getAttribute(name));
+    }
+    return;
+  }
+});
+</script>
+"""
+
 
 def is_here(address: str) -> bool:
     """Whether an address is empty or points to this machine."""
@@ -45,7 +65,9 @@ def head_of_page(app: Sphinx, page: str, template: str, context: dict, doctree: 
         context["pageurl"] = None
     if page == app.config.notfound_pagename:
         context["content_root"] = app.config.notfound_urls_prefix  # for scripts; notfound.extension handles the links
-        context["metatags"] = f'{context.get("metatags", "")}\n<meta name="robots" content="noindex" />\n'
+        context["metatags"] = (
+            f'{context.get("metatags", "")}\n<meta name="robots" content="noindex" />\n{FIND_THE_SITE}'
+        )
 
 
 def write_site_files(app: Sphinx, error: Exception | None) -> None:

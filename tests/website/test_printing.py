@@ -1,0 +1,144 @@
+"""Pages on paper: every figure, every solution, no code that is cut off; and the whole book as one PDF."""
+
+import io
+import re
+import sys
+
+import pytest
+from pypdf import PdfReader
+
+from tests.support import ROOT
+from tests.support.book_pages import chapters, html_of
+from tests.support.visits import DESK, PATIENCE
+
+# A browser takes the page as it is when it prints: instead of printing, count the pictures that are not there.
+WATCH = """() => {
+    const missing = (picture) => picture.checkVisibility() && !(picture.complete && picture.naturalWidth);
+    window.print = () => { window.printedWithout = [...document.images].filter(missing).length; };
+}"""
+
+
+def words_of(text: str) -> str:
+    """Letters and digits alone: a PDF has other spaces and hyphens."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def pictures_in(pdf: PdfReader) -> int:
+    """How many pictures the pages of a PDF show."""
+    return sum(len(page.images) for page in pdf.pages)
+
+
+@pytest.fixture(scope="module")
+def window(address, browser):
+    """A window of the browser."""
+    context = browser.new_context(viewport=DESK)
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_a_chapter_is_printed_with_all_figures_and_solutions(site, address, window, name):
+    page = window.new_page()
+    page.goto(f"{address}{name}.html")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(WATCH)
+    page.locator(".btn-download-pdf-button").evaluate("button => button.click()")
+    page.wait_for_function("window.printedWithout !== undefined")
+    assert page.evaluate("window.printedWithout") == 0, "the page was printed before its pictures had arrived"
+    pdf = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True, print_background=True)))
+    page.close()
+    html = html_of(site, name)
+    text = words_of("".join(sheet.extract_text() for sheet in pdf.pages))
+    figures = html.select("article figure img")
+    assert figures
+    assert pictures_in(pdf) == len(figures)
+    solutions = html.select("article div.solution")
+    assert len(solutions) >= 3
+    for solution in solutions:
+        last = [part for part in solution.select("p, pre") if not part.select(".katex")][-1]
+        assert words_of(last.get_text()) in text, f"not on paper: {last.get_text()[:80]}"
+    assert "Showcodecellsource" not in text
+    for code in html.select("article div.cell:not(.tag_hide-input) > div.cell_input pre"):
+        for line in code.get_text().splitlines():
+            assert words_of(line) in text, f"cut off on paper: {line}"
+
+
+def test_folds_are_open_on_paper_and_closed_again_after(address, window):
+    page = window.new_page()
+    page.goto(f"{address}book/information/entropy.html")
+    page.evaluate(
+        "document.querySelector('article').insertAdjacentHTML('beforeend', '<details id=\"fold\"><summary>s</summary><p>p</p></details>')"
+    )
+    is_open = "document.querySelector('#fold').open"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(is_open)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.evaluate(is_open)
+    page.close()
+
+
+def test_the_keys_for_printing_wait_for_the_pictures(address, window):
+    page = window.new_page()
+    page.goto(f"{address}book/likelihood/softmax.html")
+    page.evaluate(WATCH)
+    page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'p', ctrlKey: true, bubbles: true}))")
+    page.wait_for_function("window.printedWithout === 0")
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def book(site, browser, tmp_path_factory):
+    """The whole book as a PDF."""
+    from book.pdf import print_book
+
+    file = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    print_book(site, file, browser)
+    return PdfReader(file)
+
+
+def test_the_book_has_every_page_of_the_site_and_its_contents_lead_there(site, book):
+    from book.pdf import page_numbers, read_pages
+
+    numbers = page_numbers(book.stream)
+    texts = [words_of(sheet.extract_text()) for sheet in book.pages]
+    pages = read_pages(site)
+    for page in pages:
+        title = words_of(re.sub(r"<[^>]*>", "", page.title))
+        assert title in texts[numbers[page.anchor] - 1], f"{page.name} is not on page {numbers[page.anchor]}"
+    contents = "".join(texts[1:12])
+    for page in pages:
+        title = words_of(re.sub(r"<[^>]*>", "", page.title))
+        assert f"{title}{numbers[page.anchor]}" in contents, f"the contents have no number for {page.name}"
+
+
+def test_the_book_has_all_figures(site, book):
+    figures = sum(len(html_of(site, name).select("article figure img")) for name in chapters())
+    assert pictures_in(book) >= figures
+
+
+def test_the_book_has_no_date(book):
+    assert set(book.metadata) == {"/Title", "/Author", "/Subject"}
+
+
+def test_the_pdf_is_offered_on_the_first_page(tmp_path):
+    from book.pdf import link_on_landing_page
+
+    landing = tmp_path / "book" / "index.html"
+    landing.parent.mkdir()
+    landing.write_text('<div class="landing-actions docutils container">\n<p><a href="x.html">Start</a></p>\n</div>')
+    for _ in range(2):
+        link_on_landing_page(tmp_path, tmp_path / "book.pdf")
+    assert landing.read_text().count('<a class="whole-book" href="../book.pdf">') == 1
+
+
+def test_a_folder_without_a_site_is_refused(tmp_path, monkeypatch, capsys):
+    from book import pdf
+
+    monkeypatch.setattr(sys, "argv", ["pdf.py", str(tmp_path)])
+    assert pdf.main() == 1
+    assert "make website" in capsys.readouterr().err
+
+
+def test_make_offers_the_pdf():
+    assert "\npdf: $(STAMPS)/website browser ## " in (ROOT / "Makefile").read_text(encoding="utf-8")
