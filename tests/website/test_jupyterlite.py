@@ -251,7 +251,7 @@ def warmup_page(address):
     """The warm-up in a browser, opened by its link on the page of the problem sets."""
     offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with chromium(offline) as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()  # others join its context
         page.set_default_timeout(PATIENCE)
         page.goto(f"{address}{SETS}.html")
         page.locator("table.problem-set-table a.in-browser").first.click()
