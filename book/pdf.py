@@ -42,7 +42,7 @@ ONLY_ON_SCREEN = (
 )
 ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 SHEET = re.compile(r'<link rel="stylesheet" href="[^"]*(_static/site-\w+\.css)"')
-HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
+HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 # Links behind which the number of the page is printed: those of the contents, of the index, and of the glossary.
 NUMBERED = re.compile(
     r'(?P<link><a class="[^"]*\bnumbered\b[^"]*" href="#(?P<name>[^"]+)">)(?P<text>.*?)</a>', re.DOTALL
@@ -99,7 +99,7 @@ class Page:
     @property
     def title(self) -> str:
         """Its heading, as HTML."""
-        return HEADING.search(self.body)[2]
+        return HEADING.search(self.body)[1]
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """Yield the id and the heading of each section, as HTML."""
