@@ -24,7 +24,7 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("beforeprint", () => {
   PAGE.loadPictures();
-  const folds = [...document.querySelectorAll("main details:not([open], .above-input, .below-input)")];
+  const folds = [...document.querySelectorAll("main details:not([open], .above-input, .below-input, .checked > *)")];
   const boxes = [...document.querySelectorAll("main .toggle-hidden")];
   for (const fold of folds) fold.open = true;
   for (const box of boxes) box.classList.remove("toggle-hidden");

@@ -71,6 +71,19 @@ def test_the_notebook_to_download_has_the_proofs(site, page):
     assert not missing
 
 
+@pytest.mark.parametrize("page", chapters())
+def test_no_proof_interrupts_a_sentence(page):
+    """In the source and in the notebook, where the cells stand as the author placed them."""
+    cells = source_of(page).cells
+    for cell, following in zip(cells, cells[1:], strict=False):
+        if "check" in cell.metadata and following.cell_type == "markdown":
+            first = following.source.lstrip()[:1]
+            assert not first.islower(), (
+                f"{page}: the cell that checks {cell.metadata['check']['result']} interrupts a sentence; "
+                f"end the sentence at the equation, or put the cell below: {following.source.strip()[:60]!r}"
+            )
+
+
 @pytest.mark.parametrize(
     ("proved", "methods", "words"),
     [
