@@ -147,6 +147,11 @@ class _Files:
         return list(self.notebooks) or [self.guess]
 
     @property
+    def path(self) -> str:
+        """Its path as the platform wrote it; empty where no platform did."""
+        return "" if self.platform is _FOLDERS else self.hand_in.key + self.hand_in.rest
+
+    @property
     def where(self) -> str:
         """How messages name it."""
         if self.platform is _FOLDERS or len(self.trail) < 2 or not self.hand_in.rest:
@@ -218,6 +223,7 @@ def collect(
                     identities.see(files.platform, name, files.hand_in)
         attempts: list[Attempt] = []
         refused: dict[Submission, list[tuple[str, str]]] = {}
+        paths: dict[Submission, str] = {}
         late: set[Submission] = set()
         for archive, hand_ins in found:
             spread = archive.spread(times)
@@ -235,6 +241,7 @@ def collect(
                         if name not in files.notebooks:
                             if name:
                                 refused.setdefault(submission, []).extend(files.refused)
+                                paths[submission] = files.path
                             _report(files, "", f"{who} handed in nothing that can be graded", result)
                             continue
                         if files.hand_in.late:
@@ -250,7 +257,7 @@ def collect(
                 if mine:
                     _place(directory, submission, mine, contents, result)
                 else:
-                    _refuse(directory, submission, refused[submission], result)
+                    _refuse(directory, submission, refused[submission], paths[submission], result)
             except (OSError, UnwritableError) as error:
                 if isinstance(error, DiskFullError) or getattr(error, "errno", None) in NO_ROOM:
                     raise
@@ -470,7 +477,7 @@ class _Archive:
             moment.isoformat() if moment else "",
             handed_in.isoformat() if handed_in else "",
             order,
-            "" if files.platform is _FOLDERS else files.hand_in.key + files.hand_in.rest,
+            files.path,
         )
 
 
@@ -634,7 +641,7 @@ def _place(
 
 
 def _refuse(
-    directory: ClassDirectory, submission: Submission, refused: list[tuple[str, str]], result: Collected
+    directory: ClassDirectory, submission: Submission, refused: list[tuple[str, str]], path: str, result: Collected
 ) -> None:
     """Keep what a student handed in that cannot be graded, so that grading can say so to the student."""
     folder = directory.submission_folder(submission)
@@ -643,6 +650,8 @@ def _refuse(
         return
     text = "".join(f"{path}: {why}\n" for path, why in refused[:_NAMED])
     result.refused.append(submission)
+    # The page that says what to do goes back under this name.
+    write_text(json.dumps({"path": path}, ensure_ascii=False) + "\n", directory.refused_record(submission))
     if not (folder / REFUSED).is_file() or (folder / REFUSED).read_text(encoding="utf-8") != text:
         write_text(text, folder / REFUSED)
 

@@ -318,6 +318,10 @@ class ClassDirectory:
         """Return the path of the record of what `collect` took."""
         return self.collected / submission.student / f"{submission.problem_set}.json"
 
+    def refused_record(self, submission: Submission) -> Path:
+        """Return the path of the record of what `collect` refused."""
+        return self.collected / submission.student / f"{submission.problem_set}.refused.json"
+
     def graded_folder(self, submission: Submission) -> Path:
         """Return the folder of a graded submission."""
         return self.autograded / submission.student / submission.problem_set

@@ -49,9 +49,12 @@ def platform_numbers(directory: ClassDirectory, platform: Platform, problem_set:
 
 
 def _hand_in(directory: ClassDirectory, submission: Submission, platform: Platform) -> HandIn | None:
-    try:
-        path = json.loads(directory.collected_record(submission).read_text(encoding="utf-8"))["path"]
-        hand_in = platform.read(path, Reading(frozenset([submission.problem_set])))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return hand_in if hand_in is not None and hand_in.number else None
+    for record in (directory.collected_record(submission), directory.refused_record(submission)):
+        try:
+            path = json.loads(record.read_text(encoding="utf-8"))["path"]
+            hand_in = platform.read(path, Reading(frozenset([submission.problem_set])))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        if hand_in is not None and hand_in.number:
+            return hand_in
+    return None

@@ -254,10 +254,10 @@ def _unpack(path: Path, folder: Path) -> dict:
     try:
         with zipfile.ZipFile(path) as archive:
             versions = json.loads(archive.read(_VERSIONS))
-            archive.extractall(folder)
             for entry in archive.infolist():
-                if entry.external_attr >> 16 & 0o100:
-                    (folder / entry.filename).chmod(0o755)
+                written = Path(archive.extract(entry, folder))
+                if entry.external_attr >> 16 & 0o100 and written.is_file():
+                    written.chmod(0o755)
         files = dict(versions["files"])
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise AutograderError(f"{path} is not an archive that autograder archive wrote ({error}).") from None

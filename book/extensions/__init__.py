@@ -24,8 +24,10 @@ EXTENSIONS = (
     "site.marked_cells",
     "site.page_weight",
     "site.pictures",
+    "site.previews",
     "site.publishing",
     "site.search_index",
+    "site.self_checks",
     "site.tidy_html",
 )
 

@@ -1,10 +1,15 @@
-/* The figures that readers can move. Each function sets up one of the templates of book/interactive and returns how it is
-   drawn; the last lines put it in the place of the still picture. extensions/site/interactive_figures.py says why no library. */
-(function () {
+/* What the figures that readers can move have in common: sliders, buttons, drawings with axes, points to drag, a player.
+   A script in figures/ sets up each template of book/interactive. extensions/site/interactive_figures.py says why no library.
+   These are plain scripts, not modules, which browsers do not load from a folder without a server. */
+const interactive = (function () {
   "use strict";
 
   const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-  const general = (number) => String(Number(number.toPrecision(6))).replace("-", "−");
+  const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
+  const minus = (text) => text.replace("-", "−");
+  const general = (number) => minus(String(Number(number.toPrecision(6))));
+  const fixed = (number, digits) => minus(Math.abs(number) < 0.5 * 10 ** -digits ? (0).toFixed(digits) : number.toFixed(digits));
+  const range = (count) => [...Array(count).keys()];
 
   function show(box, texts) {
     for (const [name, text] of Object.entries(texts)) {
@@ -15,7 +20,7 @@
   // What a button with data-do does; each draws the figure again.
   function buttons(box, actions, draw) {
     for (const button of box.querySelectorAll("[data-do]")) {
-      button.addEventListener("click", () => { actions[button.dataset.do](); draw(); });
+      button.addEventListener("click", () => { actions[button.dataset.do](button); draw(); });
     }
   }
 
@@ -24,189 +29,175 @@
     const inputs = [...box.querySelectorAll("[data-set]")];
     inputs.forEach((input) => input.addEventListener("input", draw));
     return {
-      set: (values) => inputs.forEach((input) => { input.value = values ? values[input.dataset.set] : input.defaultValue; }),
+      set: (values) => inputs.forEach((input) => {
+        if (!values) input.value = input.defaultValue;
+        else if (input.dataset.set in values) input.value = values[input.dataset.set];
+      }),
       get: () => Object.fromEntries(inputs.map((input) => [input.dataset.set, Number(input.value)])),
+      say: (name, text) => inputs.find((input) => input.dataset.set === name).setAttribute("aria-valuetext", text),
     };
   }
 
-  // ---- p and q as bars: entropy, cross-entropy, divergence ----
-
-  const UNITS = 200; // shares are counted in units of 0.005, so that those on display add up to 1 exactly
-  const SCALE = 8; // bits on the axis; with these units no finite cross-entropy is larger than log2(200) = 7.64
-
-  // Whole units in these proportions with this total: all rounded down, then the largest remainders one up.
-  function apportion(weights, total) {
-    const whole = sum(weights);
-    const exact = weights.map((weight) => (whole > 0 ? total * weight / whole : total / weights.length));
-    const units = exact.map(Math.floor);
-    const places = exact.map((_, place) => place).sort((i, j) => (exact[j] - units[j]) - (exact[i] - units[i]));
-    places.slice(0, total - sum(units)).forEach((place) => { units[place] += 1; });
-    return units;
+  // Runs the slider of time, data-set="t". While it runs, nothing is announced; a reader who stops it hears where it is.
+  function player(box, draw, { every = 350, stride = 1 } = {}) {
+    const slider = box.querySelector('[data-set="t"]');
+    const button = box.querySelector('[data-do="play"]');
+    const said = box.querySelector("output");
+    let timer = null;
+    function pause() {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = "Play";
+      said.removeAttribute("aria-live");
+    }
+    function step(by) {
+      slider.value = Number(slider.value) + by;
+      if (Number(slider.value) >= Number(slider.max)) pause();
+    }
+    function play() {
+      if (timer !== null) { pause(); return; }
+      if (Number(slider.value) >= Number(slider.max)) slider.value = 0;
+      button.textContent = "Pause";
+      said.setAttribute("aria-live", "off");
+      timer = setInterval(() => { if (box.isConnected) { step(stride); draw(); } else pause(); }, every);
+    }
+    slider.addEventListener("input", pause);
+    return { play, pause, step: (by) => { pause(); step(by); } };
   }
 
-  const information = (p, q) => sum(p.map((share, i) => (share > 0 ? -share * Math.log2(q[i]) : 0)));
-  // Never negative, by Gibbs' inequality; the logarithms' rounding may disagree in the last digits.
-  const wasted = (p, q) => Math.max(0, sum(p.map((share, i) => (share > 0 ? share * Math.log2(share / q[i]) : 0))));
-  const inBits = (number) => (number === Infinity ? "∞ bits" : `${number.toFixed(3)} bits`);
+  function set(node, attributes) {
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  }
 
-  function divergence(box) {
-    const bars = { p: [...box.querySelectorAll('[data-of="p"]')], q: [...box.querySelectorAll('[data-of="q"]')] };
-    const words = [...box.querySelectorAll(".outcome")].map((word) => word.textContent);
-    const entropyPart = box.querySelector(".part.entropy");
-    const lostPart = box.querySelector(".part.lost");
-    let units, held, before;
+  function element(name, attributes, parent) {
+    const node = set(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
+    if (parent) parent.append(node);
+    return node;
+  }
 
-    function restart() {
-      units = {};
-      for (const name of ["p", "q"]) units[name] = bars[name].map((bar) => Math.round(bar.defaultValue * UNITS));
-      held = null;
+  // As many nodes as there are items, from those that are there; each is then given its item's attributes and text.
+  function each(parent, name, items, describe) {
+    while (parent.children.length > items.length) parent.lastChild.remove();
+    while (parent.children.length < items.length) element(name, {}, parent);
+    items.forEach((item, place) => {
+      const { text, ...attributes } = describe(item, place);
+      set(parent.children[place], attributes);
+      if (text !== undefined) parent.children[place].textContent = text;
+    });
+  }
+
+  // A drawing with axes. Its lengths are pixels of the page, so letters have the same size on a telephone and on a desk.
+  // `ticks` are the numbers at the axes; `equal` gives both axes the same scale, otherwise `height` is a share of the width.
+  let drawings = 0;
+  function plot(svg, { x, y, ticks = [[], []], labels = ["", ""], height = 0.6, equal = false }) {
+    const edge = { left: ticks[1].length ? 40 : 14, right: 18, top: labels[1] ? 26 : 10, bottom: 14 + (ticks[0].length ? 14 : 0) + (labels[0] ? 18 : 0) };
+    const clip = element("clipPath", { id: `drawing-${drawings += 1}` }, svg);
+    const window_ = element("rect", {}, clip);
+    const frame = element("g", { class: "frame", "aria-hidden": "true" }, svg);
+    const inside = element("g", { "clip-path": `url(#drawing-${drawings})`, "aria-hidden": "true" }, svg);
+    const above = element("g", {}, svg);
+    let width, inner, tall;
+    const across = (value) => edge.left + inner * (value - x[0]) / (x[1] - x[0]);
+    const up = (value) => edge.top + tall * (y[1] - value) / (y[1] - y[0]);
+
+    function fit() {
+      const now = svg.clientWidth || 480;
+      if (now === width) return;
+      width = now;
+      inner = width - edge.left - edge.right;
+      tall = equal ? inner * (y[1] - y[0]) / (x[1] - x[0]) : clamp(height * width, 150, 330);
+      set(svg, { viewBox: `0 0 ${width} ${tall + edge.top + edge.bottom}`, height: tall + edge.top + edge.bottom });
+      set(window_, { x: edge.left, y: edge.top, width: inner, height: tall });
+      frame.replaceChildren();
+      const label = (text, at) => { element("text", at, frame).textContent = typeof text === "number" ? general(text) : text; };
+      for (const value of ticks[0]) {
+        element("line", { x1: across(value), x2: across(value), y1: edge.top, y2: edge.top + tall }, frame);
+        label(value, { x: across(value), y: edge.top + tall + 16 });
+      }
+      for (const value of ticks[1]) {
+        element("line", { x1: edge.left, x2: edge.left + inner, y1: up(value), y2: up(value) }, frame);
+        label(value, { x: edge.left - 7, y: up(value) + 4, "text-anchor": "end" });
+      }
+      element("path", { d: `M${edge.left} ${edge.top}V${edge.top + tall}H${edge.left + inner}` }, frame);
+      label(labels[0], { x: edge.left + inner / 2, y: edge.top + tall + edge.bottom - 5, class: "name" });
+      label(labels[1], { x: 2, y: 13, "text-anchor": "start", class: "name" });
     }
 
-    // While one bar is moved, the others keep the proportions they had when it was taken hold of, even through 0.
-    function move(name, place) {
-      if (held !== bars[name][place]) {
-        held = bars[name][place];
-        before = units[name].slice();
-      }
-      const mine = Math.round(held.value * UNITS);
-      units[name] = apportion(before.filter((_, other) => other !== place), UNITS - mine);
-      units[name].splice(place, 0, mine);
+    return {
+      x: across, y: up, domain: { x, y }, fit,
+      // Marks are cut off at the axes, unless they stand above all others.
+      add: (name, attributes) => element(name, attributes, inside),
+      addAbove: (name, attributes) => element(name, attributes, above),
+      // A line through points; far outside, where a browser's drawing would fail, it stays.
+      line: (points) => points.map(([u, v], i) => `${i ? "L" : "M"}${clamp(across(u), -1e4, 1e4).toFixed(1)} ${clamp(up(v), -1e4, 1e4).toFixed(1)}`).join(""),
+      place(event) {
+        const at = svg.getBoundingClientRect();
+        return [x[0] + (event.clientX - at.left - edge.left) / inner * (x[1] - x[0]), y[1] - (event.clientY - at.top - edge.top) / tall * (y[1] - y[0])];
+      },
+    };
+  }
+
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+  // A point to drag, by mouse, finger or arrow keys (with Shift, ten steps at once). `move` receives where it should go; `say`
+  // tells where it is. A screen reader knows no role with two directions; as a slider it lets the arrow keys through.
+  function handle(drawing, { name, shape = "circle", step, at, move, say, press }) {
+    const group = drawing.addAbove("g", { class: `handle ${shape}`, tabindex: 0, role: "slider" });
+    const { x, y } = drawing.domain;
+    element("circle", { class: "reach", r: 18 }, group);
+    element("circle", { class: "knob", r: 9 }, group); // the style sheet shows one of the two
+    element("rect", { class: "knob", x: -8, y: -8, width: 16, height: 16 }, group);
+    const whole = (value) => Number((Math.round(value / step) * step).toFixed(6));
+    const go = (u, v) => move(clamp(whole(u), ...x), clamp(whole(v), ...y));
+    let offset = null;
+    group.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      const [u, v] = drawing.place(event);
+      offset = [at()[0] - u, at()[1] - v];
+      group.setPointerCapture(event.pointerId);
+      group.focus({ preventScroll: true });
+      event.preventDefault();
+    });
+    group.addEventListener("pointermove", (event) => {
+      if (!offset) return;
+      const [u, v] = drawing.place(event);
+      go(u + offset[0], v + offset[1]);
+    });
+    for (const end of ["pointerup", "pointercancel"]) group.addEventListener(end, () => { offset = null; });
+    group.addEventListener("keydown", (event) => {
+      const by = ARROWS[event.key];
+      if (by) go(at()[0] + by[0] * step * (event.shiftKey ? 10 : 1), at()[1] + by[1] * step * (event.shiftKey ? 10 : 1));
+      else if (press && (event.key === "Enter" || event.key === " ")) press();
+      else return;
+      event.preventDefault();
+    });
+    return {
+      group,
+      draw() {
+        const [u, v] = at();
+        set(group, { transform: `translate(${drawing.x(u)} ${drawing.y(v)})`, "aria-label": typeof name === "function" ? name() : name,
+          "aria-valuemin": x[0], "aria-valuemax": x[1], "aria-valuenow": u, "aria-valuetext": say() });
+      },
+    };
+  }
+
+  // Put the controls of one kind in the place of their still pictures. They are drawn before they are shown: if this fails,
+  // the picture stays. They are drawn again when they become wider or narrower.
+  function figure(kind, setup) {
+    for (const box of document.querySelectorAll(`[data-interactive="${kind}"]`)) {
+      const draw = setup(box);
       draw();
+      box.hidden = false;
+      box.closest("figure").classList.add("alive");
+      let width = 0;
+      new ResizeObserver(() => {
+        if (box.clientWidth === width) return;
+        width = box.clientWidth;
+        draw();
+      }).observe(box);
     }
-
-    function draw() {
-      const [p, q] = ["p", "q"].map((name) => units[name].map((count) => count / UNITS));
-      for (const [name, shares] of [["p", p], ["q", q]]) {
-        bars[name].forEach((bar, i) => {
-          bar.value = shares[i];
-          bar.style.setProperty("--share", shares[i]);
-          bar.setAttribute("aria-valuetext", shares[i].toFixed(3));
-          bar.nextElementSibling.textContent = shares[i].toFixed(3);
-        });
-      }
-      const [entropy, lost] = [information(p, p), wasted(p, q)];
-      entropyPart.style.width = `${100 * entropy / SCALE}%`;
-      lostPart.style.width = `${100 * Math.min(lost, SCALE - entropy) / SCALE}%`;
-      lostPart.classList.toggle("endless", lost === Infinity);
-      const unheard = words.filter((_, i) => p[i] > 0 && q[i] === 0);
-      show(box, {
-        entropy: inBits(entropy), lost: inBits(lost), cross: inBits(information(p, q)), reverse: inBits(wasted(q, p)),
-        remark: unheard.length ? `p sends ${unheard.join(" and ")}, for which q has no codeword: no number of bits is enough.`
-          : lost === 0 ? "q is p: nothing is wasted." : `${Math.round(100 * lost / (entropy + lost))} % of the bits are wasted.`,
-      });
-    }
-
-    for (const name of ["p", "q"]) {
-      bars[name].forEach((bar, place) => bar.addEventListener("input", () => move(name, place)));
-    }
-    buttons(box, {
-      swap: () => { units = { p: units.q, q: units.p }; held = null; },
-      equal: () => { units.q = units.p.slice(); held = null; },
-      restart,
-    }, draw);
-    restart();
-    return draw;
   }
 
-  // ---- softmax in float64, as defined and with the maximum taken out ----
-
-  // Infinity as NumPy prints it; very large and very small numbers with a power of ten.
-  function number(x) {
-    if (x === Infinity) return "inf";
-    return x !== 0 && (x < 1e-4 || x >= 1e5) ? x.toExponential(2).replace("-", "−") : general(Number(x.toFixed(4)));
-  }
-
-  function softmax(box) {
-    const scores = box.dataset.scores.split(" ").map(Number);
-    const chosen = sliders(box, draw);
-
-    function draw() {
-      const { c, T } = chosen.get();
-      const z = scores.map((score) => (score + c) / T);
-      const most = Math.max(...z);
-      for (const [form, logits] of [["naive", z], ["shifted", z.map((logit) => logit - most)]]) {
-        const e = logits.map(Math.exp);
-        box.querySelectorAll(`[data-form="${form}"]`).forEach((row, i) => {
-          const p = e[i] / sum(e);
-          show(row, { logit: logits[i].toFixed(2).replace("-", "−"), exp: number(e[i]), p: Number.isNaN(p) ? "nan" : p.toFixed(4) });
-          row.querySelector(".bar").style.setProperty("--share", Number.isNaN(p) ? 0 : p);
-        });
-      }
-      const e = z.map(Math.exp);
-      show(box, {
-        c: general(c), T: general(T),
-        remark: e.includes(Infinity) ? "Overflow: as defined, inf stands above and below the line, and inf / inf is nan."
-          : sum(e) === 0 ? "Underflow: as defined, every exponential is 0, and 0 / 0 is nan."
-            : sum(e) < 1e-307 ? "The exponentials of the form as defined are too small to keep their digits."
-              : "Both forms agree.",
-      });
-    }
-
-    buttons(box, { restart: () => chosen.set(), plain: () => chosen.set({ c: 0, T: 1 }) }, draw);
-    chosen.set();
-    return draw;
-  }
-
-  // ---- J = 3(a + bc), forward and backward: names and steps are those of the chapter's code ----
-
-  const STEPS = [["u", "b", "*", "c"], ["v", "a", "+", "u"], ["J", "3", "*", "v"], ["dJ", "1"], ["dv", "dJ", "*", "3"],
-    ["da", "dv", "*", "1"], ["du", "dv", "*", "1"], ["db", "du", "*", "c"], ["dc", "du", "*", "b"]];
-  const FORWARD = 3;
-
-  function graph(box) {
-    const chosen = sliders(box, draw);
-    const lines = STEPS.map(() => box.querySelector("ol").appendChild(document.createElement("li")));
-    const timed = [...box.querySelectorAll("[data-from], [data-until]")];
-    let step = STEPS.length; // as in the still picture
-
-    function draw() {
-      const values = chosen.get();
-      const of = (name) => (name in values ? values[name] : Number(name));
-      const told = STEPS.map(([name, x, sign, y], i) => {
-        values[name] = sign === "*" ? of(x) * of(y) : sign === "+" ? of(x) + of(y) : of(x);
-        const result = sign ? ` = ${general(of(x))} ${sign} ${general(of(y))} = ${general(values[name])}` : "";
-        return `${name} = ${[x, sign, y].filter(Boolean).join(" ")}${i < step ? result : ""}`;
-      });
-      lines.forEach((line, i) => {
-        line.textContent = told[i];
-        line.classList.toggle("done", i < step);
-        if (i === step - 1) line.setAttribute("aria-current", "step"); else line.removeAttribute("aria-current");
-      });
-      for (const part of timed) {
-        part.classList.toggle("unseen", step < (part.dataset.from || 0) || step >= (part.dataset.until || Infinity));
-        const name = part.dataset.value;
-        if (name) part.textContent = name.startsWith("d") ? `${name} = ${general(values[name])}` : general(values[name]);
-      }
-      for (const text of box.querySelectorAll("[data-factor]")) {
-        const factor = text.dataset.factor;
-        text.textContent = factor in values ? `× ${factor} = ${general(values[factor])}` : `× ${factor}`;
-      }
-      for (const node of box.querySelectorAll("[data-now]")) {
-        node.classList.toggle("now", step > 0 && node.dataset.now.split(" ").includes(String(step)));
-      }
-      const known = ["a", "b", "c", ...STEPS.slice(0, step).map(([name]) => name)];
-      box.querySelector("svg").setAttribute("aria-label",
-        `The graph of J = 3(a + bc). ${known.map((name) => `${name} = ${general(values[name])}`).join(", ")}.`);
-      show(box, { a: general(values.a), b: general(values.b), c: general(values.c),
-        remark: step === 0 ? "Only the inputs are known. Next computes u."
-          : `Step ${step} of ${STEPS.length}, ${step > FORWARD ? "backward" : "forward"}: ${told[step - 1]}` });
-      box.querySelector('[data-do="next"]').setAttribute("aria-disabled", step === STEPS.length);
-      box.querySelector('[data-do="back"]').setAttribute("aria-disabled", step === 0);
-    }
-
-    buttons(box, {
-      restart: () => { step = 0; },
-      back: () => { step = Math.max(0, step - 1); },
-      next: () => { step = Math.min(STEPS.length, step + 1); },
-    }, draw);
-    chosen.set();
-    return draw;
-  }
-
-  const KINDS = { divergence, softmax, graph };
-  for (const box of document.querySelectorAll("[data-interactive]")) {
-    KINDS[box.dataset.interactive](box)(); // drawn before it is shown: if this fails, the picture stays
-    box.hidden = false;
-    box.closest("figure").classList.add("alive");
-  }
+  return { sum, clamp, minus, general, fixed, range, show, buttons, sliders, player, set, element, each, plot, handle, figure };
 })();

@@ -20,7 +20,7 @@ from tests.support.book_pages import (
 
 LONGEST_CELL = 25  # lines; more does not fit on a screen beside its explanation
 MEDIAN_CELL = 6
-WORDS_OF_A_CHAPTER = (1400, 3200)  # exercises included, formulas and code not
+WORDS_OF_A_CHAPTER = (1400, 3200)  # exercises included; formulas, code and self-checks not
 FIGURES_OF_A_CHAPTER = (3, 10)
 WORDS_OF_ALT_TEXT = 12  # fewer can name a picture, but not tell what is to be seen in it
 
@@ -113,7 +113,7 @@ def test_a_chapter_has_figures(site, page):
 
 @pytest.mark.parametrize("page", chapters())
 def test_a_chapter_can_be_read_in_one_sitting(page):
-    text = re.sub(r"\{term\}`(?:([^`<]*)<[^`>]*>|([^`<]*))`", r"\1\2", prose_of(page))
+    text = re.sub(r"\{term\}`(?:([^`<]*)<[^`>]*>|([^`<]*))`", r"\1\2", prose_of(page, questions=False))
     text = re.sub(r"\{[\w:-]+\}`([^`<]*)[^`]*`", r"\1", text)
     count = len(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", re.sub(r"`[^`]*`", "", text)))
     least, most = WORDS_OF_A_CHAPTER

@@ -96,6 +96,25 @@ def test_whose_name_on_the_platform_is_not_known_is_named(collected, platform, w
             assert archive.namelist() == [f"Eve A X_7009_assignsubmission_file_/{SET}.html"]
 
 
+def test_who_handed_in_no_notebook_gets_the_page_that_says_what_to_do(tmp_path, platform, warmup):
+    name = {
+        "moodle": f"Ada Lovelace_7001_assignsubmission_file_/{SET}.pdf",
+        "canvas": f"lovelaceada_101_9001_{SET}.pdf",
+    }
+    archive, roster = tmp_path / "download.zip", tmp_path / "roster.csv"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr(name[platform], b"%PDF-1.4")
+        zipped.writestr(NAMES[platform][1], hand_in(tmp_path / "elsewhere", warmup, "bob").read_bytes())
+    roster.write_text(ROSTER)
+    assert main(["collect", str(archive), "--class", str(tmp_path / "class"), "--roster", str(roster)]) == 3
+    directory = ClassDirectory(tmp_path / "class")
+    grade_class(directory, [warmup], Scripted(), 1)
+    assert feedback(directory, "--zip", platform) == 0
+    with zipfile.ZipFile(directory.given_back / f"{SET}-{platform}-1.zip") as archive:
+        assert archive.namelist() == PAGES[platform]
+        assert b"hand in ps0-warmup.ipynb itself" in archive.read(PAGES[platform][0])
+
+
 def test_a_run_that_stops_before_the_archive_is_whole_gives_it_next_time(collected, platform, monkeypatch):
     from autograder.reports import give_back
 

@@ -1,6 +1,8 @@
 """What stands around an answer: its docstring, and three folded hints, from the idea to the first line."""
 
 import ast
+import contextlib
+import io
 import re
 
 import numpy as np
@@ -115,3 +117,32 @@ def central_differences(network: dict, name: str) -> np.ndarray:
             errors.append(np.mean((network["X"] @ W["W1"] @ W["W2"] - network["Y"]) ** 2))
         gradient[place] = (errors[0] - errors[1]) / 2e-5
     return gradient
+
+
+def test_inputs_that_a_hint_calls_right_show_no_fault():
+    """A hint begins the search for a failing input, and does not end it."""
+    [ps3] = [problem_set for problem_set in SETS if problem_set.name == "ps3-bugfix"]
+    names: dict = {"np": np}
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        for cell in ps3.notebook.cells:
+            if (grade_id(cell) or "").startswith("faulty_"):
+                exec(cell.source, names)
+    right = {"np": np}
+    called_right = 0
+    for cell, text in items(ps3):
+        name = grade_id(cell).removesuffix("_failing_input")
+        if name == grade_id(cell):
+            continue
+        line = FOLD.findall(text)[2][1].strip("`")
+        if "# right here" not in line:
+            assert "…" in line or "now samples" in line, f"{name}: the hint may be the answer"
+            continue
+        exec(ps3.reference_answers[name], right)
+        values: dict = {}
+        exec(line, values)
+        parameters = re.search(r"in order: \((.+?),?\)\.", cell.source)[1].split(", ")
+        arguments = [values[parameter] for parameter in parameters]
+        with np.errstate(all="ignore"):
+            assert np.allclose(names[f"faulty_{name}"](*arguments), right[name](*arguments)), f"{name}: {line}"
+        called_right += 1
+    assert called_right >= 7

@@ -59,9 +59,16 @@ NOT_PROSE = [
 ]
 
 
-def prose_of(page: str) -> str:
-    """The running text of a page on one line, without headings, formulas, code, labels and references."""
-    text = _without_listings(markdown_of(page))
+QUESTION = re.compile(r"^```\{(?:self-check|guess|guessed)\}.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def prose_of(page: str, questions: bool = True) -> str:
+    """The running text of a page on one line, without headings, formulas, code, labels and references.
+
+    Self-checks belong to it unless `questions` is false.
+    """
+    text = markdown_of(page)
+    text = _without_listings(text if questions else QUESTION.sub("", text))
     for pattern in NOT_PROSE:
         text = pattern.sub(" ", text)
     return re.sub(r"\s+", " ", text)

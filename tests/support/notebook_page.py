@@ -15,6 +15,6 @@ def restart_and_run_all(page: Page) -> list[str]:
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     page.wait_for_function(
         """() => document.querySelector("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']") ||
-            [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].every(e => /^\\[\\d+\\]:$/.test(e.textContent))"""
+            [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)")].every(e => /^\\[\\d+\\]:$/.test(e.textContent))"""
     )
     return page.locator(".jp-OutputArea-output").all_inner_texts()

@@ -67,7 +67,7 @@ class Visit:
 
 
 # What extends beyond the window with everything unfolded and is not in its own scrolling box; except copies of formulas
-# for assistive technology, and the strokes of roots, which are drawn long and cropped.
+# for assistive technology, the strokes of roots, and lines cut off at the axes of a figure: all drawn long and cropped.
 WIDER = """() => {
     document.querySelectorAll("main details").forEach(fold => { fold.open = true; });
     document.querySelectorAll("main .toggle-hidden").forEach(fold => { fold.classList.remove("toggle-hidden"); });
@@ -75,7 +75,7 @@ WIDER = """() => {
     const scrolls = e => e !== document.body && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
     const beyond = [...document.querySelectorAll("main *")].filter(e => {
         const box = e.getBoundingClientRect();
-        return box.width && box.right > width + 1 && !e.closest(".katex-mathml, .katex svg") && !scrolls(e);
+        return box.width && box.right > width + 1 && !e.closest(".katex-mathml, .katex svg, [clip-path]") && !scrolls(e);
     });
     const wide = document.documentElement.scrollWidth > width ? [`the page is ${document.documentElement.scrollWidth} wide`] : [];
     return [...wide, ...beyond.slice(0, 5).map(e => e.outerHTML.slice(0, 120))];

@@ -12,6 +12,8 @@ from sphinx import addnodes
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 from sphinx_proof.nodes import NODE_TYPES, proof_node
 
+from book.extensions.site.self_checks import FOLD, TITLE, self_check, self_check_reasons
+
 NUMBERED = tuple(NODE_TYPES.values())  # definitions, theorems and their like
 EXERCISES = (exercise_node, exercise_enumerable_node)
 DEEPEST_HEADING = 6
@@ -188,6 +190,11 @@ class PlainMarkdown:
             yield from self._exercise(node)
         elif isinstance(node, solution_node):
             yield from self._solution(node)
+        elif isinstance(node, self_check):
+            yield from self._led(f"**{TITLE}.**", list(self.blocks(node)))
+        elif isinstance(node, self_check_reasons):
+            reasons = "\n\n".join(block.source for block in self.blocks(node))
+            yield Text(f"<details><summary>{FOLD}</summary>\n\n{reasons}\n\n</details>")
         elif isinstance(node, nodes.Admonition):
             yield from self._admonition(node)
         elif isinstance(node, nodes.bullet_list | nodes.enumerated_list):

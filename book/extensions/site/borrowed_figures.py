@@ -27,8 +27,7 @@ class BorrowedFigureDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the place."""
         page = posixpath.normpath(posixpath.join(posixpath.dirname(self.env.docname), self.options["page"]))
-        self.env.metadata[self.env.docname]["interactive"] = True
-        self.env.metadata[self.env.docname]["borrows"] = True
+        self.env.metadata[self.env.docname].setdefault("borrows", []).append((page, self.arguments[0]))
         place = f'<div class="borrowed-figure" data-page="{html.escape(page)}" data-figure="{self.arguments[0]}"></div>'
         return [nodes.raw("", place, format="html")]
 

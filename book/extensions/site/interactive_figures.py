@@ -4,14 +4,15 @@ A cell that draws a figure requests this in its metadata, and gives the controls
 
     interactive: {template: softmax, outcomes: [cat, dog, horse], scores: [2, 1, 0.1], shift: 1000, temperature: 1}
 
-The template of that name in ``book/interactive`` goes into the figure, between picture and caption, and
-``book/static/interactive.js`` shows it instead of the picture. Without scripts, on paper and in the downloaded notebook
-the picture remains, and shows the initial values.
+The template of that name in ``book/interactive`` goes into the figure, between picture and caption, and the script of
+that name in ``book/static/figures`` shows it instead of the picture, with what ``book/static/interactive.js`` has for
+all of them. A page loads only the scripts of its own figures. Without scripts, on paper and in the downloaded notebook
+the picture remains.
 
 Why our own script, and not Vega-Altair, whose charts are written in Python and can have sliders? Both were tried. With
 Altair 6.3 and the bundle of vl-convert 1.9, a page loads 305 kB compressed (898 kB to parse), and on a processor slowed
-down four times the softmax figure appears after about a second, 14 pixels wider than a telephone; with this script, 4
-kB compressed for all three figures, after 10 ms. Vega also suits only that figure. A draggable bar that keeps the sum
+down four times the softmax figure appears after about a second, 14 pixels wider than a telephone; with these
+scripts, less than 8 kB compressed, after 10 ms. Vega also suits only that figure. A draggable bar that keeps the sum
 at 1 would be a program in Vega's own signal language, and without keyboard control, since Vega's marks take no focus;
 here each bar is the browser's own slider, which already supports keys and touch and has a role. A walk through a graph
 is not a chart at all. And Vega has neither patterns to distinguish bars on paper nor announcements for screen readers.
@@ -26,6 +27,7 @@ from sphinx.errors import ExtensionError
 
 TEMPLATES = "book/interactive"
 SCRIPT, STYLES = "interactive.js", "interactive.css"
+SCRIPTS = "figures"
 
 
 def controls(root: Path, template: str, **start: object) -> str:
@@ -62,18 +64,25 @@ def add_controls(app: Sphinx, doctree: nodes.document) -> None:
             raise ExtensionError(f"{app.env.docname}: a cell with `interactive:` draws no figure with a caption")
         html = controls(Path(app.srcdir), **asked)
         place.parent.insert(place.parent.index(place), nodes.raw("", html, format="html"))
-        app.env.metadata[app.env.docname]["interactive"] = True
+        own = app.env.metadata[app.env.docname].setdefault("interactive", {})
+        own |= dict.fromkeys(place.parent["names"], asked["template"])
 
 
-def load_script(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Make only the pages that have such figures load the script."""
-    if doctree is not None and app.env.metadata[page].get("interactive"):
-        app.add_js_file(SCRIPT, loading_method="defer")
+def load_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Make a page load the scripts of its figures, borrowed ones included, and what they share."""
+    if doctree is None:
+        return
+    told = app.env.metadata
+    asked = list(told[page].get("interactive", {}).values())
+    asked += [told[lender].get("interactive", {}).get(figure) for lender, figure in told[page].get("borrows", ())]
+    scripts = [f"{SCRIPTS}/{name}.js" for name in dict.fromkeys(asked) if name]
+    for script in [SCRIPT, *scripts] if scripts else ():
+        app.add_js_file(script, loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.add_css_file(STYLES)
     app.connect("doctree-read", add_controls)
-    app.connect("html-page-context", load_script)
+    app.connect("html-page-context", load_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
