@@ -42,7 +42,7 @@ ONLY_ON_SCREEN = (
 )
 ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 SHEET = re.compile(r'<link rel="stylesheet" href="[^"]*(_static/site-\w+\.css)"')
-HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
+HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 # Links behind which the number of the page is printed: those of the contents, of the index, and of the glossary.
 NUMBERED = re.compile(
     r'(?P<link><a class="[^"]*\bnumbered\b[^"]*" href="#(?P<name>[^"]+)">)(?P<text>.*?)</a>', re.DOTALL
@@ -99,7 +99,7 @@ class Page:
     @property
     def title(self) -> str:
         """Its heading, as HTML."""
-        return HEADING.search(self.body)[2]
+        return HEADING.search(self.body)[1]
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """Yield the id and the heading of each section, as HTML."""
@@ -272,7 +272,7 @@ def without_dates(file: Path, result: Path) -> None:
     writer.write(result)
 
 
-def print_book(site: Path, result: Path, browser: Browser) -> int:
+def print_book(site: Path, result: Path, browser: Browser, pages: list[Page]) -> int:
     """Print the book.
 
     Parameters
@@ -283,13 +283,14 @@ def print_book(site: Path, result: Path, browser: Browser) -> int:
         The PDF to write.
     browser : Browser
         A running Chromium.
+    pages : list of Page
+        What is printed.
 
     Returns
     -------
     int
-        The number of pages.
+        The number of sheets.
     """
-    pages = read_pages(site)
     sheet = SHEET.search((site / f"{pages[0].name}.html").read_text(encoding="utf-8"))[1]
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "book.pdf")
@@ -331,7 +332,7 @@ def main() -> int:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        count = print_book(site, site / NAME, browser)
+        count = print_book(site, site / NAME, browser, read_pages(site))
         browser.close()
     link_on_landing_page(site, site / NAME)
     print(f"{site / NAME}: {count} pages")

@@ -54,13 +54,13 @@ SIGNS = {
 }
 SIGN = re.compile("|".join(re.escape(tex) + ("(?![a-z])" if tex[-1].isalpha() else "") for tex in SIGNS))
 COMMAND = re.compile(
-    r"\\(?:left|right|[bB]igg?[lr]?|math[a-z]+|text|operatorname|(?:begin|end)\{\w+\}|[,;:!\s\\])(?![a-z])|&"
+    r"\\(?:left|right|[bB]igg?[lr]?|math[a-z]+|text|operatorname|[dt]?frac|(?:begin|end)\{\w+\}|[,;:!\s\\])(?![a-z])|&"
 )
 
 
 def formula_as_text(tex: str) -> str:
     r"""Write TeX as a reader would type it: ``\frac{1}{2}`` as ``1/2``."""
-    tex = FRACTION.sub(lambda m: f" {m[1] or m[2]}/{m[3] or m[4]}", tex)
+    tex = FRACTION.sub(lambda m: f" {m[1] or m[2]}/{m[3] or m[4]}", tex).replace("}{", "} / {")
     tex = COMMAND.sub(" ", SIGN.sub(lambda sign: SIGNS[sign[0]], tex))
     return re.sub(r"\s+", " ", re.sub(r"[\\{}]", "", tex)).strip()
 
