@@ -1,0 +1,63 @@
+"""The lines below results in a browser: they open without a script, lead into the ledger's folds, and stay short on paper."""
+
+import pytest
+
+from tests.support.visits import DESK, PATIENCE, PHONE
+
+CHAPTER = "book/gradients/computation-graphs"
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["scripts", "no scripts"])
+def window(browser, request):
+    """A window, with and without scripts."""
+    context = browser.new_context(viewport=DESK, java_script_enabled=request.param)
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+def test_a_key_opens_the_proof_and_closes_it(address, window):
+    page = window.new_page()
+    page.goto(f"{address}{CHAPTER}.html")
+    line = page.locator(".checked").first
+    code, summary = line.locator("pre"), line.locator("summary")
+    assert not code.is_visible()
+    summary.focus()
+    page.keyboard.press("Enter")
+    code.wait_for(state="visible")
+    assert "import sympy" in code.inner_text()
+    page.keyboard.press("Enter")
+    code.wait_for(state="hidden")
+    page.close()
+
+
+def test_the_link_opens_the_fold_in_the_ledger_that_has_the_row(address, browser):
+    context = browser.new_context(viewport=DESK)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTER}.html")
+    page.locator(".checked > a").nth(1).click()
+    row = page.locator("tr:target")
+    row.wait_for(state="visible")
+    assert row.bounding_box()["y"] < DESK["height"], "the row is below the window"
+    assert page.locator("details.ledger-chapter[open]").count() == 1
+    context.close()
+
+
+def test_a_finger_hits_the_line(address, browser):
+    context = browser.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTER}.html")
+    for target in (page.locator(".checked summary").first, page.locator(".checked > a").first):
+        assert target.bounding_box()["height"] >= 24  # WCAG 2.2, 2.5.8
+    context.close()
+
+
+def test_on_paper_proofs_stay_folded(address, browser):
+    context = browser.new_context(viewport=DESK)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTER}.html")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".checked details[open]").count() == 0
+    context.close()
