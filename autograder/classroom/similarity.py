@@ -8,8 +8,9 @@ left says where to look; it decides nothing.
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,9 +18,8 @@ import nbformat
 from copydetect import CodeFingerprint, compare_files
 from nbformat import NotebookNode
 
-from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.page_limits import MAX_ANSWER
-from autograder.classroom.state import current_outcomes
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution
 from autograder.problem_set.versions import student_version
 
@@ -29,6 +29,10 @@ CODE_LENGTH, WORDS_LENGTH = 25, 40
 LEAST = 2
 #: What more students than this share is how the task is solved here, as a part of the class and as a number.
 MANY, AT_LEAST = 0.05, 3
+#: Stands between two cells, and is another character in each student's text: a passage that reaches from one cell into the
+#: next is nobody else's, though both cells may be answers of the bank.
+BETWEEN, _OWN = "\ue000", 0xF0000
+_SHOWN = re.compile(r"[\ue000\U000f0000-\U000ffffd]")
 #: Characters of one student's answers that are compared.
 MAX_TEXT = 150_000
 
@@ -87,7 +91,9 @@ class Similarity:
     pairs: list[Pair]
 
 
-def similar_answers(directory: ClassDirectory, problem_set: ProblemSet, most: int = 30) -> Similarity:
+def similar_answers(
+    directory: ClassDirectory, problem_set: ProblemSet, outcomes: Mapping[Submission, Outcome], most: int = 30
+) -> Similarity:
     """Compare everyone's answers to a set.
 
     Parameters
@@ -96,16 +102,13 @@ def similar_answers(directory: ClassDirectory, problem_set: ProblemSet, most: in
         The class.
     problem_set : ProblemSet
         The set.
+    outcomes : mapping of Submission to Outcome
+        As `current_outcomes` returns them; work without points is left out.
     most : int
         How many pairs to return.
-
-    Raises
-    ------
-    AutograderError
-        Nothing was graded.
     """
     notebooks = {}
-    for submission, outcome in current_outcomes(directory, [problem_set]).items():
+    for submission, outcome in outcomes.items():
         if outcome.outcome in ("graded", "needs-manual-grading"):
             notebooks[submission.student] = _answers(directory, submission)
     texts = {student: text for student, text in notebooks.items() if text is not None}
@@ -122,7 +125,7 @@ class Answers:
     @property
     def words(self) -> str:
         """All of it, as text."""
-        return f"{self.code}\n{self.prose}"
+        return f"{self.code}\n{BETWEEN}\n{self.prose}"
 
 
 def known_texts(problem_set: ProblemSet) -> list[Answers]:
@@ -148,7 +151,7 @@ def _answers(directory: ClassDirectory, submission: Submission) -> Answers | Non
 def _joined(cells: Iterable[NotebookNode]) -> str:
     # The lexer ends lines as Unix does, and places count characters in what it has read.
     texts = [cell.source[:MAX_ANSWER].replace("\r\n", "\n").replace("\r", "\n").strip("\n") for cell in cells]
-    return "\n\n".join(texts)[:MAX_TEXT]
+    return f"\n{BETWEEN}\n".join(texts)[:MAX_TEXT]
 
 
 def compare(texts: dict[str, Answers], known: list[Answers], most: int) -> list[Pair]:
@@ -183,7 +186,10 @@ def _fingerprints(
     texts: dict[str, str], known: Iterable[str], length: int, as_code: bool
 ) -> dict[str, CodeFingerprint]:
     """Return each student's fingerprint, without what is known or shared by many."""
-    prints = {student: _fingerprint(text, length, as_code) for student, text in texts.items()}
+    prints = {
+        student: _fingerprint(text.replace(BETWEEN, chr(_OWN + number)), length, as_code)
+        for number, (student, text) in enumerate(texts.items())
+    }
     counts = Counter(value for of_student in prints.values() for value in of_student.hashes)
     allowed = max(AT_LEAST, round(MANY * len(texts)))
     common = {value for value, count in counts.items() if count > allowed}
@@ -206,7 +212,7 @@ def _fingerprint(text: str, length: int, as_code: bool) -> CodeFingerprint:
 
 def _passages(first: CodeFingerprint, second: CodeFingerprint) -> Passages:
     length, shares, slices = compare_files(first, second)
-    texts = first.raw_code, second.raw_code
+    texts = _SHOWN.sub("┄", first.raw_code), _SHOWN.sub("┄", second.raw_code)
     places = tuple(
         [(int(start), int(end)) for start, end in zip(*of_text, strict=True)] if len(of_text) else []
         for of_text in slices

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import webbrowser
 
-from autograder.commands.exit_codes import DONE
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, class_of, problem_sets_of
 from autograder.common.errors import UsageError
 
@@ -31,15 +32,20 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.hand_grading.page import HandGrading
     from autograder.classroom.hand_grading.questions import read_questions
+    from autograder.classroom.state import current_outcomes
 
     options.sets = [options.set]
     (problem_set,) = problem_sets_of(options)
     with class_of(options) as directory:
-        questions = read_questions(directory, problem_set)
+        outcomes = current_outcomes(directory, [problem_set])
+        questions = read_questions(directory, problem_set, outcomes)
+    not_graded = reasons_of(outcomes)
+    name_not_graded(not_graded)
+    code = SOME_FAILED if not_graded else DONE
     names = [question.name for question in questions]
     if not questions:
         print(f"{problem_set.name} has nothing that a person grades.")
-        return DONE
+        return code
     if options.question and options.question not in names:
         raise UsageError(f"{problem_set.name} has no question {options.question!r}; it has {', '.join(names)}.")
     # The class is held for each saving alone, so that other commands can run while the page is open.
@@ -55,4 +61,4 @@ def run(options: argparse.Namespace) -> int:
 
     page.serve(started)
     print(f"\nSaved {page.saved} time{'' if page.saved == 1 else 's'} in the gradebook.")
-    return DONE
+    return code

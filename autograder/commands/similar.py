@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE
+from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, class_of, positive, problem_sets_of
 
 SUMMARY = "Compare everyone's answers to a set, and show the most similar pairs side by side."
@@ -20,15 +21,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.similarity import similar_answers
+    from autograder.classroom.state import current_outcomes
     from autograder.reports.similarity_page import write_similarity
 
     options.sets = [options.set]
     (problem_set,) = problem_sets_of(options)
     with class_of(options) as directory:
-        found = similar_answers(directory, problem_set, options.pairs)
+        outcomes = current_outcomes(directory, [problem_set])
+        found = similar_answers(directory, problem_set, outcomes, options.pairs)
         path = write_similarity(directory, problem_set, found)
     count = len(found.pairs)
-    print(f"{found.compared} notebooks compared; {count} pair{' stands' if count == 1 else 's stand'} out.")
+    print(
+        f"{found.compared} notebook{'' if found.compared == 1 else 's'} compared; {count} pair{' stands' if count == 1 else 's stand'} out."
+    )
     print(f"Side by side: {path}")
     print("Similar answers prove nothing by themselves; read both before you ask anybody.")
-    return DONE
+    not_graded = reasons_of(outcomes)
+    name_not_graded(not_graded)
+    return SOME_FAILED if not_graded else DONE

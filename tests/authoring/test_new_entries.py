@@ -13,6 +13,7 @@ from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.shared.isolation import Limits
 from autograder.problem_set.source import ProblemSet
+from tests.support.copied_sets import copy_set
 
 HIDDEN = "nats_to_bits-hidden"
 LOSES = f"  loses: [{HIDDEN}]\n"
@@ -29,7 +30,7 @@ def quick():
 def folder(course, tmp_path):
     """A copy of the warm-up's sources, in a separate course."""
     folder = tmp_path / "solutions" / "ps0-warmup"
-    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    copy_set(course, "ps0-warmup", folder)
     for name in ("_toc.yml", "_config.yml"):
         shutil.copyfile(course / name, tmp_path / name)
     (tmp_path / "book").symlink_to(course / "book")
@@ -39,9 +40,7 @@ def folder(course, tmp_path):
 @pytest.fixture
 def information(course, tmp_path):
     """A copy of the sources of a set with many items."""
-    shutil.copytree(course / "solutions" / "ps1-information", tmp_path / "ps1-information")
-    shutil.copyfile(course / "solutions" / "checks.py", tmp_path / "checks.py")
-    return tmp_path / "ps1-information"
+    return copy_set(course, "ps1-information", tmp_path / "ps1-information")
 
 
 def with_entry(folder, code, kind="misconception", loses=LOSES):

@@ -19,6 +19,7 @@ from autograder.problem_set.bank import BankEntry
 from autograder.problem_set.chapter_links import book_addresses, chapter_addresses, link_chapters, with_links
 from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution, is_test
 from autograder.problem_set.versions import student_version
+from tests.support.copied_sets import copy_set
 from tests.support.known_sets import SETS
 
 #: Sets that run in a kernel here; what needs no run is tested on all sets.
@@ -246,7 +247,7 @@ def test_an_entry_that_breaks_its_promise_is_named(warmup, bad, says, executor):
 
 def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(course, tmp_path, executor):
     folder = tmp_path / "solutions" / "ps0-warmup"
-    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    copy_set(course, "ps0-warmup", folder)
     source = folder / "ps0-warmup.md"
     text = source.read_text(encoding="utf-8")
 
@@ -323,7 +324,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
 )
 def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, replace, by, says):
     folder = tmp_path / "solutions" / "ps0-warmup"
-    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    copy_set(course, "ps0-warmup", folder)
     source = folder / "ps0-warmup.md"
     text = source.read_text(encoding="utf-8")
     assert replace in text
@@ -349,8 +350,7 @@ def test_a_slip_in_a_source_is_named_in_one_sentence(course, tmp_path, capsys, r
     ],
 )
 def test_points_that_students_read_are_those_that_cells_carry(course, tmp_path, replace, by, says):
-    shutil.copytree(course / "solutions" / "ps1-information", tmp_path / "ps1-information")
-    shutil.copyfile(course / "solutions" / "checks.py", tmp_path / "checks.py")
+    copy_set(course, "ps1-information", tmp_path / "ps1-information")
     source = tmp_path / "ps1-information" / "ps1-information.md"
     text = source.read_text(encoding="utf-8")
     assert replace in text
@@ -361,7 +361,7 @@ def test_points_that_students_read_are_those_that_cells_carry(course, tmp_path, 
 
 def test_a_source_without_a_header_is_named(course, tmp_path):
     folder = tmp_path / "ps0-warmup"
-    shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+    copy_set(course, "ps0-warmup", folder)
     source = folder / "ps0-warmup.md"
     source.write_text(source.read_text(encoding="utf-8").split("---\n", 2)[2], encoding="utf-8")
     with pytest.raises(ProblemSetError, match="its header names no kernel"):
@@ -373,7 +373,7 @@ def test_a_slip_in_the_bank_of_the_last_set_is_named_before_the_first_is_proven(
         shutil.copyfile(course / name, tmp_path / name)
     for name in ("ps0-warmup", "ps9-again"):
         folder = tmp_path / "solutions" / name
-        shutil.copytree(course / "solutions" / "ps0-warmup", folder)
+        copy_set(course, "ps0-warmup", folder)
         (folder / "ps0-warmup.md").rename(folder / f"{name}.md")
     bank = tmp_path / "solutions" / "ps9-again" / "bank" / "nats_to_bits.md"
     bank.write_text(bank.read_text(encoding="utf-8").replace("kind: ", "knid: ", 1), encoding="utf-8")

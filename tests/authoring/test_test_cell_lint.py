@@ -3,7 +3,8 @@
 import pytest
 
 from autograder.authoring.proof.test_cell_lint import faults_of_test_cells
-from autograder.problem_set.source import ProblemSet, find_problem_sets
+from autograder.problem_set.source import ProblemSet
+from tests.support.copied_sets import copy_set
 
 
 @pytest.mark.parametrize(
@@ -18,10 +19,8 @@ from autograder.problem_set.source import ProblemSet, find_problem_sets
     ],
 )
 def test_a_test_cell_that_uses_too_much_is_refused_with_its_line(course, tmp_path, cell, says):
-    (warmup,) = find_problem_sets(course, ["ps0-warmup"])
-    folder = tmp_path / "solutions" / "ps0-warmup"
-    folder.mkdir(parents=True)
-    text = warmup.source_path.read_text(encoding="utf-8")
+    folder = copy_set(course, "ps0-warmup", tmp_path / "solutions" / "ps0-warmup")
+    text = (folder / "ps0-warmup.md").read_text(encoding="utf-8")
     begin = text.index("### BEGIN HIDDEN TESTS")
     end = text.index("### END HIDDEN TESTS")
     text = f"{text[:begin]}### BEGIN HIDDEN TESTS\n{cell}\n{text[end:]}"

@@ -12,7 +12,6 @@ from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.gradebook import read_comments, read_grades, read_waiting
 from autograder.classroom.hand_grading.page import HandGrading
 from autograder.classroom.hand_grading.questions import StaleAnswerError, give, read_questions
-from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, UsageError
 from autograder.problem_set.source import answered, find_problem_sets
@@ -202,16 +201,3 @@ def test_a_test_that_awaits_a_person_is_a_question(directory, problem_set):
     (answer,) = questions[test].answers
     give(directory, problem_set, test, "bob", answer.digest, 0.0, "")
     assert test not in read_waiting(directory, SET)["bob"]
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "says"),
-    [
-        ([SET, "nothing"], 2, f"{SET} has no question 'nothing'; it has {PROSE}"),
-        (["ps99"], 2, "There is no problem set 'ps99'"),
-        (["ps0-warmup"], 1, "Nothing was graded"),
-    ],
-)
-def test_words_that_name_nothing(directory, words, code, says, capsys):
-    assert main(["hand", *words, "--class", str(directory.root)]) == code
-    assert says in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.similarity import Answers, compare, known_texts
+from autograder.classroom.similarity import BETWEEN, Answers, compare, known_texts
 from autograder.commands.main import main
 from autograder.problem_set.source import find_problem_sets
 from autograder.reports.similarity_page import parts
@@ -81,6 +81,13 @@ def test_all_answers_of_the_bank_are_known(course):
     texts = {"ada": Answers(entry.code), "bob": Answers(entry.code)}
     assert compare(texts, [], 10)
     assert compare(texts, known_texts(problem_set), 10) == []
+
+
+def test_two_known_answers_one_after_the_other_are_known_too():
+    both = Answers(f"{OWN}\n{BETWEEN}\n{OTHER}")
+    assert compare({"ada": both, "bob": both}, [Answers(OWN), Answers(OTHER)], 10) == []
+    (pair,) = compare({"ada": both, "bob": both}, [Answers(OTHER)], 10)
+    assert BETWEEN not in pair.code.texts[0]
 
 
 def test_the_text_around_what_is_in_common_is_cut_and_nothing_else_is_lost():

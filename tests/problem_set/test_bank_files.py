@@ -7,6 +7,7 @@ import pytest
 
 from autograder.common.errors import ProblemSetError
 from autograder.problem_set.source import ProblemSet, find_problem_sets
+from tests.support.copied_sets import copy_set
 from tests.support.known_sets import SETS
 
 ITEM = "nats_to_bits"
@@ -16,8 +17,7 @@ RIGHT = "```{code-cell} ipython3\n---\nbank:\n  name: right\n  kind: alternative
 @pytest.fixture
 def folder(course, tmp_path):
     """A copy of the warm-up set's sources."""
-    shutil.copytree(course / "solutions" / "ps0-warmup", tmp_path / "ps0-warmup")
-    return tmp_path / "ps0-warmup"
+    return copy_set(course, "ps0-warmup", tmp_path / "ps0-warmup")
 
 
 def refusal(folder) -> str:

@@ -232,7 +232,7 @@ class Shell:
         import matplotlib
 
         matplotlib.use("agg")
-        self.shell = InteractiveShell()
+        self.shell = InteractiveShell._instance = InteractiveShell()  # the one that get_ipython finds
         # Nobody reads the tracebacks, which take far longer to write than the cells to run.
         self.shell.showtraceback = lambda *args, **kwargs: None
 

@@ -1,19 +1,17 @@
 """A set that is read again is not parsed again, and is nevertheless what its files say now."""
 
-import shutil
-
 import jupytext
 import pytest
 
 from autograder.common.errors import ProblemSetError
 from autograder.problem_set.source import ProblemSet
+from tests.support.copied_sets import copy_set
 
 
 @pytest.fixture
 def folder(course, tmp_path):
     """A copy of the smallest set, whose texts nobody has read before."""
-    shutil.copytree(course / "solutions" / "ps0-warmup", tmp_path / "ps0-warmup")
-    shutil.copy(course / "solutions" / "checks.py", tmp_path)
+    copy_set(course, "ps0-warmup", tmp_path / "ps0-warmup")
     source = tmp_path / "ps0-warmup" / "ps0-warmup.md"
     source.write_text(source.read_text(encoding="utf-8") + f"\n{tmp_path}\n", encoding="utf-8")
     return tmp_path / "ps0-warmup"

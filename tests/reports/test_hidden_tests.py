@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -23,6 +22,7 @@ from autograder.problem_set.known_behaviour import (
 from autograder.problem_set.source import ProblemSet, grade_id
 from autograder.reports.feedback import ConcealHiddenTests, write_feedback
 from autograder.reports.hidden_tests import FAILED
+from tests.support.copied_sets import copy_set
 from tests.support.scripted import Scripted, hand_in, script
 
 SET, HIDDEN = "ps0-warmup", "nats_to_bits-hidden"
@@ -33,8 +33,7 @@ FIXED = "nats_to_bits: a hidden test failed. See the chapter Information content
 @pytest.fixture
 def released(course, tmp_path):
     """A copy of the warm-up, released with one fixed text."""
-    shutil.copytree(course / "solutions" / SET, tmp_path / "solutions" / SET)
-    shutil.copy(course / "solutions" / "checks.py", tmp_path / "solutions")
+    copy_set(course, SET, tmp_path / "solutions" / SET)
     problem_set = ProblemSet(tmp_path / "solutions" / SET)
     behaviour_path(problem_set).unlink()
     record_behaviour(problem_set, [], {HIDDEN: [FIXED]})

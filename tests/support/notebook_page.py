@@ -17,4 +17,6 @@ def restart_and_run_all(page: Page) -> list[str]:
         """() => document.querySelector("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']") ||
             [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)")].every(e => /^\\[\\d+\\]:$/.test(e.textContent))"""
     )
+    # A folded cell shows no number, and what a cell printed may still be on its way.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     return page.locator(".jp-OutputArea-output").all_inner_texts()

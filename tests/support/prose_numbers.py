@@ -18,7 +18,8 @@ NOT_PROSE = [
     re.compile(r"^\s*(?:`{3,}|:{3,})\{[\w:-]+\}[^\S\n]*\S+$", re.MULTILINE),  # a directive with a label or a file name
     re.compile(r"^\s*:[\w-]+:.*$", re.MULTILINE),  # options of a directive
     re.compile(r"<!--.*?-->", re.DOTALL),
-    re.compile(r"`[01]+`|CC BY 4\.0"),  # codewords, and the name of a licence
+    re.compile(r"^`{3}\{repair-this-one\}$.*?^`{3}$", re.MULTILINE | re.DOTALL),  # the build runs these examples
+    re.compile(r"`[01]+`|(?:CC BY|Attribution) 4\.0"),  # codewords, and the name of a licence
     re.compile(r"\{[\w:-]+\}`[^`]*`"),  # roles: citations, references, terms
     re.compile(r"\]\([^)\s]*\)|<https?://[^>]*>"),  # addresses
     re.compile(r"^\([\w-]+\)=\s*$|\$\$\s*\([\w-]+\)", re.MULTILINE),  # labels

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import nbformat
@@ -105,7 +106,9 @@ class StaleAnswerError(AutograderError):
     """The answer is no longer the one that was read."""
 
 
-def read_questions(directory: ClassDirectory, problem_set: ProblemSet) -> list[Question]:
+def read_questions(
+    directory: ClassDirectory, problem_set: ProblemSet, outcomes: Mapping[Submission, Outcome] | None = None
+) -> list[Question]:
     """Gather what people grade in a set: every question in words, and every test that the machine could not decide.
 
     Parameters
@@ -114,15 +117,19 @@ def read_questions(directory: ClassDirectory, problem_set: ProblemSet) -> list[Q
         The class.
     problem_set : ProblemSet
         The set.
+    outcomes : mapping of Submission to Outcome, optional
+        As `current_outcomes` returns them; read anew by default.
 
     Raises
     ------
     AutograderError
         Nothing was graded, or a graded notebook cannot be read.
     """
-    outcomes = {
+    if outcomes is None:
+        outcomes = current_outcomes(directory, [problem_set])
+    with_points = {
         submission.student: outcome
-        for submission, outcome in current_outcomes(directory, [problem_set]).items()
+        for submission, outcome in outcomes.items()
         if outcome.outcome in ("graded", "needs-manual-grading")
     }
     waiting, comments = read_waiting(directory, problem_set.name), read_comments(directory, problem_set)
@@ -135,7 +142,7 @@ def read_questions(directory: ClassDirectory, problem_set: ProblemSet) -> list[Q
                 waiting.get(student, set()),
                 comments.get(student, {}),
             )
-            for student, outcome in sorted(outcomes.items())
+            for student, outcome in sorted(with_points.items())
         }
     questions = []
     for item in problem_set.items.values():

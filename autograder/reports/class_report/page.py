@@ -232,7 +232,7 @@ def _teach(teach: list[ToTeach], files: _Files) -> dict | None:
     if not teach:
         return None
     first = sorted(teach, key=lambda found: -found.students)
-    rows = [["assignment", "item", "graded", "students", "behaves_as_one_that", "section"]]
+    rows = [["assignment", "item", "graded", "students", "behaves_as_one_that", "revisit"]]
     rows += [
         [found.problem_set, found.item, str(found.graded), str(count), text, place]
         for found in first

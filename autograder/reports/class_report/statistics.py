@@ -197,7 +197,8 @@ class ToTeach:
     graded : int
         How many have a grade for the item.
     misconceptions : list of tuple of (int, str, str)
-        For each, the number of students, what such an answer does, and the section to teach again.
+        For each, the number of students, what such an answer does, and what to teach again: the idea and, in most
+        entries, the section.
     """
 
     problem_set: str
@@ -235,8 +236,7 @@ def to_teach(
         for name, count in counts[item].items():
             # An entry that was renamed or taken out since is shown by its name.
             entry = entries.get((item, name))
-            place = entry.revisit.partition(": ")[2] if entry else ""
-            rows.append((count, entry.diagnosis.rstrip(".") if entry else name, place))
+            rows.append((count, entry.diagnosis.rstrip(".") if entry else name, entry.revisit if entry else ""))
         rows.sort(key=lambda row: (-row[0], *row[1:]))
         found.append(ToTeach(problem_set.name, item, sum(counts[item].values()), graded.get(item, 0), rows))
     return found
