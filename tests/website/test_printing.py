@@ -4,6 +4,7 @@ import io
 import os
 import re
 import sys
+import unicodedata
 
 import pytest
 from pypdf import PdfReader
@@ -20,8 +21,8 @@ WATCH = """() => {
 
 
 def words_of(text: str) -> str:
-    """Letters and digits alone: a PDF has other spaces and hyphens."""
-    return re.sub(r"[\W_]+", "", text)
+    """Letters and digits alone: a PDF has other spaces and hyphens, and one sign for two letters."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text))
 
 
 def pictures_in(pdf: PdfReader) -> int:
