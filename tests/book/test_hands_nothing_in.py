@@ -19,7 +19,7 @@ from tests.support.known_sets import SETS
 def pasted(path) -> tuple[str, dict[str, ast.FunctionDef | ast.ClassDef]]:
     """Return a chapter's imports, functions and classes as code, and its functions and classes by name."""
     kept, found = [], {}
-    for cell in jupytext.read(path).cells:
+    for cell in jupytext.read(path, fmt="md:myst").cells:
         if cell.cell_type != "code" or "check" in cell.metadata:
             continue
         lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))]

@@ -19,7 +19,7 @@ from sphinx.config import Config
 FIND_THE_SITE = """<script>
 addEventListener("load", async () => {
   const sheet = document.querySelector('link[rel="stylesheet"]');
-  if (sheet.sheet) return;
+  if (sheet.sheet?.cssRules.length) return;  // Chromium has an empty one for a file that is not there
   const folders = location.pathname.split("/").slice(1, -1);
   for (let depth = 1; depth <= folders.length; depth += 1) {
     const site = `/${folders.slice(0, depth).join("/")}`;

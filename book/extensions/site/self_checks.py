@@ -57,7 +57,9 @@ class SelfCheck(SphinxDirective):
         self.state.nested_parse(self.content, self.content_offset, body)
         items = list(body[-1]) if len(body) > 1 and isinstance(body[-1], nodes.bullet_list) else []
         answer = self.options.get("answer", 0)
-        if len(items) < 2 or not 1 <= answer <= len(items) or any(len(item) < 2 for item in items):
+        # A choice such as "9." is a list of its own in Markdown.
+        formed = all(len(item) > 1 and isinstance(item[0], nodes.paragraph) for item in items)
+        if len(items) < 2 or not 1 <= answer <= len(items) or not formed:
             raise self.error(
                 f"{name}: a self-check has a question, a list of two or more choices, each followed by a paragraph with "
                 "its reason, and the number of the right choice in `answer`"
