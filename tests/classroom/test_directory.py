@@ -101,7 +101,7 @@ def test_a_report_on_a_class_diagnosed_before_an_item_was_renamed(tmp_path, warm
     kept["diagnoses"] = {"nats": "wrong-direction", "nats_to_bits": "wrong-direction", "bits": "another"}
     path.write_text(json.dumps(kept), encoding="utf-8")
     text = write_report(directory, [warmup], directory.outcomes([SET])).read_text(encoding="utf-8")
-    places = [text.index(f"<td>{name}</td>") for name in ("nats_to_bits", "bits", "nats")]
+    places = [text.index(f"<strong>{name}</strong>") for name in ("nats_to_bits", "bits", "nats")]
     assert places == sorted(places)
 
 

@@ -16,6 +16,7 @@ from autograder.problem_set.chapter_links import book_addresses
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
 from autograder.reports.feedback import UNDECIDED, _items, write_feedback
+from autograder.reports.wording import wording_of
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
@@ -122,7 +123,7 @@ def test_not_attempted_never_stands_beside_points(tmp_path, warmup):
     outcome = directory.outcome(ada)
     outcome.not_attempted[:] = ["nats_to_bits"]
     for points, says in ((0.0, "not attempted"), (1.0, "")):
-        [row] = _items(warmup, {"nats_to_bits": points}, outcome, {})
+        [row] = _items(warmup, {"nats_to_bits": points}, outcome, {}, wording_of(warmup))
         assert row["remark"] == says
 
 

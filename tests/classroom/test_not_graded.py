@@ -26,6 +26,7 @@ from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet, is_test
 from autograder.reports.feedback import write_feedback
 from tests.support import ROOT
+from tests.support.copied_sets import copy_set
 from tests.support.scripted import Scripted, hand_in, script
 
 SET, OTHER = "ps0-warmup", "ps1-other"
@@ -135,7 +136,7 @@ def two_sets(course, tmp_path):
     """A course with the warm-up and a copy of it; one student has handed in both."""
     for name in (SET, OTHER):
         folder = tmp_path / "course" / "solutions" / name
-        shutil.copytree(course / "solutions" / SET, folder)
+        copy_set(course, SET, folder)
         (folder / f"{SET}.md").rename(folder / f"{name}.md")
         hand_in(tmp_path / "class", ProblemSet(folder), "ada")
     return tmp_path

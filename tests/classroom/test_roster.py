@@ -214,7 +214,7 @@ def test_who_is_missing_is_blank_or_left_out_in_every_export_and_named_in_the_re
     assert moodle["ada.l"]["email"] == "ada@x.org"
     assert main(["report", "--class", str(room)]) == 0
     page = (room / "report" / "index.html").read_text(encoding="utf-8")
-    assert "Handed in nothing: absent." in page
+    assert "Handed in nothing: Grace &#34;G.&#34; Hopper." in page
     assert "1 missing" in page
 
 

@@ -1,6 +1,5 @@
 """What is shown of a class holds for the class as it is: replaced files, changed sets, grades given by hand."""
 
-import shutil
 
 import nbformat
 import pytest
@@ -14,6 +13,7 @@ from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import find_problem_sets, is_prose
 from autograder.reports.feedback import write_feedback
+from tests.support.copied_sets import copy_set
 from tests.support.scripted import Scripted, hand_in, script
 from tests.support.tables import rows
 
@@ -39,7 +39,7 @@ def changed_course(course, tmp_path, old, new):
     copy = tmp_path / "course"
     (copy / "solutions").mkdir(parents=True)
     (copy / "_toc.yml").touch()
-    shutil.copytree(course / "solutions" / SET, copy / "solutions" / SET)
+    copy_set(course, SET, copy / "solutions" / SET)
     path = copy / "solutions" / SET / f"{SET}.md"
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -111,7 +111,7 @@ def test_a_set_that_changed_has_no_old_scores(directory, course, tmp_path, warmu
 def test_after_a_release_the_diagnoses_come(course, tmp_path, warmup):
     copy = tmp_path / "course"
     (copy / "solutions").mkdir(parents=True)
-    shutil.copytree(course / "solutions" / SET, copy / "solutions" / SET)
+    copy_set(course, SET, copy / "solutions" / SET)
     kept = (copy / "solutions" / SET / "behaviour.json").read_text(encoding="utf-8")
     (copy / "solutions" / SET / "behaviour.json").unlink()
     (problem_set,) = find_problem_sets(copy, [SET])
