@@ -1,6 +1,5 @@
 """What is shown of a class holds for the class as it is: replaced files, changed sets, grades given by hand."""
 
-
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
