@@ -37,16 +37,24 @@ def score(engine, source, warmup):
     return grade(source, answered(student_version(warmup), warmup.reference_answers), engine).score
 
 
-def below(process):
-    """Return a process's descendants, in the order in which they were started."""
-    children = {}
+def children():
+    """Return the children of each process, in the order in which they were started."""
+    found = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as stat:
-            children.setdefault(int(stat.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
-    found = [process]
-    for one in found:
-        found += sorted(children.get(one, []))
-    return found[1:]
+            found.setdefault(int(stat.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+    return {parent: sorted(of_parent) for parent, of_parent in found.items()}
+
+
+def below(process, depth=None):
+    """Return a process's descendants, oldest first; with a depth, only those so many generations below."""
+    known, found, generation = children(), [], [process]
+    while generation:
+        generation = [child for parent in generation for child in known.get(parent, [])]
+        found.append(generation)
+    if depth is None:
+        return [child for generation in found for child in generation]
+    return found[depth - 1] if depth <= len(found) else []
 
 
 @pytest.mark.parametrize("which", ["base", "set"])
@@ -73,8 +81,8 @@ def test_a_runner_killed_from_outside_again_and_again_is_the_machines_fault(engi
         while not over.wait(0.05):
             for student in engine.students:
                 process = student.process
-                # Below bubblewrap are its own process, the warm process, the supervisor and the runner.
-                for runner in below(process.pid)[3:4] if process else ():
+                # Below bubblewrap are its own process, the warm process, supervisors and their runners.
+                for runner in below(process.pid, 4) if process else ():
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(runner, signal.SIGKILL)
 
