@@ -200,6 +200,7 @@ def test_headings_are_in_order(site):
 
 # What a keyboard must reach: its kind (tag, classes, and the part of the page) and its appearance without the focus.
 REACHABLE = """() => {
+    document.activeElement.blur();  // the page of the search puts it into the field
     const part = e => ["dialog", "nav", "header", "footer", "aside", "article", "main"].find(tag => e.closest(tag)) || "";
     window.reachable = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [tabindex='0']")].filter(e =>
         e.checkVisibility({visibilityProperty: true}) && !e.disabled && !e.closest("dialog:not([open]), [inert]"));
