@@ -56,6 +56,7 @@ from autograder.reports.hidden_tests import (
     is_hidden,
     read_fixed_messages,
 )
+from autograder.reports.page_templates import page_template
 from autograder.reports.wording import Wording, diagnosis_sentence, wording_of
 
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
@@ -164,12 +165,7 @@ def write_feedback(
     place = directory.revealed_page if reveal else directory.feedback_page
     directory.prepare()
     started(len(outcomes))
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("autograder.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("feedback.html.j2")
+    template = page_template("feedback.html.j2")
     written = Written()
     for problem_set in problem_sets:
         addresses = _addresses(problem_set.folder.parents[1])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.similarity import Passages, Similarity
 from autograder.common.atomic_files import write_text
 from autograder.problem_set.source import ProblemSet
+from autograder.reports.page_templates import page_template
 
 #: Lines around what is in common that are shown.
 AROUND = 3
@@ -19,13 +18,7 @@ _Part = tuple[str, bool]
 
 def write_similarity(directory: ClassDirectory, problem_set: ProblemSet, found: Similarity) -> Path:
     """Write the page of a set, and return where it is."""
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("autograder.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("similarity.html.j2")
+    template = page_template("similarity.html.j2")
     path = directory.similar / f"{problem_set.name}.html"
     write_text(template.render(problem_set=problem_set, found=found, parts=parts), path)
     return path

@@ -33,23 +33,6 @@ def whole_site(site: Path) -> list[str]:
     return [*pages(), *made]
 
 
-@pytest.fixture
-def opened(address, browser):
-    """Open a page of the site in a new window."""
-    contexts = []
-
-    def open_page(name: str, viewport: dict = DESK, **options):
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        contexts[-1].set_default_timeout(PATIENCE)
-        page = contexts[-1].new_page()
-        page.goto(f"{address}{name}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
 # The theme makes scrolling boxes reachable by keyboard a third of a second after the window has changed.
 BOXES_ARE_MARKED = """() => [...document.querySelectorAll("pre")].every(box =>
     (box.tabIndex >= 0) === (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""

@@ -7,7 +7,7 @@ import yaml
 
 from tests.support import ROOT
 from tests.support.book_pages import html_of
-from tests.support.visits import DESK, PATIENCE, PHONE
+from tests.support.visits import PATIENCE, PHONE
 
 QUERIES = yaml.safe_load(Path(__file__).with_name("search_queries.yml").read_text(encoding="utf-8"))
 MISSES = 2  # how many of the queries may have another page first
@@ -20,23 +20,6 @@ FIRST_PAGES = """async (queries) => {
     }
     return first;
 }"""
-
-
-@pytest.fixture
-def opened(address, browser):
-    """Open a page of the site in a new window."""
-    contexts = []
-
-    def open_page(name: str, viewport: dict = DESK):
-        contexts.append(browser.new_context(viewport=viewport))
-        contexts[-1].set_default_timeout(PATIENCE)
-        page = contexts[-1].new_page()
-        page.goto(f"{address}{name}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def test_what_readers_type_finds_the_page_that_they_want(opened):

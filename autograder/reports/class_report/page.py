@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -29,6 +28,7 @@ from autograder.reports.class_report.statistics import (
 )
 from autograder.reports.csv_text import csv_text
 from autograder.reports.grades import Grades, class_grades, given_out
+from autograder.reports.page_templates import page_template
 
 #: Notices that the report shows of one submission, and characters of each: a class has a thousand.
 MAX_NOTICES, MAX_NOTICE = 5, 300
@@ -110,13 +110,7 @@ def write_report(
     teach = [found for ps in given for found in to_teach(ps, of_set[ps.name], graded[ps.name])]
     files = _Files(directory.report)
     students = terms(grades, given)
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("autograder.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("report.html.j2")
+    template = page_template("report.html.j2")
     page = template.render(
         sections=[_section(ps, grades, of_set[ps.name], statistics[ps.name], teach, files) for ps in given],
         problem_sets=given,
