@@ -344,7 +344,8 @@ def test_a_rerun_changes_nothing_a_newer_attempt_replaces_and_an_older_does_not(
     before = room.snapshot()
     assert room.collect(first) == 0
     assert room.snapshot() == before
-    assert "0 placed, 0 replaced by a later attempt, 1 unchanged" in room.out
+    assert ": 1 unchanged.\n" in room.out
+    assert "Next:" not in room.out
     assert room.collect(second) == 0
     assert "1 replaced by a later attempt" in room.out
     assert "took friday.zip: lovelaceada_101_40_ps0-warmup-1.ipynb instead of monday.zip" in room.out
