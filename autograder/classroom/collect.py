@@ -322,6 +322,8 @@ class _Sets:
         if not _NOTEBOOK.fullmatch(PurePosixPath(member.path).name):
             platform = re.search(r"_assignsubmission_onlinetext|_\d+_text\.html$", member.path)
             raise _MemberError("is text typed into the platform" if platform else "is not a notebook (.ipynb)")
+        if not member.data.strip():
+            raise _MemberError("is empty")
         try:
             notebook = read_submission(member.data)
         except SubmissionError as error:

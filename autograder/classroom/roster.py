@@ -421,13 +421,34 @@ def remember_roster(directory: ClassDirectory, path: Path | None) -> Roster | No
     -------
     Roster or None
         None where the class has none.
+
+    Raises
+    ------
+    AutograderError
+        It cannot be read, or shares no id with the one before, under which students have handed in.
     """
     kept = directory.root / "roster.csv"
     if path is None:
         return read_roster(kept) if kept.is_file() else None
     roster = read_roster(path)
+    _refuse_other_ids(directory, kept, roster, path)
     write_text(text_of_table(path, "roster"), kept)
     return roster
+
+
+def _refuse_other_ids(directory: ClassDirectory, kept: Path, roster: Roster, path: Path) -> None:
+    """Refuse a roster that calls everybody by another id than the class does: all work would be that of strangers."""
+    if not kept.is_file() or not directory.submitted.is_dir() or not any(directory.submitted.iterdir()):
+        return
+    try:
+        before = read_roster(kept).students
+    except AutograderError:
+        return  # the new one repairs it
+    if before.keys().isdisjoint(roster.students):
+        raise AutograderError(
+            f"{path} has nobody under the id that the class's {kept.name} has: there, the first is {next(iter(before))!r}, "
+            f"here {next(iter(roster.students))!r}. Copy the column that you need into the class's roster instead."
+        )
 
 
 def with_missing(

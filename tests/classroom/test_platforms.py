@@ -294,7 +294,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
     ("name", "data", "reason"),
     [
         ("ps0.pdf", b"%PDF-1.7", "it is not a notebook (.ipynb)"),
-        (FILE, b"", "it is"),
+        (FILE, b"", "it is empty"),
         (FILE, "{}".encode("utf-16"), "it is"),
     ],
 )

@@ -8,7 +8,7 @@ from nbgrader.api import Gradebook
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties, moment, read_due_dates
 from autograder.classroom.gradebook import open_gradebook, read_grades
-from autograder.classroom.roster import name_key, read_roster
+from autograder.classroom.roster import name_key, read_roster, remember_roster
 from autograder.commands.grade import NAMED, few
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError, UsageError
@@ -81,6 +81,20 @@ def test_columns_that_mean_nothing_are_named(tmp_path):
     path = tmp_path / "students.csv"
     path.write_text("student_id,E-Mail,Seat no.,moodleid\nada,a@x.org,4,7\n", encoding="utf-8")
     assert read_roster(path).ignored == ("Seat no.", "moodleid")
+
+
+def test_a_roster_with_other_ids_does_not_replace_that_of_a_class_with_work(tmp_path):
+    """Moodle's worksheet may have addresses alone, where the list of participants had ID numbers."""
+    directory, path = ClassDirectory(tmp_path / "class"), tmp_path / "students.csv"
+    path.write_text("ID number,Email address\n40,a@x.org\n41,b@x.org\n")
+    remember_roster(directory, path)
+    path.write_text("Identifier,Email address\nParticipant 7,a@x.org\n")
+    remember_roster(directory, path)  # nobody has handed in
+    (directory.submitted / "a@x.org").mkdir(parents=True)
+    path.write_text("ID number,Email address\n40,a@x.org\n")
+    with pytest.raises(AutograderError, match=r"nobody under the id .* the first is 'a@x.org', here '40'"):
+        remember_roster(directory, path)
+    assert list(remember_roster(directory, None).students) == ["a@x.org"]
 
 
 def test_a_person_means_a_student_by_an_id_an_address_or_a_name(tmp_path):
