@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         "unchanged": len(result.unchanged),
         "without a notebook that can be graded": len(result.refused),
         "not placed": len(result.unplaced),
-        "files of the system's or Jupyter's own ignored": result.ignored,
+        "of the system's or Jupyter's own files ignored": result.ignored,
     }
     counted = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing found"
     print(f"In {directory.submitted}: {counted}.")

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.next_command import next_command
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         known_as = {student.student_id: student.name for student in roster.students.values()} if roster else {}
         _print_table(standings, problem_sets, known_as)
+        if any(standing.outcome == "not-graded" for standing in standings.values()):
+            print(next_command("grade", directory.root))
     unwell = any(standing.outcome in ("failed", "not-graded") for standing in standings.values())
     return SOME_FAILED if unwell or waiting else DONE
 

@@ -177,7 +177,7 @@ def test_a_folder_and_a_students_own_zip_in_the_platforms_zip(room, notebook, tm
     export = archive(tmp_path / "outer.zip", ("hoppergrace_103_5_work.zip", inner.read_bytes()))
     assert room.collect(tmp_path / "work", export) == 0, room.err
     assert set(room.placed()) == {at("ada"), at("grace")}
-    assert "2 files of the system's or Jupyter's own ignored" in room.out
+    assert "2 of the system's or Jupyter's own files ignored" in room.out
 
 
 def test_the_set_is_read_from_the_notebook_and_not_from_its_name(room, notebook, tmp_path):

@@ -65,6 +65,7 @@ def test_the_table_words_it_for_a_person(directory, capsys, monkeypatch):
     assert "not graded" in lines["eve"]
     assert "missing" in lines["grace"]
     assert "3 handed in" in out
+    assert out.endswith(f"Next: autograder grade --class {directory.root}\n")
     assert "\x1b[" not in out, "colours are for terminals"
 
 
