@@ -283,6 +283,14 @@ def test_folds_and_buttons_answer_to_keys(opened):
     assert page.evaluate("document.documentElement.dataset.mode") != before
 
 
+def test_code_has_a_button_for_copying_and_what_it_prints_has_none(opened):
+    page = opened("book/information/entropy.html")
+    page.locator("div.cell_input button.copybtn").first.wait_for(state="attached")
+    without = "all => all.filter(code => !code.parentElement.querySelector('.copybtn')).length"
+    assert page.locator("main div.cell_input pre").evaluate_all(without) == 0
+    assert page.locator("main div.cell_output button.copybtn").count() == 0
+
+
 @pytest.mark.parametrize("side", ["primary", "secondary"])
 def test_side_bars_on_a_phone_answer_to_keys(opened, side):
     page = opened("book/information/entropy.html", PHONE)
