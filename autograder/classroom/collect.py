@@ -88,6 +88,8 @@ class Collected:
         Newly placed; placed instead of an earlier attempt; as they were.
     refused : list of Submission
         Known to be of a student and a set, but no notebook that can be read.
+    ungradable : list of (str, str)
+        Where each of those is, and why it cannot be read.
     unplaced : list of (str, str)
         What could not be placed, and why.
     notices : list of str
@@ -100,6 +102,7 @@ class Collected:
     replaced: list[Submission] = field(default_factory=list)
     unchanged: list[Submission] = field(default_factory=list)
     refused: list[Submission] = field(default_factory=list)
+    ungradable: list[tuple[str, str]] = field(default_factory=list)
     unplaced: list[tuple[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     ignored: int = 0
@@ -242,7 +245,9 @@ def collect(
                             if name:
                                 refused.setdefault(submission, []).extend(files.refused)
                                 paths[submission] = files.path
-                            _report(files, "", f"{who} handed in nothing that can be graded", result)
+                            listed = result.ungradable if name else result.unplaced
+                            reason = f"{who} handed in nothing that can be graded: {_listed(files.refused)}"
+                            listed.append((files.where, reason))
                             continue
                         if files.hand_in.late:
                             late.add(submission)
@@ -317,6 +322,8 @@ class _Sets:
         if not _NOTEBOOK.fullmatch(PurePosixPath(member.path).name):
             platform = re.search(r"_assignsubmission_onlinetext|_\d+_text\.html$", member.path)
             raise _MemberError("is text typed into the platform" if platform else "is not a notebook (.ipynb)")
+        if not member.data.strip():
+            raise _MemberError("is empty")
         try:
             notebook = read_submission(member.data)
         except SubmissionError as error:

@@ -70,6 +70,11 @@ class Identities:
             if (other, of) == (platform.name, scope) and name_key(seen) == key
         )
 
+    def of_another_set(self, platform: Platform, problem_set: str, number: str) -> bool:
+        """Whether a number was seen with hand-ins of other sets and none of this one."""
+        sets = {of for other, of, seen in self.names if (other, seen) == (platform.name, number)}
+        return bool(sets) and not sets & {problem_set, ""}
+
     def name(self, platform: Platform, problem_set: str, number: str) -> str:
         """Return the name that went with a number when it was first seen; empty where it was not."""
         return self.names.get((platform.name, problem_set if platform.numbers_differ else "", number), "")
@@ -178,7 +183,7 @@ def _on_roster(platform: Platform, hand_in: HandIn, roster: Roster) -> tuple[lis
     if by_name:
         raise UnplacedError(
             f"several students are called {shown!r} ({', '.join(sorted(by_name))}); "
-            f"put {platform.name}'s numbers into the roster's column {platform.column}"
+            f"put {platform.name}'s numbers into the roster's column {platform.column}{platform.numbers_in}"
         )
     clues = [f"the name {shown!r}"] if shown else []
     clues += [f"{platform.name}'s number {number}"] if number else []

@@ -15,8 +15,9 @@ column                        what it holds
 `canvas_sis_id`               "SIS User ID" in Canvas' exports
 `canvas_login`                "SIS Login ID" in Canvas' exports
 `moodle_username`             the user name in Moodle
-`moodle_id`                   Moodle's number in the names of its files, "Participant 1234567" in its grading worksheet;
-                              Moodle may use another for each assignment: list them with spaces between
+`moodle_id`                   Moodle's number in the names of its files, "Participant 1234567" in its grading worksheet,
+                              which can be the roster; Moodle uses another for each assignment: list them with spaces
+                              between
 `other_ids`                   numbers by which any other platform names the student, with spaces between
 `groups`                      names of groups that hand in together, with `;` between them
 ============================  ==========================================================================================
@@ -35,7 +36,7 @@ from pathlib import Path
 
 from autograder.classroom.directory import MAX_LENGTH, ClassDirectory, Outcome, Submission, folder_problem
 from autograder.common.atomic_files import write_text
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, UsageError
 
 #: Columns that hold one value each, which no two students may share.
 UNIQUE = ("student_id", "email", "login", "canvas_id", "canvas_sis_id", "canvas_login", "moodle_username")
@@ -61,6 +62,7 @@ ALIASES = {
     "student_id": ("student id", "matrikelnummer", "id number", "id-nummer", "学号", "id号"),
     "groups": ("group", "gruppe", "gruppen", "team", "teams", "小组", "组"),
     "name": ("full name", "vollständiger name", "姓名", "全名"),
+    "moodle_id": ("identifier", "标识符"),
     "canvas_id": ("id",),
     "canvas_sis_id": ("sis user id",),
     "canvas_login": ("sis login id",),
@@ -71,6 +73,8 @@ _ALIAS = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 _IDS = ("login", "canvas_login", "moodle_username", "email", "canvas_id")
 #: Numbers as spreadsheets write them once they have taken them for quantities: digits are lost.
 _DAMAGED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
+#: "Participant 1234567", the word in the site's language.
+_PARTICIPANT = re.compile(r"[^\d;,]+(\d+)")
 #: Bytes of the largest table that is read; a roster of ten thousand students has about one million.
 MAX_TABLE_BYTES = 20_000_000
 
@@ -177,6 +181,21 @@ class Roster:
     def with_identifier(self, text: str) -> set[str]:
         """Return the student_id of those with this id, login or address."""
         return self._by_identifier.get(unicodedata.normalize("NFC", text).casefold(), set())
+
+    def only(self, text: str) -> str:
+        """Return the student_id of the one student whom a person means by an id, an address or a name.
+
+        Raises
+        ------
+        UsageError
+            Nobody, or several.
+        """
+        found = self.with_identifier(text) or self.with_name(text)
+        if len(found) > 1:
+            raise UsageError(f"Several students are called {text!r}; name one by the id: {', '.join(sorted(found))}.")
+        if not found:
+            raise UsageError(f"Nobody on the roster has the id or the name {text!r}.")
+        return next(iter(found))
 
     def with_name(self, text: str) -> set[str]:
         """Return the student_id of those who bear this name."""
@@ -328,7 +347,8 @@ def read_roster(path: Path) -> Roster:
         )
     # What a platform calls an id may be blank; who wrote the header student_id meant each line to have one.
     others = () if "student_id" in map(_plain, header) else _IDS
-    ignored = [name for name in columns if name and name not in (*COLUMNS, "name", "last, first")]
+    known = (*COLUMNS, "name", "last, first")
+    ignored = [title for title, name in zip(header, columns, strict=True) if name and name not in known]
     students: dict[str, Student] = {}
     seen: dict[tuple[str, str], int] = {}
     for line, read in named_rows(path, "roster", (), _column):
@@ -353,6 +373,8 @@ def read_roster(path: Path) -> Roster:
                     f"{path}, line {line}: {name} is {row[name]}: a spreadsheet has rounded the number; "
                     "format the column as text and enter it again."
                 )
+        if participant := _PARTICIPANT.fullmatch(row["moodle_id"]):
+            row["moodle_id"] = participant[1]
         several = {name: _several(row[name], mark) for name, mark in SEVERAL.items()}
         values = [(name, row[name].casefold()) for name in UNIQUE]
         values += [(name, number) for name in ("moodle_id", "other_ids") for number in several[name]]
@@ -399,13 +421,34 @@ def remember_roster(directory: ClassDirectory, path: Path | None) -> Roster | No
     -------
     Roster or None
         None where the class has none.
+
+    Raises
+    ------
+    AutograderError
+        It cannot be read, or shares no id with the one before, under which students have handed in.
     """
     kept = directory.root / "roster.csv"
     if path is None:
         return read_roster(kept) if kept.is_file() else None
     roster = read_roster(path)
+    _refuse_other_ids(directory, kept, roster, path)
     write_text(text_of_table(path, "roster"), kept)
     return roster
+
+
+def _refuse_other_ids(directory: ClassDirectory, kept: Path, roster: Roster, path: Path) -> None:
+    """Refuse a roster that calls everybody by another id than the class does: all work would be that of strangers."""
+    if not kept.is_file() or not directory.submitted.is_dir() or not any(directory.submitted.iterdir()):
+        return
+    try:
+        before = read_roster(kept).students
+    except AutograderError:
+        return  # the new one repairs it
+    if before.keys().isdisjoint(roster.students):
+        raise AutograderError(
+            f"{path} has nobody under the id that the class's {kept.name} has: there, the first is {next(iter(before))!r}, "
+            f"here {next(iter(roster.students))!r}. Copy the column that you need into the class's roster instead."
+        )
 
 
 def with_missing(

@@ -26,7 +26,7 @@ MAX_LINES = 200
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("student", metavar="STUDENT", help="the student's name in the class")
+    parser.add_argument("student", metavar="STUDENT", help="the student: id or name")
     parser.add_argument("set", metavar="SET", help="the problem set")
     parser.add_argument("item", nargs="?", default="", metavar="ITEM", help="one item (default: all)")
     add_class(parser)
@@ -40,16 +40,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.directory import Submission
+    from autograder.classroom.roster import remember_roster
     from autograder.classroom.state import current_outcomes
     from autograder.reports.appeal import appeal
 
     options.sets = [options.set]
     (problem_set,) = problem_sets_of(options)
-    submission = Submission(options.student, problem_set.name)
     with class_of(options) as directory:
-        outcome = current_outcomes(directory, [problem_set]).get(submission)
+        outcomes, roster = current_outcomes(directory, [problem_set]), remember_roster(directory, None)
+        submission = Submission(options.student, problem_set.name)
+        if submission not in outcomes and roster is not None:
+            submission = Submission(roster.only(options.student), problem_set.name)
+        outcome = outcomes.get(submission)
         if outcome is None:
-            raise UsageError(f"{options.student!r} handed in no {problem_set.name}.")
+            raise UsageError(f"{submission.student!r} handed in no {problem_set.name}.")
         if outcome.outcome in ("failed", "not-graded"):
             print(f"{outcome.outcome.replace('-', ' ')}: {submission}: {outcome.reason}", file=sys.stderr)
             return SOME_FAILED
@@ -58,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
                 items = appeal(directory, problem_set, submission, outcome, options.item, execute)
             except SubmissionError as error:
                 raise AutograderError(f"The work could not be run again: {error}") from None
-    print(f"{submission}. Hidden tests are shown: do not pass this on.")
+    name = f" ({roster.students[submission.student].name})" if roster and submission.student in roster.students else ""
+    print(f"{submission.student}{name}, {problem_set.name}. Hidden tests are shown: do not pass this on.")
     for item in items:
         _print_item(item)
     return DONE

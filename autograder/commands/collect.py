@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.next_command import next_command
 from autograder.commands.options import add_class, add_roster, class_of, roster_of, usable_sets_of
 from autograder.common.errors import AutograderError, UsageError
 
@@ -69,14 +70,21 @@ def run(options: argparse.Namespace) -> int:
     for notice in result.notices:
         print(notice)
     if options.roster and roster is not None and roster.ignored:
-        print(
-            f"The roster's columns {', '.join(roster.ignored)} mean nothing here; see Rosters in the instructors' page."
-        )
-    count = f"{len(result.placed)} placed, {len(result.replaced)} replaced by a later attempt, {len(result.unchanged)} unchanged"
-    ignored = f", {result.ignored} files of the system's or Jupyter's own ignored" if result.ignored else ""
-    print(
-        f"{count}, {len(result.refused)} without a notebook that can be graded, {len(result.unplaced)} not placed{ignored}; in {directory.submitted}"
-    )
+        print(f"Columns of the roster that are not used: {', '.join(map(printable, roster.ignored))}.")
+    counts = {
+        "placed": len(result.placed),
+        "replaced by a later attempt": len(result.replaced),
+        "unchanged": len(result.unchanged),
+        "without a notebook that can be graded": len(result.refused),
+        "not placed": len(result.unplaced),
+        "of the system's or Jupyter's own files ignored": result.ignored,
+    }
+    counted = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing found"
+    print(f"In {directory.submitted}: {counted}.")
+    for where, reason in result.ungradable:
+        print(f"failed: {where}: {reason}", file=sys.stderr)
     for where, reason in result.unplaced:
         print(f"not placed: {where}: {reason}", file=sys.stderr)
-    return SOME_FAILED if result.unplaced else DONE
+    if result.placed or result.replaced or result.refused:
+        print(next_command("grade", directory.root))
+    return SOME_FAILED if result.ungradable or result.unplaced else DONE

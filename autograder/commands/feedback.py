@@ -13,8 +13,13 @@ from autograder.common.errors import UsageError
 
 SUMMARY = "Write an HTML page for each student and set."
 
-#: Why a page cannot be given back.
-UNKNOWN = "neither the roster nor what was collected says what the platform calls the student, or gives an address"
+#: Why a page cannot be given back, by the way that it would go.
+UNKNOWN = {
+    "moodle": "neither what was collected nor the roster's column moodle_id has Moodle's number of the student in this "
+    "assignment; name its grading worksheet as --roster, or use --mail",
+    "canvas": "Canvas did not name a file of this student in what was collected; use --mail",
+    "mail": "the roster has no address",
+}
 
 DIFFER = "the platform has one file for the group, but the members' pages differ; give them back with --mail"
 
@@ -46,21 +51,24 @@ def run(options: argparse.Namespace) -> int:
     with class_of(options) as directory, Progress("feedback") as progress:
         written = write_feedback(directory, problem_sets, progress.start, progress.step, reveal=options.reveal)
         waiting = directory.submissions(left_out)
-        roster, given = roster_of(options, directory), []
+        roster, given = roster_of(options, directory), {}
         if options.zip:
-            given.append(write_archives(directory, options.zip, written.submissions, roster))
+            given[options.zip] = write_archives(directory, options.zip, written.submissions, roster)
         if options.mail:
             titles = {problem_set.name: problem_set.title for problem_set in problem_sets}
-            given.append(write_mails(directory, titles, written.submissions, roster))
+            given["mail"] = write_mails(directory, titles, written.submissions, roster)
     print(f"Feedback on {written.count} submissions in {directory.revealed if options.reveal else directory.feedback}")
     name_not_graded(written.not_graded)
-    for result in given:
+    if written.waiting:
+        sets = sorted({submission.problem_set for submission in written.waiting})
+        print(f"{len(written.waiting)} of them say that something awaits grading by hand, in {', '.join(sets)}.")
+    for way, result in given.items():
         for path in result.paths:
             print(f"To give back: {path}")
         changed = len(result.given)
-        print(f"{changed} page{'' if changed == 1 else 's'} changed since the last time.")
+        print(f"{changed} page{'' if changed == 1 else 's'} new or changed since the last time.")
         for submission in result.unknown:
-            print(f"not given back: {submission}: {UNKNOWN}", file=sys.stderr)
+            print(f"not given back: {submission}: {UNKNOWN[way]}", file=sys.stderr)
         for group in result.differ:
             members = ", ".join(submission.student for submission in group)
             print(f"not given back: {members}, {group[0].problem_set}: {DIFFER}", file=sys.stderr)
@@ -68,6 +76,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"no feedback: {submission}: {reason}", file=sys.stderr)
     return (
         SOME_FAILED
-        if written.left_out or written.not_graded or waiting or any(r.unknown or r.differ for r in given)
+        if written.left_out or written.not_graded or waiting or any(r.unknown or r.differ for r in given.values())
         else DONE
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.next_command import next_command
 from autograder.commands.options import (
     add_class,
     add_jobs,
@@ -21,6 +22,9 @@ from autograder.commands.progress import Progress
 from autograder.common.errors import UsageError
 
 SUMMARY = "Grade what a class handed in."
+
+#: Missing students whom the summary names.
+NAMED = 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     for name in names:
         missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
         if missing:
-            print(f"missing: {name}: {len(missing)} of {len(roster.students)} students: {', '.join(missing)}")
+            print(f"missing: {name}: {len(missing)} of {len(roster.students)} students: {few(missing)}")
     if unknown := strangers(roster, batch.outcomes):
         print(f"not on the roster: {', '.join(unknown)}")
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
@@ -115,7 +119,18 @@ def run(options: argparse.Namespace) -> int:
             f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
             file=sys.stderr,
         )
+    by_hand = sorted(
+        {s.problem_set for s, outcome in batch.outcomes.items() if outcome.outcome == "needs-manual-grading"}
+    )
+    for command in [f"hand {name}" for name in by_hand] or ["feedback"]:
+        print(next_command(command, directory.root))
     return SOME_FAILED if failed or not_graded or batch.refused or waiting or misnamed else DONE
+
+
+def few(students: list[str]) -> str:
+    """Name some of many, and where all are."""
+    more = len(students) - NAMED
+    return ", ".join(students) if more <= 0 else f"{', '.join(students[:NAMED])} and {more} more, in autograder status"
 
 
 def _executor(options: argparse.Namespace, directory):

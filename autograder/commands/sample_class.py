@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from autograder.commands.exit_codes import DONE
+from autograder.commands.next_command import next_command
 from autograder.commands.options import add_class, add_sets, class_of, positive, problem_sets_of
 
 SUMMARY = "Make a class of known answers, with the scores they must get."
@@ -26,4 +27,6 @@ def run(options: argparse.Namespace) -> int:
     with class_of(options, new=True) as directory:
         count = write_sample_class(directory, problem_sets, options.students, options.seed)
     print(f"{count} submissions of {options.students} students in {directory.submitted}")
+    print(f"What each must score: {directory.root / 'promised.csv'}")
+    print(next_command("grade", directory.root))
     return DONE

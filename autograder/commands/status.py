@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
+from autograder.commands.next_command import next_command
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
 
 if TYPE_CHECKING:
@@ -40,12 +41,16 @@ def run(options: argparse.Namespace) -> int:
 
     problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory:
-        standings = class_status(directory, problem_sets, roster_of(options, directory))
+        roster = roster_of(options, directory)
+        standings = class_status(directory, problem_sets, roster)
         waiting = directory.submissions(left_out)
     if options.plain:
         _print_plain(standings)
     else:
-        _print_table(standings, problem_sets)
+        known_as = {student.student_id: student.name for student in roster.students.values()} if roster else {}
+        _print_table(standings, problem_sets, known_as)
+        if any(standing.outcome == "not-graded" for standing in standings.values()):
+            print(next_command("grade", directory.root))
     unwell = any(standing.outcome in ("failed", "not-graded") for standing in standings.values())
     return SOME_FAILED if unwell or waiting else DONE
 
@@ -62,7 +67,9 @@ def _print_plain(standings: dict[Submission, Standing]) -> None:
         table.writerow([submission.student, submission.problem_set, *about, printable(standing.reason)])
 
 
-def _print_table(standings: dict[Submission, Standing], problem_sets: list[ProblemSet]) -> None:
+def _print_table(
+    standings: dict[Submission, Standing], problem_sets: list[ProblemSet], known_as: dict[str, str]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -76,6 +83,8 @@ def _print_table(standings: dict[Submission, Standing], problem_sets: list[Probl
         students.setdefault(submission.student, {})[submission.problem_set] = standing
     table = Table(show_lines=False, show_footer=True)
     table.add_column("student", footer=f"{len(students)} students")
+    if known_as:
+        table.add_column("name")
     for problem_set in problem_sets:
         of_set = [sets[problem_set.name] for sets in students.values() if problem_set.name in sets]
         title = f"{problem_set.name} (of {number(problem_set.max_score)})"
@@ -83,7 +92,8 @@ def _print_table(standings: dict[Submission, Standing], problem_sets: list[Probl
     for student, sets in students.items():
         # A name is text, whatever brackets it holds: rich would read [red] as a colour.
         cells = (_cell(sets[ps.name]) if ps.name in sets else Text("–") for ps in problem_sets)
-        table.add_row(Text(student), *cells)
+        name = [Text(known_as.get(student, ""))] if known_as else []
+        table.add_row(Text(student), *name, *cells)
     Console(highlight=False).print(table)
 
 
@@ -102,13 +112,13 @@ def _cell(standing: Standing) -> Text:
         "missing": ("missing", "magenta"),
     }[standing.outcome]
     parts = [first]
+    if standing.handed_in:
+        parts.append((f"handed in {_utc(standing.handed_in)}", "dim"))
     if standing.hours_late:
         parts.append((f"late {_duration(standing.hours_late)}", "yellow"))
     if standing.feedback:
         words = {"given": "given back", "ready": "page ready", "outdated": "page out of date"}
         parts.append((words[standing.feedback], "dim"))
-    if standing.handed_in:
-        parts.append((_local(standing.handed_in), "dim"))
     text = Text()
     for place, (part, style) in enumerate(parts):
         text.append(", " if place else "").append(part, style)
@@ -119,7 +129,7 @@ def _duration(hours: float) -> str:
     return f"{hours / 24:.1f} d" if hours >= 48 else f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
-def _local(moment: datetime) -> str:
+def _utc(moment: datetime) -> str:
     return f"{moment:%d %b %H:%M} UTC"
 
 

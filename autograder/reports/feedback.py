@@ -113,6 +113,8 @@ class Written:
     ----------
     submissions : list of Submission
         Those that have a page.
+    waiting : list of Submission
+        Those of which something awaits a person, as their pages say.
     left_out : dict of Submission to str
         Submissions whose page could not be made, and why.
     not_graded : dict of Submission to str
@@ -120,6 +122,7 @@ class Written:
     """
 
     submissions: list[Submission] = field(default_factory=list)
+    waiting: list[Submission] = field(default_factory=list)
     left_out: dict[Submission, str] = field(default_factory=dict)
     not_graded: dict[Submission, str] = field(default_factory=dict)
 
@@ -212,6 +215,8 @@ def write_feedback(
                     record_page(directory, submission, shown_digest(outcome, *told))
                     _put_beside(directory, submission)
                 written.submissions.append(submission)
+                if outcome.outcome == "needs-manual-grading":
+                    written.waiting.append(submission)
             except DiskFullError:
                 raise
             except OSError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.given_back import changed_since, page_shows, record_given
+from autograder.classroom.identity import Identities
 from autograder.classroom.platform_numbers import platform_hand_ins
 from autograder.classroom.platforms import canvas, moodle
 from autograder.classroom.roster import Roster, Student
@@ -51,10 +52,12 @@ class GivenBack:
 
 def _moodle_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
     """Name each student's folder as Moodle's own archive does, for *Upload multiple feedback files in a zip*."""
-    names = {}
+    names, seen = {}, Identities.read(directory.identities)
     for student in roster.students.values() if roster else ():
-        if len(student.moodle_id) == 1:
-            names[student.student_id] = _moodle_folder(student.name, student.moodle_id[0])
+        # Under the number of another assignment, Moodle would pass the page over without a word.
+        numbers = [n for n in student.moodle_id if not seen.of_another_set(moodle.PLATFORM, problem_set, n)]
+        if len(numbers) == 1:
+            names[student.student_id] = _moodle_folder(student.name, numbers[0])
     for student, hand_in in platform_hand_ins(directory, moodle.PLATFORM, problem_set).items():
         names[student] = _moodle_folder(hand_in.names[0] if hand_in.names else student, hand_in.number)
     return {student: f"{folder}/{problem_set}.html" for student, folder in names.items()}
@@ -179,8 +182,7 @@ def _mail(student: Student, pages: Mapping[Submission, str], titles: Mapping[str
     message["To"] = student.email
     message["Subject"] = f"Feedback: {', '.join(names)}"
     message["X-Unsent"] = "1"  # mail programs open it as a draft, with the instructor as its sender
-    attached = "a page" if len(pages) == 1 else f"{len(pages)} pages"
-    message.set_content(f"Dear {student.name},\n\nattached is {attached} with feedback; open it in a browser.\n")
+    message.set_content(f"Dear {student.name},\n\nyour feedback is attached. Open it in a browser.\n")
     for submission, page in pages.items():
         message.add_attachment(page, subtype="html", filename=f"{submission.problem_set}.html")
     return message

@@ -64,7 +64,10 @@ To grade everything again, as it was graded then, on Linux with Python {python}:
     archive/course/.venv/bin/autograder check-archive {name}
 
 `make environment` installs the packages of course/requirements.txt from a package index. Where that may be gone by then,
-keep the packages beside the archive: pip download --require-hashes --dest wheels --requirement course/requirements.txt
+keep them beside the archive, and install from there:
+
+    archive/course/.venv/bin/python -m pip download --require-hashes --dest wheels -r archive/course/requirements.txt
+    PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/wheels" make -C archive/course environment
 """
 
 

@@ -1,5 +1,6 @@
 """The page for grading by hand, question by question, in a real browser."""
 
+import json
 import shutil
 import threading
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import requests
 from nbgrader.api import Gradebook
 
 from autograder.classroom.batch import grade_class
-from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.gradebook import read_comments, read_grades, read_waiting
 from autograder.classroom.hand_grading.page import HandGrading
 from autograder.classroom.hand_grading.questions import StaleAnswerError, give, read_questions
@@ -186,6 +187,38 @@ def test_points_are_for_the_answer_that_was_read(directory, problem_set):
     assert PROSE in read_waiting(directory, SET)[new.student]
     with pytest.raises(UsageError, match="between 0 and 4"):
         give(directory, problem_set, PROSE, new.student, new.digest, 4.5, "")
+
+
+def test_what_a_group_handed_in_is_graded_once_for_all_its_members(directory, problem_set):
+    for student in ("eve", "fay", "gil"):
+        hand_in(directory, problem_set, student, "Ours.")
+        record = directory.collected_record(Submission(student, SET))
+        record.parent.mkdir(parents=True)
+        # Gil wrote the same, and handed it in alone.
+        where = "e.zip: gil_9_x.ipynb" if student == "gil" else "e.zip: group_7_x.ipynb"
+        record.write_text(json.dumps({"sha256": "0" * 64, "where": where}))
+    grade_class(directory, [problem_set], Scripted(), 1)
+
+    def ours():
+        found = question_of(directory, problem_set).answers
+        return sorted((a.student, a.members, a.points) for a in found if a.text == "Ours.")
+
+    assert ours() == [("eve", ("fay",), None), ("gil", (), None)]
+    (answer,) = [a for a in question_of(directory, problem_set).answers if a.members]
+    message = {"question": PROSE, "student": "eve", "members": ["fay"], "digest": answer.digest, "comment": "Why?"}
+    with served(directory, problem_set) as page:
+        here, cookie = f"http://{page.host}", {page.cookie: page.token}
+        assert "(by 2 together)" in requests.get(f"{here}/{PROSE}", cookies=cookie).text
+        put = {"url": f"{here}/grade", "cookies": cookie, "headers": {"Origin": here}}
+        assert requests.put(json=message | {"points": 1, "members": ["bob"]}, **put).status_code == 409
+        assert ours() == [("eve", ("fay",), None), ("gil", (), None)], "all of it, or nothing"
+        assert requests.put(json=message | {"points": 1, "members": "fay"}, **put).status_code == 400
+        assert requests.put(json=message | {"points": 3}, **put).json() == {"saved": True}
+    assert ours() == [("eve", ("fay",), 3.0), ("gil", (), None)]
+    assert [read_comments(directory, problem_set)[who][PROSE] for who in ("eve", "fay")] == ["Why?", "Why?"]
+    # Who has other points, from nbgrader's formgrader, is shown alone.
+    give(directory, problem_set, PROSE, "fay", answer.digest, 4, "")
+    assert ours() == [("eve", (), 3.0), ("fay", (), 4.0), ("gil", (), None)]
 
 
 def test_a_class_in_use_is_not_written_to(directory, problem_set):

@@ -206,6 +206,22 @@ def test_a_namesake_who_comes_later_is_refused(room, notebook):
     assert "several students called 'Anna Schmidt'" in room.err
 
 
+def test_moodles_grading_worksheet_as_roster_tells_two_of_one_name_apart(room, notebook, tmp_path):
+    students = tmp_path / "students.csv"
+    students.write_text("student_id,first_name,last_name\n40,Anna,Schmidt\n41,Anna,Schmidt\n", encoding="utf-8")
+    files = [(f"Anna Schmidt_{n}_assignsubmission_file_/{FILE}", notebook(str(n))) for n in (7040, 7041)]
+    assert room.collect(*files) == {}
+    assert room.err.count("or name the assignment's grading worksheet as --roster") == 2
+    students.write_text(
+        "Identifier,Full name,ID number,Email address,Status,Grade\n"
+        "Participant 7041,Anna Schmidt,41,b@x.org,Submitted for grading - ,\n"
+        "Participant 7040,Anna Schmidt,40,a@x.org,Submitted for grading - ,\n",
+        encoding="utf-8",
+    )
+    assert room.collect(*files) == {"40": "7040", "41": "7041"}
+    assert "Columns of the roster that are not used: Status, Grade." in room.out
+
+
 def test_a_group_hands_in_for_its_members(room, notebook):
     assert room.collect((f"Blue_55_assignsubmission_file_/{FILE}", notebook("team"))) == {
         "ada": "team",
@@ -278,14 +294,16 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
     ("name", "data", "reason"),
     [
         ("ps0.pdf", b"%PDF-1.7", "it is not a notebook (.ipynb)"),
-        (FILE, b"", "it is"),
+        (FILE, b"", "it is empty"),
         (FILE, "{}".encode("utf-16"), "it is"),
     ],
 )
 def test_a_student_who_hands_in_no_notebook_has_failed_and_is_not_missing(room, notebook, name, data, reason, capsys):
     room.collect((f"hoppergrace_102_6_{FILE}", notebook("grace")), (f"lovelaceada_101_5_{name}", data))
     assert room.code == 3
-    assert "ada handed in nothing that can be graded" in room.err
+    assert "failed: e.zip: lovelaceada_101_5_: ada handed in nothing that can be graded" in room.err
+    assert "1 placed, 1 without a notebook that can be graded." in room.out, "each hand-in is counted once"
+    assert room.out.endswith(f"Next: autograder grade --class {room.root}\n")
     assert main(["grade", NAME, "--class", str(room.root), "--jobs", "1"]) == 3
     told = capsys.readouterr()
     assert "What was handed in cannot be graded" in told.err

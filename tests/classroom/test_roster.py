@@ -8,9 +8,10 @@ from nbgrader.api import Gradebook
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties, moment, read_due_dates
 from autograder.classroom.gradebook import open_gradebook, read_grades
-from autograder.classroom.roster import name_key, read_roster
+from autograder.classroom.roster import name_key, read_roster, remember_roster
+from autograder.commands.grade import NAMED, few
 from autograder.commands.main import main
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, UsageError
 from autograder.reports.export import FORMATS
 from autograder.reports.formats.form import Export
 from autograder.reports.grades import class_grades
@@ -78,8 +79,36 @@ def test_rosters_are_read_as_platforms_and_spreadsheets_export_them(tmp_path, te
 
 def test_columns_that_mean_nothing_are_named(tmp_path):
     path = tmp_path / "students.csv"
-    path.write_text("student_id,E-Mail,seat,moodleid\nada,a@x.org,4,7\n", encoding="utf-8")
-    assert read_roster(path).ignored == ("seat", "moodleid")
+    path.write_text("student_id,E-Mail,Seat no.,moodleid\nada,a@x.org,4,7\n", encoding="utf-8")
+    assert read_roster(path).ignored == ("Seat no.", "moodleid")
+
+
+def test_a_roster_with_other_ids_does_not_replace_that_of_a_class_with_work(tmp_path):
+    """Moodle's worksheet may have addresses alone, where the list of participants had ID numbers."""
+    directory, path = ClassDirectory(tmp_path / "class"), tmp_path / "students.csv"
+    path.write_text("ID number,Email address\n40,a@x.org\n41,b@x.org\n")
+    remember_roster(directory, path)
+    path.write_text("Identifier,Email address\nParticipant 7,a@x.org\n")
+    remember_roster(directory, path)  # nobody has handed in
+    (directory.submitted / "a@x.org").mkdir(parents=True)
+    path.write_text("ID number,Email address\n40,a@x.org\n")
+    with pytest.raises(AutograderError, match=r"nobody under the id .* the first is 'a@x.org', here '40'"):
+        remember_roster(directory, path)
+    assert list(remember_roster(directory, None).students) == ["a@x.org"]
+
+
+def test_a_person_means_a_student_by_an_id_an_address_or_a_name(tmp_path):
+    path = tmp_path / "students.csv"
+    path.write_text(
+        "student_id,first_name,last_name,email\nada,Ada,Lovelace,a@x.org\n40,Anna,Schmidt,\n41,Anna,Schmidt,\n",
+        encoding="utf-8",
+    )
+    roster = read_roster(path)
+    assert [roster.only(text) for text in ("ada", "A@x.org", "Ada Lovelace", "lovelace, ada")] == ["ada"] * 4
+    with pytest.raises(UsageError, match="called 'Anna Schmidt'; name one by the id: 40, 41"):
+        roster.only("Anna Schmidt")
+    with pytest.raises(UsageError, match="Nobody on the roster"):
+        roster.only("Eve")
 
 
 def test_names_are_compared_without_what_platforms_change():
@@ -162,6 +191,12 @@ def test_wrong_due_dates_are_refused_with_their_line(tmp_path, text, reason):
     with pytest.raises(AutograderError, match="line") as refused:
         read_due_dates(path, SETS, read_roster(roster))
     assert reason in str(refused.value)
+
+
+def test_the_summary_of_a_large_class_names_some_of_the_missing():
+    many = [f"s{number}" for number in range(NAMED + 91)]
+    assert few(many[:NAMED]) == ", ".join(many[:NAMED])
+    assert few(many) == f"{', '.join(many[:NAMED])} and 91 more, in autograder status"
 
 
 # ---- a class: two students who handed in, one who did not

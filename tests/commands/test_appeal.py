@@ -51,6 +51,17 @@ def test_an_appeal_for_what_has_no_grade_says_why(directory, warmup, capsys):
     assert f"not graded: ada, {SET}: what was handed in has changed" in capsys.readouterr().err
 
 
+def test_a_student_of_the_roster_is_found_by_name(directory, capsys):
+    (directory.root / "roster.csv").write_text("student_id,first_name,last_name\nada,Ada,Lovelace\neve,Eve,X\n")
+    root = str(directory.root)
+    assert main(["appeal", "Ada Lovelace", SET, "--class", root]) == 0
+    assert capsys.readouterr().out.startswith(f"ada (Ada Lovelace), {SET}. Hidden tests are shown")
+    assert main(["appeal", "Eve X", SET, "--class", root]) == 2
+    assert f"'eve' handed in no {SET}" in capsys.readouterr().err
+    assert main(["appeal", "Mallory", SET, "--class", root]) == 2
+    assert "Nobody on the roster has the id or the name 'Mallory'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -23,7 +23,7 @@ def directory(tmp_path, warmup):
     root = tmp_path / "class"
     hand_in(root, warmup, "ada").with_name("timestamp.txt").write_text("2026-10-13 12:00:00 UTC\n")
     hand_in(root, warmup, "bob").write_text("{")
-    (root / "roster.csv").write_text("student_id\nada\nbob\neve\ngrace\n")
+    (root / "roster.csv").write_text("student_id,first_name,last_name\nada,Ada,Lovelace\nbob\neve\ngrace\n")
     directory = ClassDirectory(root)
     due = DueDates({SET: moment("2026-10-12T12:00Z")})
     grade_class(directory, [warmup], Scripted(), 1, roster=read_roster(root / "roster.csv"), due_dates=due)
@@ -59,11 +59,13 @@ def test_the_table_words_it_for_a_person(directory, capsys, monkeypatch):
     assert main(["status", SET, "--class", str(directory.root)]) == 3
     out = capsys.readouterr().out
     lines = {name: line for line in out.splitlines() for name in ("ada", "bob", "eve", "grace") if f" {name} " in line}
-    assert "1, late 24.0 h, page ready" in lines["ada"]
+    assert "1, handed in 13 Oct 12:00 UTC, late 24.0 h, page ready" in lines["ada"]
+    assert "Ada Lovelace" in lines["ada"]
     assert "failed" in lines["bob"]
     assert "not graded" in lines["eve"]
     assert "missing" in lines["grace"]
     assert "3 handed in" in out
+    assert out.endswith(f"Next: autograder grade --class {directory.root}\n")
     assert "\x1b[" not in out, "colours are for terminals"
 
 

@@ -154,6 +154,29 @@ def test_a_worksheet_of_another_assignment_is_noticed(room, tmp_path, capsys):
     assert "is it Moodle's?" in capsys.readouterr().err
 
 
+def test_a_worksheet_with_the_numbers_of_another_assignment_is_refused(tmp_path, warmup, capsys):
+    """It would bring the points of one set into the column of another."""
+    root, archive, worksheet = tmp_path / "class", tmp_path / "download.zip", tmp_path / "Grades.csv"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for name in ("Ada Lovelace_8001", "Bob Noyce_7002"):
+            student = name[:3].lower()
+            notebook = hand_in(tmp_path / "elsewhere", warmup, student).read_bytes()
+            zipped.writestr(f"{name}_assignsubmission_file_/x.ipynb", notebook)
+    (tmp_path / "roster.csv").write_text(
+        "student_id,first_name,last_name,email\nada,Ada,Lovelace,ada@x.org\nbob,Bob,Noyce,\n"
+    )
+    assert main(["collect", str(archive), "--class", str(root), "--roster", str(tmp_path / "roster.csv")]) == 0
+    grade_class(ClassDirectory(root), [warmup], Scripted(), 1)
+    words = ["export", SET, "--class", str(root), "--format", "moodle", "--table", str(worksheet)]
+    worksheet.write_text(WORKSHEET, encoding="utf-8")
+    assert main(words) == 1
+    assert "The grading worksheet is that of another assignment" in capsys.readouterr().err
+    assert not list(root.glob("grades-moodle-*"))
+    # Where the set was given out twice, the numbers of some are those of this assignment.
+    worksheet.write_text(WORKSHEET.replace("Participant 7001", "Participant 8001"), encoding="utf-8")
+    assert main(words) == 0
+
+
 @pytest.mark.parametrize(
     ("platform", "name", "number"),
     [

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 import shutil
 import zipfile
 
@@ -10,6 +11,7 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.identity import Identities
 from autograder.classroom.roster import read_roster
 from autograder.classroom.status import class_status
 from autograder.commands.main import main
@@ -76,7 +78,7 @@ def test_an_archive_has_the_platforms_names_and_then_only_what_has_changed(colle
 
     capsys.readouterr()
     assert feedback(collected, "--zip", platform) == 0
-    assert "0 pages changed since the last time." in capsys.readouterr().out
+    assert "0 pages new or changed since the last time." in capsys.readouterr().out
     assert [path.name for path in collected.given_back.glob("*.zip")] == [first.name]
 
     comment(collected, "bob")
@@ -84,18 +86,24 @@ def test_an_archive_has_the_platforms_names_and_then_only_what_has_changed(colle
     assert feedback(collected, "--zip", platform) == 0
     with zipfile.ZipFile(collected.given_back / f"{SET}-{platform}-2.zip") as archive:
         assert archive.namelist() == PAGES[platform][1:]
-    assert "1 page changed since the last time." in capsys.readouterr().out
+    assert "1 page new or changed since the last time." in capsys.readouterr().out
 
 
 def test_whose_name_on_the_platform_is_not_known_is_named(collected, platform, warmup, capsys):
     hand_in(collected.root, warmup, "eve")
     grade_class(collected, [warmup], Scripted(), 1)
     assert feedback(collected, "--zip", platform) == 3
-    assert f"not given back: eve, {SET}" in capsys.readouterr().err
+    remedy = {"moodle": "name its grading worksheet as --roster, or use --mail", "canvas": "use --mail"}[platform]
+    assert re.search(f"not given back: eve, {SET}: .*{remedy}\n", capsys.readouterr().err)
     with zipfile.ZipFile(collected.given_back / f"{SET}-{platform}-1.zip") as archive:
         assert archive.namelist() == PAGES[platform]
-    # Once the roster tells Moodle's number, only that page is left.
+    # Once the roster tells Moodle's number in this assignment, only that page is left.
     if platform == "moodle":
+        seen = Identities.read(collected.identities)
+        seen.names["Moodle", "ps1-information", "6009"] = "Eve A X"
+        seen.write(collected.identities)
+        (collected.root / "roster.csv").write_text("student_id,first_name,last_name,moodle_id\neve,Eve_A,X,6009\n")
+        assert feedback(collected, "--zip", platform) == 3, "of another assignment, that number is nobody's in this one"
         (collected.root / "roster.csv").write_text("student_id,first_name,last_name,moodle_id\neve,Eve_A,X,7009\n")
         assert feedback(collected, "--zip", platform) == 0
         with zipfile.ZipFile(collected.given_back / f"{SET}-{platform}-2.zip") as archive:
@@ -203,7 +211,7 @@ def test_a_group_gets_one_page_for_its_one_file(group, warmup, capsys):
     assert {s.feedback for s in class_status(group, [warmup], None).values()} == {"given"}
     capsys.readouterr()
     assert feedback(group, "--zip", "canvas") == 0
-    assert "0 pages changed" in capsys.readouterr().out
+    assert "0 pages new or changed" in capsys.readouterr().out
 
 
 def test_what_is_told_to_one_member_alone_is_not_given_to_all(group, capsys):

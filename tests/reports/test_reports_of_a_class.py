@@ -9,7 +9,7 @@ import pytest
 from autograder.classroom.directory import Outcome, Submission
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
-from autograder.reports.class_report.statistics import item_statistics, share, terms, to_teach
+from autograder.reports.class_report.statistics import FREQUENT, ToTeach, item_statistics, share, terms, to_teach
 from autograder.reports.grades import Result
 from tests.support.graded import LAST, SETS, STUDENTS
 from tests.support.tables import rows
@@ -185,3 +185,25 @@ def test_misconceptions_are_counted_by_item_with_the_section_to_teach_again(cour
     assert [count for count, _, _ in found.misconceptions] == [2, 1, 1]
     assert found.misconceptions[0][1:] == (second.diagnosis.rstrip("."), second.revisit)
     assert (1, "renamed-since", "") in found.misconceptions
+
+
+def test_a_page_folds_the_rare_misconceptions_of_an_item_and_loses_none():
+    rows = [(9 - number, f"does {number}", "") for number in range(FREQUENT + 2)]
+    found = ToTeach("ps", "item", 30, 40, rows)
+    assert found.frequent == rows[:FREQUENT]
+    assert [*found.frequent, *found.rare] == rows
+    one_over = ToTeach("ps", "item", 30, 40, rows[: FREQUENT + 1])
+    assert one_over.rare == []
+
+
+def test_the_report_has_every_misconception_and_few_of_an_item_in_sight(graded_class):
+    page = (graded_class / "report" / "index.html").read_text(encoding="utf-8")
+    table = page[page.index('id="teach"') : page.index('id="items"')]
+    in_sight = html.unescape(re.sub(r"<details>.*?</details>", "", table, flags=re.DOTALL))
+    by_item: dict[str, list[str]] = {}
+    for row in rows(graded_class / "report" / "misconceptions.csv"):
+        by_item.setdefault(row["item"], []).append(row["behaves_as_one_that"])
+    for texts in by_item.values():
+        assert all(text in html.unescape(table) for text in texts)
+        assert sum(text in in_sight for text in texts) <= FREQUENT + 1
+    assert max(map(len, by_item.values())) > FREQUENT + 1  # or nothing was folded

@@ -196,6 +196,7 @@ class HandGrading:
             _text(message["digest"]),
             None if points is None else float(points),
             _text(message["comment"]).strip(),
+            _texts(message.get("members", [])),
         )
         self.saved += 1
 
@@ -239,6 +240,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return [_text(each) for each in value]
 
 
 def _silent(handler: RequestHandler) -> None:

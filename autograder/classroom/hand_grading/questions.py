@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
 
 import nbformat
 from nbformat import NotebookNode
@@ -18,6 +18,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from autograder.classroom.class_lock import class_lock
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.gradebook import open_gradebook, read_comments, read_waiting
+from autograder.classroom.handed_in_together import handed_in_together
 from autograder.classroom.page_limits import MAX_ANSWER, short
 from autograder.classroom.rubric import answer_and_rubric
 from autograder.classroom.state import current_outcomes
@@ -48,6 +49,8 @@ class Answer:
         What a person wrote.
     reason : str
         Why the machine could not decide it, where it is a test.
+    members : tuple of str
+        Who else handed it in, and has the same points and comment: a group's answer is graded once.
     """
 
     student: str
@@ -57,6 +60,12 @@ class Answer:
     points: float | None = None
     comment: str = ""
     reason: str = ""
+    members: tuple[str, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """All whose answer it is."""
+        return (self.student, *self.members)
 
 
 @dataclass
@@ -133,6 +142,7 @@ def read_questions(
         if outcome.outcome in ("graded", "needs-manual-grading")
     }
     waiting, comments = read_waiting(directory, problem_set.name), read_comments(directory, problem_set)
+    hand_ins = handed_in_together(directory, problem_set.name)
     with open_gradebook(directory) as gradebook:
         work = {
             student: _Work(
@@ -154,6 +164,7 @@ def read_questions(
             question = Question(name, full, asks, answer, rubric, item.by_hand)
             for student, of_student in work.items():
                 _add(question, item, student, of_student)
+            question.answers = _one_of_each_group(question.answers, hand_ins)
             question.answers.sort(key=lambda answer: (not answer.waits, _order(name, answer.student)))
             questions.append(question)
     return questions
@@ -193,6 +204,16 @@ def _add(question: Question, item: Item, student: str, work: _Work) -> None:
         text, reason = work.cells[item.name].source, work.outcome.awaiting.get(name, "")
         about = (waits, given.points, work.comments.get(item.name, ""), short(reason))
         question.answers.append(Answer(student, short(text, MAX_ANSWER), _digest(text), *about))
+
+
+def _one_of_each_group(answers: list[Answer], hand_ins: Mapping[str, str]) -> list[Answer]:
+    """Put the answers that a group handed in together into one, unless its members have got different points for it."""
+    groups: dict[tuple, list[Answer]] = {}
+    for answer in answers:
+        hand_in = hand_ins.get(answer.student, "")
+        alike = replace(answer, student="")
+        groups.setdefault((hand_in, *astuple(alike)) if hand_in else (answer.student,), []).append(answer)
+    return [replace(first, members=tuple(other.student for other in others)) for first, *others in groups.values()]
 
 
 def _cells(directory: ClassDirectory, submission: Submission) -> dict[str, NotebookNode]:
@@ -245,6 +266,7 @@ def give(
     digest: str,
     points: float | None,
     comment: str,
+    members: Iterable[str] = (),
 ) -> None:
     """Record the points and the comment for an answer, as the formgrader does.
 
@@ -264,6 +286,8 @@ def give(
         Points from 0 to those of the question; None to take back what was given.
     comment : str
         What the student is told about the answer; empty for nothing.
+    members : iterable of str
+        Who else gets the same: those who handed the answer in together with the student.
 
     Raises
     ------
@@ -282,19 +306,21 @@ def give(
         raise UsageError(f"{points:g} points are not between 0 and {full:g}.")
     if len(comment) > MAX_COMMENT:
         raise UsageError(f"A comment has at most {MAX_COMMENT} characters.")
-    submission = Submission(student, problem_set.name)
+    students = [student, *members]
     with class_lock(directory.root, "hand"):
-        cell = _cells(directory, submission).get(item.name)
-        if cell is None or _digest(cell.source) != digest:
-            raise StaleAnswerError("The answer has changed since this page was opened; reload the page.")
+        for who in students:
+            cell = _cells(directory, Submission(who, problem_set.name)).get(item.name)
+            if cell is None or _digest(cell.source) != digest:
+                raise StaleAnswerError("The answer has changed since this page was opened; reload the page.")
         with open_gradebook(directory) as gradebook:
-            try:
-                grade = gradebook.find_grade(question, problem_set.name, problem_set.name, student)
-            except MissingEntry:
-                raise StaleAnswerError("The gradebook has no such answer any more; reload the page.") from None
-            grade.manual_score = points
-            grade.needs_manual_grade = points is None and grade.auto_score is None
-            # nbgrader keeps comments with answers: that on a test stands with the answer which it judges.
-            about = gradebook.find_comment(item.name, problem_set.name, problem_set.name, student)
-            about.manual_comment = comment or None
+            for who in students:
+                try:
+                    grade = gradebook.find_grade(question, problem_set.name, problem_set.name, who)
+                except MissingEntry:
+                    raise StaleAnswerError("The gradebook has no such answer any more; reload the page.") from None
+                grade.manual_score = points
+                grade.needs_manual_grade = points is None and grade.auto_score is None
+                # nbgrader keeps comments with answers: that on a test stands with the answer which it judges.
+                about = gradebook.find_comment(item.name, problem_set.name, problem_set.name, who)
+                about.manual_comment = comment or None
             gradebook.db.commit()

@@ -79,6 +79,8 @@ class Platform:
         The roster's column for its numbers.
     numbers_differ : bool
         Whether it gives a student another number for each assignment.
+    numbers_in : str
+        Where an instructor finds them, in words that follow what to do.
     packs_times : bool
         Whether the times in its archives are those of packing.
     own_files : re.Pattern
@@ -93,6 +95,7 @@ class Platform:
     read: Callable[[str, Reading], HandIn | None]
     column: str = "other_ids"
     numbers_differ: bool = False
+    numbers_in: str = ""
     packs_times: bool = False
     own_files: re.Pattern = re.compile(r"(?!)")
     metadata: str = ""

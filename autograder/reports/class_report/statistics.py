@@ -17,6 +17,8 @@ LOW = 0.5
 FALL = 0.2
 #: or with this many sets missing, or handed in late.
 MISSING, LATE = 2, 3
+#: Misconceptions of an item that a page shows at once: a class of 120 shows twenty of some items, most of them once.
+FREQUENT = 3
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,18 @@ class ToTeach:
     students: int
     graded: int
     misconceptions: list[tuple[int, str, str]]
+
+    @property
+    def frequent(self) -> list[tuple[int, str, str]]:
+        """The misconceptions that a page shows at once."""
+        every = self.misconceptions
+        # To fold a single one would save no line.
+        return every if len(every) <= FREQUENT + 1 else every[:FREQUENT]
+
+    @property
+    def rare(self) -> list[tuple[int, str, str]]:
+        """The others, which it folds."""
+        return self.misconceptions[len(self.frequent) :]
 
 
 def to_teach(

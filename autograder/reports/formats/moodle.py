@@ -52,20 +52,30 @@ def _filled_in(export: Export, problem_set: ProblemSet) -> Sheets:
     for known in export.roster.students.values() if export.roster else ():
         by_number |= dict.fromkeys(known.moodle_id, known.student_id)
         by_email |= {known.email.casefold(): known.student_id} if known.email else {}
-    placed = set()
+    placed: set[str] = set()
+    same = other = 0
     for row in rows:
         row += [""] * (len(header) - len(row))
         # "Participant 1234567", the word in the site's language.
         digits = re.search(r"(\d+)\s*$", row[identifier]) if identifier is not None else None
         student = by_number.get(digits[1]) if digits else None
-        if student is None and email is not None:
-            student = by_email.get(row[email].casefold())
+        addressee = by_email.get(row[email].casefold()) if email is not None else None
+        if digits and addressee in numbers:
+            same += numbers[addressee] == digits[1]
+            other += numbers[addressee] != digits[1]
+        if student is None:
+            student = addressee
         if student not in scores:
             continue
         comma = full is not None and "," in row[full]
         points = number(scores[student])
         row[grade] = points.replace(".", ",") if comma else points
         placed.add(student)
+    if other and not same:
+        raise AutograderError(
+            f"The grading worksheet is that of another assignment: its numbers are not those under which "
+            f"{problem_set.name} was handed in. Download that assignment's."
+        )
     if lost := [student for student in scores if student not in placed]:
         made.notices.append(
             f"{problem_set.name}: not in the worksheet: {', '.join(lost)}; the roster's column moodle_id, or email, "

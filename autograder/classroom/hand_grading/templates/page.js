@@ -49,6 +49,7 @@ function save(article, points) {
   const message = {
     question,
     student: article.dataset.student,
+    members: JSON.parse(article.dataset.members),
     digest: article.dataset.digest,
     points: points === "" ? null : Number(points),
     comment,
