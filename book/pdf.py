@@ -18,8 +18,7 @@ from pathlib import Path
 
 import yaml
 from playwright.sync_api import Browser, sync_playwright
-from pypdf import PdfReader, PdfWriter
-from pypdf.generic import ArrayObject, ByteStringObject, NameObject
+from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "from-bits-to-backprop.pdf"
@@ -31,6 +30,10 @@ SUBTITLE = "Information theory, cross-entropy and gradients from first principle
 AUTHORS = "From Bits to Backprop contributors"
 LICENCE = "Text and figures: Creative Commons Attribution 4.0. Code: BSD 3-Clause."
 
+# What the file says about itself, instead of the first object that Chromium writes.
+ABOUT = {"Title": TITLE, "Author": AUTHORS, "Subject": SUBTITLE}
+INFORMATION = re.compile(rb"1 0 obj\n<<(/Title .*?)>>\nendobj", re.DOTALL)
+
 # What a page has and a book does not.
 ONLY_ON_SCREEN = (
     re.compile(r'<p class="notebook-download">.*?</p>', re.DOTALL),
@@ -39,11 +42,14 @@ ONLY_ON_SCREEN = (
     re.compile(r'<span class="katex-mathml">.*?</math></span>', re.DOTALL),
     re.compile(r'<details class="admonition hide above-input">.*?</details>', re.DOTALL),
     re.compile(r'\bloading="lazy"'),
+    re.compile(r'<div class="genindex-jumpbox">.*?</div>', re.DOTALL),
 )
 ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 SHEET = re.compile(r'<link rel="stylesheet" href="[^"]*(_static/site-\w+\.css)"')
 HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
-# Links behind which the number of the page is printed: those of the contents, of the index, and of the glossary.
+# Links behind which the number of the page is printed: those of the contents, of the index, of the glossary, and into the
+# ledger.
+TO_LEDGER = re.compile(r'<a (href="#[^"]*--checks-of-[^"]*">ledger</a>)')
 NUMBERED = re.compile(
     r'(?P<link><a class="[^"]*\bnumbered\b[^"]*" href="#(?P<name>[^"]+)">)(?P<text>.*?)</a>', re.DOTALL
 )
@@ -63,13 +69,16 @@ figure.alive img, figure img { display: inline; }
 .part-page h1 { font-size: 28pt; }
 .printed-contents ol { margin: 0; padding: 0; list-style: none; }
 .printed-contents ol ol { padding-left: 1.2em; font-size: 0.92em; }
-.printed-contents li { break-inside: avoid; }
+.printed-contents li { line-height: 1.35; }
+.printed-contents li:has(> ol) { break-inside: auto; }
+.printed-contents :is(.of-part, li > a:has(+ ol)) { break-after: avoid; }
 .printed-contents .of-part { margin-top: 0.5em; font-weight: 700; }
 .printed-contents a { display: flex; gap: 0.4em; text-decoration: none; }
 .printed-contents a::before { content: ""; order: 1; flex: 1; border-bottom: 1px dotted #999; margin-bottom: 0.35em; }
 .printed-contents .page { order: 2; }
 a { text-decoration: none; }
 table.indextable td { vertical-align: top; }
+h2:has(+ table.indextable) { margin: 0.7em 0 0.2em; font-size: 12pt; }
 """
 
 
@@ -174,11 +183,8 @@ def numbered_links(page: Page) -> str:
     """Return the body of a page in which the links that readers of paper follow by a number are marked."""
     if page.name == "genindex":
         return re.sub(r"<a href=", '<a class="numbered" href=', page.body)
-    return re.sub(
-        r'(<span class="explained">Explained in )<a class="([^"]*)"',
-        r'\1<a class="\2 numbered"',
-        page.body,
-    )
+    body = re.sub(r'(<span class="explained">Explained in )<a class="([^"]*)"', r'\1<a class="\2 numbered"', page.body)
+    return TO_LEDGER.sub(r'<a class="numbered" \1', body)
 
 
 def contents_of(pages: list[Page]) -> str:
@@ -262,14 +268,22 @@ def page_numbers(file: Path) -> dict[str, int]:
     }
 
 
-def without_dates(file: Path, result: Path) -> None:
-    """Copy a PDF without what differs from one run to the next."""
-    writer = PdfWriter(clone_from=file)
-    writer.metadata = None
-    writer.add_metadata({"/Title": TITLE, "/Author": AUTHORS, "/Subject": SUBTITLE})
-    writer.root_object[NameObject("/Lang")] = writer.root_object.get("/Lang")
-    writer._ID = ArrayObject([ByteStringObject(b"from-bits-to-bac"), ByteStringObject(b"from-bits-to-bac")])
-    writer.write(result)
+def without_dates(pdf: bytes) -> bytes:
+    """Return a PDF that says what it is instead of when and by which browser it was made: the same in every run.
+
+    Parameters
+    ----------
+    pdf : bytes
+        What Chromium has printed.
+
+    Returns
+    -------
+    bytes
+        The same, of the same length: every other object stays where the file's table says that it is.
+    """
+    said = INFORMATION.search(pdf)
+    entries = "".join(f"/{name} ({text})\n" for name, text in ABOUT.items()).encode("ascii")
+    return pdf[: said.start(1)] + entries.ljust(len(said[1])) + pdf[said.end(1) :]
 
 
 def print_book(site: Path, result: Path, browser: Browser, pages: list[Page]) -> int:
@@ -303,7 +317,7 @@ def print_book(site: Path, result: Path, browser: Browser, pages: list[Page]) ->
                 numbers = page_numbers(draft)
         finally:
             whole.unlink(missing_ok=True)
-        without_dates(draft, result)
+        result.write_bytes(without_dates(draft.read_bytes()))
     return len(PdfReader(result).pages)
 
 

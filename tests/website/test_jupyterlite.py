@@ -343,6 +343,43 @@ def test_only_a_site_without_its_own_python_asks_whether_the_cdn_can_be_reached(
     assert "data-python" not in (lite / "notebooks" / "index.html").read_text()
 
 
+@pytest.fixture
+def page_of_a_notebook(tmp_path) -> str:
+    """The address of a page in which nothing but the notices is JupyterLite's."""
+    plain = tmp_path / "notebooks" / "index.html"
+    plain.parent.mkdir()
+    plain.write_text("<html><body></body></html>")
+    add_notices(tmp_path, None)
+    return plain.as_uri()
+
+
+@pytest.mark.parametrize("answer", ["none", "an error"])
+def test_a_blocked_python_is_announced(page_of_a_notebook, browser, answer):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, service_workers="block")
+    context.route("https://**/*", lambda one: one.abort() if answer == "none" else one.fulfill(status=403))
+    page = context.new_page()
+    page.goto(page_of_a_notebook)
+    notice = page.get_by_role("alert")
+    notice.get_by_text("Python cannot be loaded from cdn.jsdelivr.net, so no cell will run.").wait_for()
+    box = notice.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    notice.get_by_role("button", name="Close").click()
+    assert notice.count() == 0
+    context.close()
+
+
+def test_nothing_is_announced_where_python_answers(page_of_a_notebook, browser):
+    context = browser.new_context(service_workers="block")
+    context.route("https://**/*", lambda one: one.fulfill(headers={"access-control-allow-origin": "*"}, body=""))
+    page = context.new_page()
+    with page.expect_response(lambda answer: answer.url.endswith("/pyodide.mjs")):
+        page.goto(page_of_a_notebook)
+    page.evaluate("fetch('https://cdn.jsdelivr.net/').then(() => new Promise(requestAnimationFrame))")  # a later answer
+    assert page.get_by_role("alert").count() == 0
+    context.close()
+
+
 def test_a_request_to_another_host_is_noticed(warmup_page, refused):
     worker = """() => new Promise(done => {
         const code = "fetch('https://example.com/').catch(() => 0).then(() => postMessage(0))";

@@ -19,7 +19,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from book.extensions.problem_sets.released_sets import released
 from tests.support import ROOT
-from tests.support.book_pages import chapters, html_of, pages
+from tests.support.book_pages import chapters, html_of, pages, text_of
 from tests.support.loaded_files import addresses_in, loaded
 from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
 
@@ -52,6 +52,15 @@ BOTH_SCHEMES = bool(os.environ.get("TEST_ALL"))
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 
+# Fonts that a page asks for before its styles do, and then shows nothing in.
+FONTS_FOR_NOTHING = """() => document.fonts.ready.then(() => {
+    const loaded = [...document.fonts].filter(font => font.status !== "unloaded");
+    const used = new Set(loaded.map(font => `${font.family}-${font.style === "italic" ? "Italic" : "Regular"}.woff2`));
+    const asked = [...document.querySelectorAll("link[rel=preload][as=font]")].map(link => link.href.split("/").pop());
+    return asked.filter(name => !used.has(name));
+})"""
+
+
 @pytest.fixture(scope="module")
 def findings(site, address, browser) -> dict[str, dict]:
     """What a browser finds on each page; each page is opened once, in light mode, and also examined in dark mode."""
@@ -66,6 +75,7 @@ def findings(site, address, browser) -> dict[str, dict]:
         visit = Visit(page, address, name)
         one = found[name] = {}
         one["coloured formulas"] = page.locator(".katex-html [style*='color']").count()
+        one["fonts for nothing"] = page.evaluate(FONTS_FOR_NOTHING)
         one["pictures without a picture"] = blank_pictures(page)
         page.set_viewport_size(PHONE)
         one["wider than a phone"] = page.evaluate(WIDER)
@@ -109,6 +119,11 @@ def test_no_page_requests_another_host(findings):
 
 def test_no_page_complains_on_the_console(findings):
     assert not all_of(findings, "complaints")
+
+
+def test_no_page_loads_a_font_for_nothing(site, findings):
+    assert len(html_of(site, "book/information/entropy").select("link[rel=preload][as=font]")) >= 4
+    assert not all_of(findings, "fonts for nothing")
 
 
 def test_every_picture_is_there(findings):
@@ -266,6 +281,14 @@ def test_folds_and_buttons_answer_to_keys(opened):
     switch.focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.documentElement.dataset.mode") != before
+
+
+def test_code_has_a_button_for_copying_and_what_it_prints_has_none(opened):
+    page = opened("book/information/entropy.html")
+    page.locator("div.cell_input button.copybtn").first.wait_for(state="attached")
+    without = "all => all.filter(code => !code.parentElement.querySelector('.copybtn')).length"
+    assert page.locator("main div.cell_input pre").evaluate_all(without) == 0
+    assert page.locator("main div.cell_output button.copybtn").count() == 0
 
 
 @pytest.mark.parametrize("side", ["primary", "secondary"])
@@ -455,6 +478,22 @@ def test_a_notebook_is_downloaded_whatever_a_server_calls_it(site):
         links = html_of(site, name).select('a[href$=".ipynb"]:not(.in-browser)')
         assert len(links) >= 2
         assert all(link.has_attr("download") and not link.has_attr("target") for link in links), name
+
+
+def test_the_word_above_a_proof_stands_out_and_no_title_runs_into_its_text(site):
+    for name in chapters():
+        for proof in html_of(site, name).select("div.proof:not(:has(> .admonition-title))"):
+            assert proof.select_one("p").contents[0].name == "strong", f"{name}: {proof.get_text()[:60]}"
+            assert proof.select_one("p > strong").get_text() == "Proof."
+        assert not re.search(r"^`{3,}\{prf:proof\} *\S", text_of(name), re.MULTILINE), f"{name}: a proof has no title"
+
+
+def test_lines_of_seventy_characters_are_whole_on_a_desk(opened):
+    page = opened("book/information/entropy.html", DESK)
+    cut = page.evaluate("""() => [...document.querySelectorAll("article div.highlight > pre")]
+        .filter(code => code.checkVisibility() && code.scrollWidth > code.clientWidth)
+        .map(code => Math.max(...code.textContent.split("\\n").map(line => line.length)))""")
+    assert [longest for longest in cut if longest <= 70] == []
 
 
 def test_no_fold_has_a_paragraph_in_its_summary(site):

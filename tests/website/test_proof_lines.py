@@ -1,6 +1,7 @@
 """The lines below results in a browser: they open without a script, lead into the ledger's folds, and stay short on paper."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.visits import DESK, PATIENCE, PHONE
 
@@ -31,18 +32,15 @@ def test_a_key_opens_the_proof_and_closes_it(address, window):
     page.close()
 
 
-def test_the_link_opens_the_fold_in_the_ledger_that_has_the_row(address, browser):
-    context = browser.new_context(viewport=DESK)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
+def test_the_link_opens_the_fold_in_the_ledger_that_has_the_row(address, window):
+    page = window.new_page()
     page.goto(f"{address}{CHAPTER}.html")
     page.locator(".checked > a").nth(1).click()
     row = page.locator("tr:target")
     row.wait_for(state="visible")
-    # The page scrolls there smoothly.
-    page.wait_for_function("row => row.getBoundingClientRect().bottom <= innerHeight", arg=row.element_handle())
+    expect(row).to_be_in_viewport(timeout=PATIENCE)  # it scrolls there
     assert page.locator("details.ledger-chapter[open]").count() == 1
-    context.close()
+    page.close()
 
 
 def test_a_finger_hits_the_line(address, browser):
@@ -59,6 +57,9 @@ def test_on_paper_proofs_stay_folded(address, browser):
     page = context.new_page()
     page.goto(f"{address}{CHAPTER}.html")
     page.wait_for_load_state("networkidle")
+    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator(".checked details[open]").count() == 0
+    assert page.locator(".checked pre").first.is_hidden()
+    assert page.locator(".solution pre, .self-check details ol").first.is_visible()
     context.close()

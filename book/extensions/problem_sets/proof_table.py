@@ -63,8 +63,8 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], numbers_from: int
 
 
 def _folded(title: str, table: nodes.table) -> list[nodes.Node]:
-    """Put a long table behind its title."""
-    begin = nodes.raw("", f"<details><summary>{html.escape(title)}</summary>", format="html")
+    """Put a long table behind its title; on paper it would fill sheets that nobody asked for."""
+    begin = nodes.raw("", f'<details class="only-on-screen"><summary>{html.escape(title)}</summary>', format="html")
     return [begin, table, nodes.raw("", "</details>", format="html")]
 
 

@@ -53,9 +53,10 @@ FORMULA_FONTS = {
     "Main-Regular": 'class="katex"',
     "Math-Italic": "mathnormal",
     "AMS-Regular": r"\b(?:amsrm|mathbb)\b",
-    "Size1-Regular": r"\b(?:small-op|size1)\b",
+    "Size1-Regular": r"\b(?:small-op|delimsizing size1|delim-size1)\b",
     "Size2-Regular": r"\b(?:large-op|delimsizing size2)\b",
     "Size3-Regular": r"\bdelimsizing size3\b",
+    "Size4-Regular": r"\b(?:delimsizing size4|delim-size4)\b",
 }
 
 LINK = re.compile(r'[ \t]*<link\b[^>]*\brel="stylesheet"[^>]*>\n?')

@@ -1,4 +1,4 @@
-"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links."""
+"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links, the word above a proof."""
 
 import re
 
@@ -22,14 +22,29 @@ class DropRepeatedIds(SphinxPostTransform):
                 node["ids"] = [name for name in node["ids"] if name not in REPEATED]
 
 
-def move_spaces_out(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Move the space at the start of sphinx_exercise's link in a solution's title out of the link and its underline."""
+# sphinx_exercise puts the space before its link inside the link, whose underline then begins too early; sphinx_proof writes
+# the word that begins a proof as if it were part of the sentence.
+REPAIRS = (
+    (re.compile(r"(Solution to)(<a [^>]*>) "), r"\1 \2"),
+    (re.compile(r'(<div class="proof admonition"[^>]*>\s*<p>)(Proof\.)'), r"\1<strong>\2</strong>"),
+)
+
+
+def tidied(body: str) -> str:
+    """Return the HTML of a page with these two put right."""
+    for pattern, replacement in REPAIRS:
+        body = pattern.sub(replacement, body)
+    return body
+
+
+def tidy(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Change the page in place."""
     if doctree is not None:
-        context["body"] = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", context["body"])
+        context["body"] = tidied(context["body"])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.add_post_transform(DropRepeatedIds)
-    app.connect("html-page-context", move_spaces_out)
+    app.connect("html-page-context", tidy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
