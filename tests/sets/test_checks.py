@@ -1,5 +1,6 @@
 """The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
+import linecache
 import math
 import warnings
 from fractions import Fraction
@@ -86,10 +87,11 @@ def without_a_name(text: str) -> str:
     return "\n".join([*lines[:2], *lines[-1:]])
 
 
-@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1])
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1, lambda x: -2.0])
 def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
-    """Nine is three times three, and the square of three."""
+    """Nine is three times three, and the square of three; a whole number may be met by chance."""
     assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
+    assert len(message(check(lambda x: 25.0).gives, 5.0, 2).split("\n")) == 3
 
 
 # ---- what is wrong is told: received, expected, where to look
@@ -161,6 +163,8 @@ def test_integers_and_bounds(check):
     check(lambda x: 0.7).gives_between(0.69, 1.01, 0)
     assert "a number from 0.69 to 1.01" in message(check(lambda x: 2.0).gives_between, 0.69, 1.01, 0)
     message(check(lambda x: np.nan).gives_between, 0, np.inf, 0)
+    assert "work of rounding" in message(check(lambda x: -1e-16).gives_between, 0.0, 1.0, 0)
+    assert "work of rounding" not in message(check(lambda x: -0.1).gives_between, 0.0, 1.0, 0)
 
 
 def test_only_a_value_error_refuses(check):
@@ -172,6 +176,7 @@ def test_only_a_value_error_refuses(check):
 
     check(strict).refuses(-1)
     assert "raised TypeError: no" in message(check(clumsy).refuses, -1)
+    assert "np.asarray" in message(check(lambda x: x - 1).refuses, [1])
     assert "returned 2" in message(check(lambda x: 2).refuses, -1)
     check(lambda x: 1.0).accepts(0)
     message(check(strict).accepts, 0)
@@ -186,7 +191,11 @@ def test_a_changed_argument_is_noticed_and_spoils_no_other_check(check):
     judge = check(greedy)
     judge.gives([2.0, 4.0], given)
     assert given.tolist() == [1.0, 2.0]
-    assert "changed its argument number 1 to [2, 4]" in message(judge.keeps_arguments, given)
+    text = message(judge.keeps_arguments, given)
+    assert "changed its argument number 1 to [2, 4]" in text
+    assert "what doubling means" not in text, "whatever the check is about, here it is what changes in place"
+    assert text.endswith("np.asarray makes no copy of an array (chapter Broadcasting, Nothing is copied).")
+    assert "Broadcasting" not in message(check(greedy, hidden=True).keeps_arguments, given)
     check(lambda x: 2 * x).keeps_arguments(given)
 
 
@@ -454,6 +463,20 @@ def test_a_call_is_written_as_the_test_says(check):
     [
         ("x - 1", "np.asarray"),
         ("x.shape", "np.asarray"),
+        ("(2).shape", "np.asarray"),
+        ("(2).data", "an object of a class is meant"),
+        ("(2.5).exp()", "an object of a class is meant"),
+        ("np.log(2.0, 2)", "is no base"),
+        ("np.ones((2, 2)).sum(axis=[0, 1])", "axis=(1, 2)"),
+        ("np.ones(2)[np.array([0.0, 1.0])]", ".astype(int)"),
+        ("x[float(0)]", ".astype(int)"),
+        ("int(np.ones(2))", ".astype(int)"),
+        ("math.exp(type('Value', (), {})())", "call a method of the object"),
+        ("math.exp(None)", "without a return statement"),
+        ("type('Value', (), {})() > 0", "compare the numbers in them"),
+        ("0 < type('Value', (), {})()", "compare the numbers in them"),
+        ("double(x)", "comes to no end"),
+        ("math.cos", "import"),
         ("math.exp(np.array([1.0, 2.0]))", "The functions of math take one number"),
         ("1 if np.array(x) > 0 else 2", "np.where chooses for each entry"),
         ("np.ones(2) + np.ones(3)", "print the shape"),
@@ -461,19 +484,17 @@ def test_a_call_is_written_as_the_test_says(check):
         ("2 ** -np.array([1, 2])", "An array of integers stays one"),
         ("np.ones(2)[0, 0]", "fewer axes or entries"),
         ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
-        ("math.exp(1000)", "beyond all floats"),
-        ("math.log(0)", "math.log has no value at 0"),
-        ("1 / 0", "A divisor is 0"),
         ("len(None)", "without a return statement"),
         ("missing", "misspelt"),
         ("int('one')", "Paste the call"),
-        ("x(2)", "Paste the call"),
-        ("{[1]: 2}", "Paste the call"),
+        ("x(2)", "are square brackets meant"),
+        ("(max := 3) and max(x)", "give the name of a function"),
+        ("{[1]: 2}", "__eq__ without __hash__"),
         ("2 ** type('Value', (), {})()", "such as __radd__"),
     ],
 )
 def test_an_error_comes_with_what_usually_causes_it(check, body, says):
-    names = {"np": np, "math": math, "__name__": "__main__"}
+    names = {"np": np, "__name__": "__main__"} | ({} if body == "math.cos" else {"math": math})
     exec(f"def double(x):\n    return {body}", names)
     text = message(check(names["double"]).gives, [np.inf, 1.0], [1, 2])
     assert says in text.splitlines()[-1]
@@ -481,15 +502,56 @@ def test_an_error_comes_with_what_usually_causes_it(check, body, says):
     assert "what doubling means" not in text, "the idea is for wrong values"
 
 
-def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("math.exp(1000)", "beyond all floats"),
+        ("math.log(0)", "math.log has no value at 0"),
+        ("math.log(-2.0)", "0 and below"),
+        ("1 / 0", "A divisor is 0"),
+    ],
+)
+def test_where_numpy_would_give_inf_or_nan_an_error_comes_with_its_cause_and_the_idea(check, body, says):
+    names = {"math": math}
+    exec(f"def double(x):\n    return {body}", names)
+    *_, cause, idea = message(check(names["double"]).gives, 1.0, 1).splitlines()
+    assert says in cause
+    assert idea == "Look again at what doubling means (chapter Doubling)."
+
+
+def of_a_cell(tmp_path, source: str, name: str = "double"):
+    """Return a function of a cell whose lines can be read, as IPython's can."""
     cell = tmp_path / "cell.py"
-    cell.write_text("def inner(x):\n    return x - 1\n\ndef double(x):\n    return 2 * inner(x)\n")
+    cell.write_text(source)
+    linecache.checkcache(str(cell))
     names = {"__name__": "__main__"}
-    exec(compile(cell.read_text(), str(cell), "exec"), names)
-    text = message(check(names["double"]).gives, 2.0, [1])
+    exec(compile(source, str(cell), "exec"), names)
+    return names[name]
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('no')", "if x: raise ValueError('no')", "assert not x, 'no'"])
+def test_who_refuses_valid_input_is_sent_to_the_own_condition(check, tmp_path, line):
+    refusing = of_a_cell(tmp_path, f"def double(x):\n    {line}\n")
+    text = message(check(refusing).gives, 2.0, 1)
+    assert (
+        text.splitlines()[-1]
+        == "Your function refuses this input itself: which of its conditions is met here, and should it be?"
+    )
+    assert "Expected: 2." in text
+
+
+def test_an_error_shows_the_line_that_led_to_it_too(check, tmp_path):
+    double = of_a_cell(tmp_path, "def half(x):\n    return x.y\n\ndef double(x):\n    return 4 * half(x)\n")
+    text = message(check(double).gives, 2.0, 1)
+    assert "in your line `return x.y`, which `return 4 * half(x)` called.\n" in text
+
+
+def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+    double = of_a_cell(tmp_path, "def double(x):\n    return x - 1\n")
+    text = message(check(double).gives, 2.0, [1])
     assert "unsupported operand type(s) for -: 'list' and 'int', in your line `return x - 1`." in text
-    assert "in your line" in message(check(names["double"]).refuses, [1])
-    assert "return" not in message(check(names["double"], hidden=True).gives, 2.0, [1])
+    assert "in your line" in message(check(double).refuses, [1])
+    assert "return" not in message(check(double, hidden=True).gives, 2.0, [1])
     far = TypeError("no")
     far.line_of_submission = "return z"
 
@@ -528,6 +590,8 @@ def test_a_hidden_test_of_tests_says_which_way_it_failed(check):
     says = message(check(lambda f: True, hidden=True, told=told).gives_bool, False, abs)
     assert says.startswith("double: a hidden test failed: a wrong candidate was accepted. Look again")
     assert "refused" not in message(check(lambda f: None, hidden=True, told=told).gives_bool, True, abs)
+    says = message(check(lambda f: False, told=told).gives_bool, True, abs)
+    assert "Expected: True.\nA right candidate was refused.\nLook again at" in says
 
 
 # ---- hidden checks give the idea and nothing else
@@ -622,7 +686,12 @@ def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(chec
     judged(1 / 3, exact=False)
     judged(sp.Float("0.3333333331"), exact=False)
     assert "top is 0.333333335" in message(judged, sp.Float("0.333333335"), exact=False)
-    assert "top is 0.333333333, a float" in message(judged, 1 / 3)
+    assert "top is 0.333333333, a float.\nExpected: an exact expression: write sp.Rational(1, 3), not" in message(
+        judged, 1 / 3
+    )
+    assert "write 2, not 2.0" in message(judged, 2.0 * P)
+    assert "write sp.Rational(1, 3) and sp.log(3)" in message(judged, sp.pi.evalf())
+    assert "Expected: an exact number of SymPy." in message(judged, "1/3")
     assert "contains the float" in message(judged, sp.Float("0.3333333333"))
     assert "top is 0.333333333" in message(judged, sp.Rational(1, 3) + sp.Rational(1, 10**29))
     assert "agrees with the right value in 40 digits" in message(judged, sp.Rational(1, 3) + sp.Rational(1, 10**40))
@@ -649,6 +718,20 @@ def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(chec
 )
 def test_a_wrong_expression_is_told_why(judge, answer, says):
     assert says in message(judge, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (-RIGHT, "right but for the sign"),
+        (RIGHT * sp.log(2), "right in nats; bits are expected"),
+        (RIGHT / sp.log(2), "right in bits; nats are expected"),
+    ],
+)
+def test_an_expression_that_is_wrong_in_a_common_way_is_told_how(judge, answer, says):
+    assert says in message(judge, answer).splitlines()[2]
+    assert says not in message(judge, answer, hidden=True)
+    assert len(message(judge, answer + P).splitlines()) == 3
 
 
 def test_a_hidden_expression_check_leaks_nothing(judge):
