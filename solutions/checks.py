@@ -34,6 +34,9 @@ def _check_show(value, limit=60):
             text = repr(np.asarray(value).tolist())
         elif array.size > 12:
             text = f"an array of shape {array.shape}"
+        elif isinstance(value, tuple) and array.ndim == 1:
+            inside = ", ".join(str(item) if type(item) is int else _check_number(item, 9) for item in value)
+            text = f"({inside}{',' * (len(value) == 1)})"
         else:
             text = _check_nested(array.tolist())
     elif isinstance(value, dict) and value and all(isinstance(entry, np.ndarray) for entry in value.values()):
@@ -248,14 +251,16 @@ def _check_cause(error):
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
     own = r"(?!list|tuple|dict|str|NoneType|int|float|complex|set|ndarray|Symbol|Add|Mul|Pow|numpy)\w+"  # a student's class
     causes = [
+        ("TypeError", r"\(\) (takes|missing|got) .*argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
+        ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
         ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
         ("", r"'list' object cannot be interpreted as an integer", "An integer is meant there, or, for several axes, a tuple of them: axis=(1, 2) and not axis=[1, 2]."),
-        ("", r"indices must be integers or slices, not (numpy\.)?float|be interpreted as an integer|of integer \(or boolean\) type|are valid indices", "Places and counts are integers, and this is something else: check the values, then convert them with int(…) or .astype(int)."),
+        ("", r"indices must be integers or slices, not (numpy\.)?float|be interpreted as an integer|of integer \(or boolean\) type|are valid indices|from dtype\('float64'\) to dtype\('int64'\)", "Places and counts are integers, and this is something else: check the values, then convert them with int(…) or .astype(int)."),
         ("", r"unhashable type", "Only what cannot change is a key or belongs to a set: no list, and no object of a class that defines __eq__ without __hash__."),
-        ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
         ("", r"'list'|sequence by non-int|list indices", "A list has no arithmetic of its own: begin with x = np.asarray(x, dtype=float), or take its entries one by one."),
         ("", r"'tuple'", "A tuple was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'(int|float)' object has no attribute '(?!(shape|size|ndim|T|dtype|sum|mean|max|min|any|all|astype|reshape|ravel|copy|tolist)')", "A plain number stands where an object of a class is meant: turn it into one first, or let the method return one."),
+        ("", r"'numpy.ndarray' object has no attribute", "An array has other methods than a list: the functions of NumPy take both."),
         ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'NoneType'|not NoneType", "Something is None there: a function without a return statement gives None."),
         ("TypeError", rf"must be real number, not {own}", "The functions of math take numbers: call a method of the object instead."),
@@ -263,10 +268,12 @@ def _check_cause(error):
         ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number, and so do int and float; np.exp, np.log and the like take whole arrays, and .astype(int) converts one."),
         ("TypeError", r"return arrays must be of ArrayType", "The second argument of np.log and the like is no base, but an array for the result."),
         ("", r"truth value of an array", "`if`, `and` and `or` need one answer, and an array has many: np.where chooses for each entry, np.any and np.all make one of them."),
-        ("", r"broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
+        ("", r"be broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
+        ("ValueError", r"cannot reshape", "A new shape must hold exactly the entries that are there: print the shape of the array before it."),
+        ("ValueError", r"values to unpack", "There are more or fewer values on the right than names on the left: print what stands on the right."),
         ("", r"negative integer powers|[Cc]annot cast ufunc", "An array of integers stays one: begin with x = np.asarray(x, dtype=float)."),
         ("IndexError", r"", "The array has fewer axes or entries than the index asks for: print its shape."),
-        ("KeyError", r"", "A dictionary lacks this key: compare the names with the docstring."),
+        ("KeyError", r"", "A dictionary lacks this key: print its keys, and compare them with the docstring."),
         ("OverflowError", r"", "A number grew beyond all floats: which exponent is large and positive here?"),
         ("ZeroDivisionError", r"", "A divisor is 0 for this input: what should the result be then?"),
         ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0 and below: which number arrives there, and what should the result be?"),
@@ -336,9 +343,19 @@ def _check_mistake(received, expected, arguments):
             found.append(words)
     # A single whole number meets such a relation by chance: 9 for 3 may be anything but a square.
     single = expected.size == 1 and np.all(expected == np.round(expected))
-    if len(found) != 1 or (single and found[0] in [words for _, words in by_chance]):
+    if len(found) > 1 or (single and found and found[0] in [words for _, words in by_chance]):
         return ""
-    return found[0]
+    if found:
+        return found[0]
+    with np.errstate(all="ignore"):
+        apart = float(np.max(np.where(received == expected, 0, np.abs(received / expected - 1))))
+    if apart < 1e-5:
+        digits = int(-np.log10(apart))
+        return (
+            f"That is right to {digits} digits only: was a small number added, a result rounded, or a difference taken of "
+            "numbers that are nearly equal?"
+        )
+    return ""
 
 
 def _check_misshapen(received, expected, arguments):
@@ -445,7 +462,7 @@ class Check:
         low, high = np.array(low, dtype=float), np.array(high, dtype=float)
         _, received = self._value(args, kwargs)
         call = _CheckText(lambda: self._call_text(args, kwargs))
-        self._same_shape(call, received, low)
+        self._same_shape(call, received, received, low)
         right = (received >= low) & (received <= high)  # nan is neither
         if not np.all(right):
             place = tuple(int(i) for i in np.argwhere(~right)[0]) if received.ndim else ()
@@ -466,22 +483,24 @@ class Check:
         """
         import numpy as np
 
-        first, second = (self._value(args, {})[1] for args in (one, other))
+        first, second = (self._numbers(args, {}) for args in (one, other))
         if np.array_equal(first, second, equal_nan=True):
             calls = " and ".join(self._call_text(args, {}) for args in (one, other))
             self._fail(f"{calls} returned the same", "results that depend on the arguments")
 
     def gives_entries(self, expected, *args, **kwargs):
         """Fail unless the call gives a dictionary with at least these keys, and the right shape and values under each."""
-        call, value, given = self._result(args, kwargs)
         keys = ", ".join(repr(key) for key in expected)
+        call, value, given = self._result(args, kwargs, wanted=f"a dict with the keys {keys}")
         if not isinstance(value, dict):
             self._fail(f"{call} returned {_check_typed(value)}", f"a dict with the keys {keys}")
-        for key, right in expected.items():
+        right = [key for key in expected if key in value and self._is_right(value[key], expected[key])]
+        beside = right and f"Right: {', '.join(repr(key) for key in right)}."
+        for key, wanted in expected.items():
             if key not in value:
                 found = ", ".join(repr(key) for key in value) or "no keys"
                 self._fail(f"{call} returned a dict with {found}", f"the keys {keys}")
-            self._compare_part(f"{call}[{key!r}]", value[key], right)
+            self._compare_part(f"{call}[{key!r}]", value[key], wanted, beside)
         self._report(call, given)
 
     def gives_entries_of_shape(self, shapes, *args, **kwargs):
@@ -501,7 +520,7 @@ class Check:
             if arrays[key] is None or not np.all(np.isfinite(arrays[key])):
                 self._fail(f"{entry} is {_check_typed(value[key])}", "a finite number, or an array of finite numbers")
             if shape is not None:
-                self._same_shape(entry, arrays[key], np.empty(shape), verb="is")
+                self._same_shape(entry, arrays[key], arrays[key], np.empty(shape), verb="is")
         self._report(call, given)
         return arrays
 
@@ -526,8 +545,8 @@ class Check:
 
     def gives_parts(self, expected, *args, **kwargs):
         """Fail unless the call gives a tuple or list of these parts, by name and in this order; None stands for any value."""
-        call, value, given = self._result(args, kwargs)
         names = f"{len(expected)} parts, ({', '.join(expected)})"
+        call, value, given = self._result(args, kwargs, wanted=names)
         if not isinstance(value, tuple | list):
             self._fail(f"{call} returned {_check_typed(value)}", names)
         if len(value) != len(expected):
@@ -572,6 +591,8 @@ class Check:
         import numpy as np
 
         (_, fewer, first), (value, more, second) = (self._count_steps(args) for args in (few, many))
+        if value is None:
+            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
         # A loop takes at least a step a sample; steps that are wasted on few samples do not hide it.
         samples = max(len(a) for a in many if np.ndim(a))
         if more > min(fewer + most, samples - 1):
@@ -579,7 +600,8 @@ class Check:
             self._fail(
                 f"{shapes} took {fewer} and {more} lines and calls of Python",
                 "no more for many samples than for few: let NumPy loop over the samples. A function of Python that "
-                "map, np.vectorize, np.apply_along_axis or reduce calls for each sample counts as a loop",
+                "map, np.vectorize, np.apply_along_axis or reduce calls for each sample counts as a loop, and so does "
+                "printing an array",
             )
         if expected is not None:
             self._same_results(value, expected, many)
@@ -638,6 +660,7 @@ class Check:
         """Judge a value, or the parts of one where `expected` is a tuple."""
         import numpy as np
 
+        self._arguments = tuple(args)
         call = _CheckText(lambda: self._call_text(args, {}))
         if value is None:
             raise _CheckError(f"{self.name} returned None: is a return statement missing?")
@@ -702,23 +725,27 @@ class Check:
         import numpy as np
 
         passed = copy.deepcopy(args)
-        self._value(passed, kwargs, copied=True)
+        self._numbers(passed, kwargs, copied=True)
         for position, (before, after) in enumerate(zip(args, passed, strict=True), start=1):
             if callable(before):
                 continue
-            if isinstance(before, dict):  # of arrays: one array for them all, where the names have stayed
-                same = isinstance(after, dict) and list(after) == list(before)
-                if same and all(np.shape(after[key]) == np.shape(before[key]) for key in before):
-                    before, after = (np.concatenate([np.ravel(v) for v in d.values()]) for d in (before, after))
-            before, after = np.asarray(before), np.asarray(after)
-            real = before.dtype.kind in "biufc" and after.dtype.kind in "biufc"  # nan in words is no question
-            if not np.array_equal(before, after, equal_nan=real):
-                self._fail(
-                    f"{self._call_text(args, kwargs)} changed its argument number {position} to {_check_show(after)}",
-                    "arguments stay as they are: work on a copy",
-                    idea="what changes an array in place, as x -= 1 and x[0] = 1 do, and that np.asarray makes no copy "
-                    "of an array (chapter Broadcasting, Nothing is copied)",
-                )
+            text = f"{self._call_text(args, kwargs)} changed its argument number {position}"
+            pairs, stay = [(text, before, after)], "arguments stay as they are: work on a copy"
+            if isinstance(before, dict):  # of arrays
+                names = list(after) if isinstance(after, dict) else []
+                if names != list(before):
+                    self._fail(f"{text}: its keys are now {', '.join(repr(name) for name in names) or 'gone'}", stay)
+                pairs = [(f"{text}, the entry {name!r}", before[name], after[name]) for name in before]
+            for changed, old, new in pairs:
+                old, new = np.asarray(old), np.asarray(new)
+                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # nan in words is no question
+                if not np.array_equal(old, new, equal_nan=real):
+                    self._fail(
+                        f"{changed} to {_check_show(new)}",
+                        stay,
+                        idea="what changes an array in place, as x -= 1 and x[0] = 1 do, and that np.asarray makes no copy "
+                        "of an array (chapter Broadcasting, Nothing is copied)",
+                    )
 
     def _call(self, args, kwargs, copied=False):
         """Call the function, quietly; return its value, the error it raised, and the warnings it gave."""
@@ -764,17 +791,29 @@ class Check:
         self._report(call, given)
         return value, array
 
+    def _numbers(self, args, kwargs, copied=False):
+        """Call the function; return the numbers of its result, those of a dictionary one after the other, or fail."""
+        import numpy as np
+
+        call, value, given = self._result(args, kwargs, copied)
+        if isinstance(value, dict):
+            array = np.concatenate([np.zeros(0), *(np.ravel(self._floats(call, entry)) for entry in value.values())])
+        else:
+            array = self._floats(call, value)
+        self._report(call, given)
+        return array
+
     def _compare(self, expected, args, kwargs, tolerance=True, value=None):
         """Judge type, shape and value; return the received value as an array of floats."""
         import numpy as np
 
-        expected = np.array(expected, dtype=float)
+        wanted, expected = self._wanted(expected), np.array(expected, dtype=float)
         if value is None:
-            value, received = self._value(args, kwargs, wanted=self._wanted(expected))
+            value, received = self._value(args, kwargs, wanted=wanted)
         else:
             received = _check_floats(value)
         call = _CheckText(lambda: self._call_text(args, kwargs))
-        self._same_shape(call, received, expected)
+        self._same_shape(call, value, received, expected)
         if np.any(np.isnan(received) & ~np.isnan(expected)):
             shown = _check_show(expected) if expected.size <= 12 else "no nan"
             self._fail(f"{call} returned nan (not a number)" + " in places" * (received.ndim > 0), shown)
@@ -788,22 +827,41 @@ class Check:
 
         return _check_show(expected) if 0 < np.size(expected) <= 12 else "a result: this input is valid"
 
-    def _compare_part(self, part, value, expected):
-        """Judge type, shape and value of a named part of a result."""
+    def _compare_part(self, part, value, expected, beside=""):
+        """Judge type, shape and value of a named part of a result; say on failing what is right beside it."""
         import numpy as np
 
-        received, expected = self._floats(part, value, verb="is"), np.array(expected, dtype=float)
-        self._same_shape(part, received, expected, verb="is")
-        self._same_values(part, value, received, expected, verb="is")
+        received, expected = self._floats(part, value, verb="is", beside=beside), np.array(expected, dtype=float)
+        self._same_shape(part, value, received, expected, verb="is", beside=beside)
+        self._same_values(part, value, received, expected, verb="is", beside=beside)
 
-    def _floats(self, call, value, verb="returned"):
+    @staticmethod
+    def _is_right(value, expected):
+        """Whether a part of a result has the right shape and values."""
+        import numpy as np
+
+        received = _check_floats(value)
+        return (
+            received is not None
+            and received.shape == np.shape(expected)
+            and np.allclose(received, expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+        )
+
+    def _floats(self, call, value, verb="returned", beside=""):
         """Return a value as an array of floats, or fail."""
+        import numpy as np
+
         array = _check_floats(value)
         if array is None:
-            self._fail(f"{call} {verb} {_check_typed(value)}", "a real number, or an array of real numbers")
+            truths = isinstance(value, np.ndarray | np.bool_) and value.dtype.kind == "b"
+            likely = "\n".join(
+                filter(None, ["True and False are no numbers here: .astype(float) makes some." * truths, beside])
+            )
+            wanted = "a real number, or an array of real numbers"
+            self._fail(f"{call} {verb} {_check_typed(value)}", wanted, likely=likely)
         return array
 
-    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True):
+    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True, beside=""):
         import numpy as np
 
         if tolerance:
@@ -812,6 +870,7 @@ class Check:
             right = received == expected
         if not np.all(right):
             likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
+            likely = "\n".join(filter(None, [likely, beside]))
             self._fail(*self._difference(call, value, received, expected, right, verb), likely=likely)
 
     @staticmethod
@@ -829,10 +888,18 @@ class Check:
     def _place_text(place):
         return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
-    def _same_shape(self, call, received, expected, verb="returned"):
+    def _same_shape(self, call, value, received, expected, verb="returned", beside=""):
         if received.shape != expected.shape:
-            names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
+            if isinstance(value, list | tuple) and received.ndim == expected.ndim == 1:
+                # A short list is shown: for a function that returns shapes, the shape of its result would mislead.
+                kind = type(value)
+                names = [_check_show(kind(a.tolist())) for a in (received, expected)]
+                if any(a.size > 12 or name.endswith("…") for a, name in zip((received, expected), names, strict=True)):
+                    names = [f"a {kind.__name__} of {a.size} numbers" for a in (received, expected)]
+            else:
+                names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
             likely = _check_misshapen(received.shape, expected.shape, self._arguments)
+            likely = "\n".join(filter(None, [likely, beside]))
             self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely)
 
     def _attempted(self, error):
@@ -1060,6 +1127,8 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
     elif not hasattr(type(answer), "value_at"):
         several = isinstance(answer, list | tuple | set | (sympy.Set if sympy else set))
         more = " Take the element that you mean." if several else ""
+        if several and all(isinstance(item, dict) for item in answer) and list(answer):
+            more = " sp.solve chose for which symbol to solve: name it, as in sp.solve(equation, x)."
         fail(
             f"{name} is {in_short(repr(answer))} (type {type(answer).__name__}).{more}".rstrip("."),
             kind,

@@ -71,6 +71,8 @@ def test_warnings_and_prints_cost_nothing_and_are_reported_once(check, capsys):
         (lambda x: x[:, None], [1.0, 2.5], "An axis of length 1 is left over"),
         (lambda x: x.sum(), [1.0, 2.5], "One number for everything"),
         (lambda x: x - x[:, None], [1.0, 2.5], "A row met a column, and broadcast to a table of all pairs."),
+        (lambda x: x / (1 + 2e-8), [1.0, 2.5], "That is right to 7 digits only: was a small number added"),
+        (lambda x: x > 2, [1.0, 2.5], "True and False are no numbers here"),
     ],
 )
 def test_a_common_mistake_is_named_by_a_visible_check_alone(check, answer, expected, named):
@@ -233,7 +235,8 @@ def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(che
     assert judged(stub) == "double: not attempted."
     assert judged(lambda x: None) == "double returned None: is a return statement missing?"
     wanted = {True: "True", 2: "2"}.get(expected if np.isscalar(expected) else None, "a result: this input is valid")
-    cause = "A dictionary lacks this key: compare the names with the docstring."
+    wanted = {"gives_parts": "2 parts, (w, b)", "gives_entries": "a dict with the keys 'w', 'b'"}.get(way, wanted)
+    cause = "A dictionary lacks this key: print its keys, and compare them with the docstring."
     assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}"
     assert "(type str)" in judged(lambda x: "text")
     assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
@@ -330,6 +333,29 @@ def test_right_entries_pass_in_every_form(check, w, more):
 def test_what_is_wrong_with_the_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries, EXPECTED, 0)
     assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+def test_entries_that_are_right_are_named_beside_a_wrong_one(check):
+    text = message(check(lambda x: {"w": [1, 2], "b": 3.5, "c": 0}).gives_entries, {"w": [1, 2], "b": 3, "c": 0}, 0)
+    assert text.split("\n")[2] == "Right: 'w', 'c'."
+    assert "Right" not in message(check(lambda x: {"w": 0, "b": 0}).gives_entries, EXPECTED, 0)
+
+
+def test_a_list_of_another_length_is_shown_itself(check):
+    """A function that returns the shape (3,) where (2, 3) is right was told about an array of shape (1,)."""
+    text = message(check(lambda x: (3,)).gives, (2, 3), 0)
+    assert "double(0) returned (3,).\nExpected: (2, 3)." in text
+    text = message(check(lambda x: list(range(14))).gives, [0] * 13, 0)
+    assert "returned a list of 14 numbers.\nExpected: a list of 13 numbers." in text
+    text = message(check(lambda x: [1 / 3] * 5).gives, [1 / 3] * 4, 0)
+    assert "returned a list of 5 numbers.\nExpected: a list of 4 numbers." in text
+    text = message(check(lambda x: x[0]).gives, (10**12, 4), (0,))
+    assert "returned a single number" in text
+
+    def fails(x):
+        raise ValueError
+
+    assert "Expected: (1000000000000, 4)." in message(check(fails).gives, (10**12, 4), 0)
 
 
 def test_entries_are_compared_with_the_tolerances_of_the_contract(check):
@@ -490,6 +516,16 @@ def test_a_call_is_written_as_the_test_says(check):
         ("x(2)", "are square brackets meant"),
         ("(max := 3) and max(x)", "give the name of a function"),
         ("{[1]: 2}", "__eq__ without __hash__"),
+        ("np.ones(2)[np.array([0.0])]", "Places and counts are integers"),
+        ("x[0.5]", "Places and counts are integers"),
+        ("list(range(2.0))", "Places and counts are integers"),
+        ("np.bincount(np.array([1.0]))", "Places and counts are integers"),
+        ("x['w']", "np.asarray"),
+        ("np.ones(2).append(3)", "other methods than a list"),
+        ("np.ones(6).reshape(4)", "print the shape of the array before it"),
+        ("(lambda a, b: a)(*x, 3)", "called as its docstring says"),
+        ("(lambda broadcast_shape: broadcast_shape)()", "called as its docstring says"),
+        ("(lambda: [(a, b) for a, b in [(1, 2, 3)]])()", "names on the left"),
         ("2 ** type('Value', (), {})()", "such as __radd__"),
     ],
 )
@@ -574,6 +610,26 @@ def test_a_notebook_shows_the_message_and_no_traceback(checks, check):
 
 
 # ---- points for arguments are for functions that answer
+
+
+def test_a_dictionary_of_arrays_answers_too_and_the_entry_that_changed_is_named(check):
+    def halves(x):
+        x["a"] /= 2
+        return x
+
+    def adds(x):
+        x["new"] = 0
+        return {"a": x["a"]}
+
+    given = {"a": np.ones(2), "b": np.ones(3)}
+    check(lambda x: {"a": 2 * x["a"]}).keeps_arguments(given)
+    check(lambda x: {"a": 2 * x["a"]}).answers((given,), ({"a": np.zeros(2)},))
+    text = message(check(halves).keeps_arguments, given)
+    assert "changed its argument number 1, the entry 'a' to [0.5, 0.5]." in text
+    assert "changed its argument number 1: its keys are now 'a', 'b', 'new'." in message(
+        check(adds).keeps_arguments, given
+    )
+    assert "returned the same" in message(check(lambda x: {}).answers, (given,), ({"a": np.zeros(2)},))
 
 
 def test_a_function_answers_if_its_results_depend_on_the_arguments(check):
@@ -712,6 +768,7 @@ def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(chec
         (sp.Symbol("q") + RIGHT, "contains the symbol q"),
         ("log2((1-p)/p)", "SymPy expression"),
         ([RIGHT], "Take the element"),
+        ([{P: RIGHT}], "sp.solve chose for which symbol to solve"),
         (RIGHT / (P - P), "has no numerical value"),
         (sp.Integral(sp.Function("f")(P), P), "has no numerical value"),
     ],
