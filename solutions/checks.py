@@ -296,6 +296,17 @@ def _check_is_of_numbers(error):
     )
 
 
+def _check_boundless(received, expected):
+    """Return where an inf or a nan may come from that stands in the place of a number."""
+    import numpy as np
+
+    if np.any(np.isnan(received) & ~np.isnan(expected)):
+        return "nan comes of 0 * inf, inf - inf or 0 / 0: which of them is met here?"
+    if np.any(np.isinf(received) & np.isfinite(expected)):
+        return "inf comes of an overflow, of a division by 0 or of the logarithm of 0: which of them is met here?"
+    return ""
+
+
 def _check_mistake(received, expected, arguments):
     """Return what a wrong result looks like, if it looks like one common mistake and no other.
 
@@ -308,6 +319,8 @@ def _check_mistake(received, expected, arguments):
     """
     import numpy as np
 
+    if boundless := _check_boundless(received, expected):
+        return boundless
     if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
         return ""
     ln2, found, by_chance = np.log(2), [], []
@@ -469,7 +482,7 @@ class Check:
             got, least, most = (_check_number(a[place], 9) for a in (received, low, high))
             wanted = f"a number from {least} to {most}" if most != "inf" else f"never less than {least}, and never nan"
             hair = low[place] == 0 and -1e-9 < received[place] < 0
-            likely = "A hair below 0 is the work of rounding: cut it off." if hair else ""
+            likely = "A hair below 0 is the work of rounding: cut it off." if hair else _check_boundless(received, high)
             self._fail(f"{call} returned {got}{self._place_text(place)}", wanted, likely=likely)
 
     def accepts(self, *args, **kwargs):
@@ -816,7 +829,8 @@ class Check:
         self._same_shape(call, value, received, expected)
         if np.any(np.isnan(received) & ~np.isnan(expected)):
             shown = _check_show(expected) if expected.size <= 12 else "no nan"
-            self._fail(f"{call} returned nan (not a number)" + " in places" * (received.ndim > 0), shown)
+            nan = "nan (not a number)" + " in places" * (received.ndim > 0)
+            self._fail(f"{call} returned {nan}", shown, likely=_check_boundless(received, expected))
         self._same_values(call, value, received, expected, tolerance=tolerance)
         return received
 

@@ -89,11 +89,24 @@ def without_a_name(text: str) -> str:
     return "\n".join([*lines[:2], *lines[-1:]])
 
 
-@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1, lambda x: -2.0])
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: 3.1, lambda x: -2.0])
 def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
     """Nine is three times three, and the square of three; a whole number may be met by chance."""
     assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
     assert len(message(check(lambda x: 25.0).gives, 5.0, 2).split("\n")) == 3
+
+
+@pytest.mark.parametrize(("answer", "says"), [(np.nan, "nan comes of 0 * inf"), (-np.inf, "the logarithm of 0")])
+def test_an_answer_without_bounds_is_told_where_such_a_thing_comes_from(check, answer, says):
+    judge, part = check(lambda x: [1.0, answer]), check(lambda x: {"w": [1.0, answer]})
+    for text in (
+        message(judge.gives, [1.0, 2.0], 0),
+        message(judge.gives_between, [1.0, 2.0], [3.0, 4.0], 0),
+        message(part.gives_entries, {"w": [1.0, 2.0]}, 0),
+    ):
+        assert says in text.splitlines()[2]
+    assert says not in message(check(lambda x: [1.0, answer], hidden=True).gives, [1.0, 2.0], 0)
+    assert "comes of" not in message(check(lambda x: [1.0, answer]).gives, [2.0, answer], 0), "it is expected there"
 
 
 # ---- what is wrong is told: received, expected, where to look
