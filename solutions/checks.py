@@ -34,6 +34,9 @@ def _check_show(value, limit=60):
             text = repr(np.asarray(value).tolist())
         elif array.size > 12:
             text = f"an array of shape {array.shape}"
+        elif isinstance(value, tuple) and array.ndim == 1:
+            inside = ", ".join(str(item) if type(item) is int else _check_number(item, 9) for item in value)
+            text = f"({inside}{',' * (len(value) == 1)})"
         else:
             text = _check_nested(array.tolist())
     elif isinstance(value, dict) and value and all(isinstance(entry, np.ndarray) for entry in value.values()):
@@ -208,50 +211,75 @@ def check_that(condition, message):
         raise _CheckError(message)
 
 
-def _check_line(error):
-    """Return the line of the student's in which an error arose, or an empty text."""
+def _check_lines(error):
+    """Return the student's lines that led to an error, the line in which it arose last."""
     import linecache
     import sys
 
     told = getattr(error, "line_of_submission", None)  # of an error that came from another process
     if isinstance(told, str):
-        return told
+        return [told] if told else []
     frame, test = sys._getframe(), None
     while frame is not None and test is None:
         test = frame.f_code.co_filename if frame.f_code.co_name == "test_of_this_cell" else None
         frame = frame.f_back
-    line, trace = "", error.__traceback__
+    lines, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         # What the checks and libraries define has other globals; the test itself is no line of the student's.
         if trace.tb_frame.f_globals.get("__name__") == "__main__" and code.co_filename != test:
-            line = linecache.getline(code.co_filename, trace.tb_lineno).strip() or line
+            line = linecache.getline(code.co_filename, trace.tb_lineno).strip()
+            lines += [line if len(line) <= 120 else line[:119] + "…"] if line else []
         trace = trace.tb_next
-    return line if len(line) <= 120 else line[:119] + "…"
+    return lines
+
+
+def _check_is_own(error):
+    """Whether the student's own raise or assert made an error."""
+    import re
+
+    lines = _check_lines(error)
+    return bool(lines and re.search(r"(^|[:;]\s*)(raise|assert)\b", lines[-1]))
 
 
 def _check_cause(error):
     """Return what usually causes such an error, or where to begin."""
     import re
 
+    if _check_is_own(error):
+        return "Your function refuses this input itself: which of its conditions is met here, and should it be?"
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
+    own = r"(?!list|tuple|dict|str|NoneType|int|float|complex|set|ndarray|Symbol|Add|Mul|Pow|numpy)\w+"  # a student's class
     causes = [
+        ("TypeError", r"\(\) (takes|missing|got) .*argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
+        ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
         ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
-        ("", r"(?<!unhashable type: )'list'(?! object is not callable)|sequence by non-int|list indices", "A list was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'list' object cannot be interpreted as an integer", "An integer is meant there, or, for several axes, a tuple of them: axis=(1, 2) and not axis=[1, 2]."),
+        ("", r"indices must be integers or slices, not (numpy\.)?float|be interpreted as an integer|of integer \(or boolean\) type|are valid indices|from dtype\('float64'\) to dtype\('int64'\)", "Places and counts are integers, and this is something else: check the values, then convert them with int(…) or .astype(int)."),
+        ("", r"unhashable type", "Only what cannot change is a key or belongs to a set: no list, and no object of a class that defines __eq__ without __hash__."),
+        ("", r"'list'|sequence by non-int|list indices", "A list has no arithmetic of its own: begin with x = np.asarray(x, dtype=float), or take its entries one by one."),
         ("", r"'tuple'", "A tuple was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'(int|float)' object has no attribute '(?!(shape|size|ndim|T|dtype|sum|mean|max|min|any|all|astype|reshape|ravel|copy|tolist)')", "A plain number stands where an object of a class is meant: turn it into one first, or let the method return one."),
+        ("", r"'numpy.ndarray' object has no attribute", "An array has other methods than a list: the functions of NumPy take both."),
         ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
-        ("", r"'NoneType'", "Something is None there: a function without a return statement gives None."),
-        ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number; np.exp, np.log and the like take whole arrays."),
+        ("", r"'NoneType'|not NoneType", "Something is None there: a function without a return statement gives None."),
+        ("TypeError", rf"must be real number, not {own}", "The functions of math take numbers: call a method of the object instead."),
+        ("TypeError", rf"not supported between instances of ('{own}'|'\w+' and '{own}')", "Objects of your own class have no order: compare the numbers in them."),
+        ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number, and so do int and float; np.exp, np.log and the like take whole arrays, and .astype(int) converts one."),
+        ("TypeError", r"return arrays must be of ArrayType", "The second argument of np.log and the like is no base, but an array for the result."),
         ("", r"truth value of an array", "`if`, `and` and `or` need one answer, and an array has many: np.where chooses for each entry, np.any and np.all make one of them."),
-        ("", r"broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
+        ("", r"be broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
+        ("ValueError", r"cannot reshape", "A new shape must hold exactly the entries that are there: print the shape of the array before it."),
+        ("ValueError", r"values to unpack", "There are more or fewer values on the right than names on the left: print what stands on the right."),
         ("", r"negative integer powers|[Cc]annot cast ufunc", "An array of integers stays one: begin with x = np.asarray(x, dtype=float)."),
         ("IndexError", r"", "The array has fewer axes or entries than the index asks for: print its shape."),
-        ("KeyError", r"", "A dictionary lacks this key: compare the names with the docstring."),
+        ("KeyError", r"", "A dictionary lacks this key: print its keys, and compare them with the docstring."),
         ("OverflowError", r"", "A number grew beyond all floats: which exponent is large and positive here?"),
         ("ZeroDivisionError", r"", "A divisor is 0 for this input: what should the result be then?"),
-        ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0: what should the result be for this input?"),
-        ("RecursionError", r"", "A function calls itself too often: use a loop and a list of what is still to do."),
+        ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0 and below: which number arrives there, and what should the result be?"),
+        ("RecursionError", r"", "A function calls itself and comes to no end. If it is meant to, use a loop and a list of what is still to do."),
         ("UnboundLocalError", r"", "A name that is assigned anywhere in a function belongs to that function, and is read here before that."),
+        ("NameError", r"'(np|sp|plt|math)'", "No cell that has been run imports it: run the first cell of the notebook, or add the import to yours."),
         ("NameError", r"", "The name is misspelt, or the cell that defines it has not been run."),
         ("TypeError", r"argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
     ]  # fmt: skip
@@ -259,6 +287,24 @@ def _check_cause(error):
         if name in kinds and re.search(pattern, text):
             return cause
     return "Paste the call into a cell of your own to see the whole error."
+
+
+def _check_is_of_numbers(error):
+    """Whether an error says that a number is too large, or has no logarithm: what NumPy gives as inf or nan."""
+    return isinstance(error, ArithmeticError) or (
+        isinstance(error, ValueError) and ("math domain error" in str(error) or "a positive input" in str(error))
+    )
+
+
+def _check_boundless(received, expected):
+    """Return where an inf or a nan may come from that stands in the place of a number."""
+    import numpy as np
+
+    if np.any(np.isnan(received) & ~np.isnan(expected)):
+        return "nan comes of 0 * inf, inf - inf or 0 / 0: which of them is met here?"
+    if np.any(np.isinf(received) & np.isfinite(expected)):
+        return "inf comes of an overflow, of a division by 0 or of the logarithm of 0: which of them is met here?"
+    return ""
 
 
 def _check_mistake(received, expected, arguments):
@@ -273,9 +319,11 @@ def _check_mistake(received, expected, arguments):
     """
     import numpy as np
 
+    if boundless := _check_boundless(received, expected):
+        return boundless
     if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
         return ""
-    ln2, found = np.log(2), []
+    ln2, found, by_chance = np.log(2), [], []
     likely = [
         (-expected, "That is right but for the sign."),
         (expected * ln2, "That would be right in nats; bits are expected."),
@@ -293,7 +341,7 @@ def _check_mistake(received, expected, arguments):
                 (expected / n, f"That is the right value divided by {n}{means if n > 2 else '.'}"),
             ]
         with np.errstate(all="ignore"):
-            likely += [
+            by_chance = [
                 (1 - expected, "That is 1 minus the right value."),
                 (expected**2, "That is the square of the right value."),
                 (np.sqrt(expected), "That is the root of the right value."),
@@ -301,11 +349,26 @@ def _check_mistake(received, expected, arguments):
                 (np.exp(expected), "That is the right value in an exponential: is a logarithm missing?"),
                 (1 / expected, "That is 1 divided by the right value."),
             ]
+            likely += by_chance
     for wrong, words in likely:
         different = not np.allclose(wrong, expected, rtol=1e-6, atol=1e-9)
         if different and np.allclose(received, wrong, rtol=1e-9, atol=0):
             found.append(words)
-    return found[0] if len(found) == 1 else ""
+    # A single whole number meets such a relation by chance: 9 for 3 may be anything but a square.
+    single = expected.size == 1 and np.all(expected == np.round(expected))
+    if len(found) > 1 or (single and found and found[0] in [words for _, words in by_chance]):
+        return ""
+    if found:
+        return found[0]
+    with np.errstate(all="ignore"):
+        apart = float(np.max(np.where(received == expected, 0, np.abs(received / expected - 1))))
+    if apart < 1e-5:
+        digits = int(-np.log10(apart))
+        return (
+            f"That is right to {digits} digits only: was a small number added, a result rounded, or a difference taken of "
+            "numbers that are nearly equal?"
+        )
+    return ""
 
 
 def _check_misshapen(received, expected, arguments):
@@ -314,7 +377,7 @@ def _check_misshapen(received, expected, arguments):
     if received == (*expected, 1) or (len(received) > 1 and received == (1, *expected)):
         return "An axis of length 1 is left over: keepdims, or a column where a row is meant."
     if not received and expected and lengths - {1}:
-        return "One number for everything: the sum or the mean ran over all axes, not along one."
+        return "One number for everything: did a sum or a mean run over all axes, not along one?"
     if (
         len(received) == 2
         and received[0] == received[1] in lengths
@@ -365,7 +428,7 @@ class Check:
         `"fit({0}, {1}).score({2})"`, with the arguments in place of the braces. Whoever pastes it gets what `function`
         returns.
     told : dict of bool to str, optional
-        What a hidden `gives_bool` may tell, by the truth value that was expected.
+        What `gives_bool` tells, a hidden one too, by the truth value that was expected.
     """
 
     def __init__(self, function, name, idea, where, *, hidden=False, call=None, told=None):
@@ -412,13 +475,15 @@ class Check:
         low, high = np.array(low, dtype=float), np.array(high, dtype=float)
         _, received = self._value(args, kwargs)
         call = _CheckText(lambda: self._call_text(args, kwargs))
-        self._same_shape(call, received, low)
+        self._same_shape(call, received, received, low)
         right = (received >= low) & (received <= high)  # nan is neither
         if not np.all(right):
             place = tuple(int(i) for i in np.argwhere(~right)[0]) if received.ndim else ()
             got, least, most = (_check_number(a[place], 9) for a in (received, low, high))
             wanted = f"a number from {least} to {most}" if most != "inf" else f"never less than {least}, and never nan"
-            self._fail(f"{call} returned {got}{self._place_text(place)}", wanted)
+            hair = low[place] == 0 and -1e-9 < received[place] < 0
+            likely = "A hair below 0 is the work of rounding: cut it off." if hair else _check_boundless(received, high)
+            self._fail(f"{call} returned {got}{self._place_text(place)}", wanted, likely=likely)
 
     def accepts(self, *args, **kwargs):
         """Fail unless the call returns a number or numbers, whatever they are."""
@@ -431,22 +496,24 @@ class Check:
         """
         import numpy as np
 
-        first, second = (self._value(args, {})[1] for args in (one, other))
+        first, second = (self._numbers(args, {}) for args in (one, other))
         if np.array_equal(first, second, equal_nan=True):
             calls = " and ".join(self._call_text(args, {}) for args in (one, other))
             self._fail(f"{calls} returned the same", "results that depend on the arguments")
 
     def gives_entries(self, expected, *args, **kwargs):
         """Fail unless the call gives a dictionary with at least these keys, and the right shape and values under each."""
-        call, value, given = self._result(args, kwargs)
         keys = ", ".join(repr(key) for key in expected)
+        call, value, given = self._result(args, kwargs, wanted=f"a dict with the keys {keys}")
         if not isinstance(value, dict):
             self._fail(f"{call} returned {_check_typed(value)}", f"a dict with the keys {keys}")
-        for key, right in expected.items():
+        right = [key for key in expected if key in value and self._is_right(value[key], expected[key])]
+        beside = right and f"Right: {', '.join(repr(key) for key in right)}."
+        for key, wanted in expected.items():
             if key not in value:
                 found = ", ".join(repr(key) for key in value) or "no keys"
                 self._fail(f"{call} returned a dict with {found}", f"the keys {keys}")
-            self._compare_part(f"{call}[{key!r}]", value[key], right)
+            self._compare_part(f"{call}[{key!r}]", value[key], wanted, beside)
         self._report(call, given)
 
     def gives_entries_of_shape(self, shapes, *args, **kwargs):
@@ -466,7 +533,7 @@ class Check:
             if arrays[key] is None or not np.all(np.isfinite(arrays[key])):
                 self._fail(f"{entry} is {_check_typed(value[key])}", "a finite number, or an array of finite numbers")
             if shape is not None:
-                self._same_shape(entry, arrays[key], np.empty(shape), verb="is")
+                self._same_shape(entry, arrays[key], arrays[key], np.empty(shape), verb="is")
         self._report(call, given)
         return arrays
 
@@ -486,12 +553,13 @@ class Check:
         if not isinstance(value, bool | np.bool_):
             self._fail(f"{call} returned {_check_typed(value)}", "True or False")
         if bool(value) != expected:
-            self._fail(f"{call} returned {bool(value)}", repr(expected), self.told.get(expected, ""))
+            told = self.told.get(expected, "")
+            self._fail(f"{call} returned {bool(value)}", repr(expected), told, told and f"{told[0].upper()}{told[1:]}.")
 
     def gives_parts(self, expected, *args, **kwargs):
         """Fail unless the call gives a tuple or list of these parts, by name and in this order; None stands for any value."""
-        call, value, given = self._result(args, kwargs)
         names = f"{len(expected)} parts, ({', '.join(expected)})"
+        call, value, given = self._result(args, kwargs, wanted=names)
         if not isinstance(value, tuple | list):
             self._fail(f"{call} returned {_check_typed(value)}", names)
         if len(value) != len(expected):
@@ -509,9 +577,11 @@ class Check:
         if error is None:
             self._fail(f"{call} returned {_check_show(value)}", "a ValueError: this input is not valid")
         if not isinstance(error, ValueError):
+            own = isinstance(error, AssertionError) or _check_is_own(error)
             self._fail(
                 f"{call} raised {self._error_text(error)}{self._line_text(error)}",
                 "a ValueError: this input is not valid",
+                likely='Refuse it by raise ValueError("…").' if own else _check_cause(error),
             )
 
     def steps_do_not_grow(self, few, many, expected=None, most=20):
@@ -534,6 +604,8 @@ class Check:
         import numpy as np
 
         (_, fewer, first), (value, more, second) = (self._count_steps(args) for args in (few, many))
+        if value is None:
+            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
         # A loop takes at least a step a sample; steps that are wasted on few samples do not hide it.
         samples = max(len(a) for a in many if np.ndim(a))
         if more > min(fewer + most, samples - 1):
@@ -541,7 +613,8 @@ class Check:
             self._fail(
                 f"{shapes} took {fewer} and {more} lines and calls of Python",
                 "no more for many samples than for few: let NumPy loop over the samples. A function of Python that "
-                "map, np.vectorize, np.apply_along_axis or reduce calls for each sample counts as a loop",
+                "map, np.vectorize, np.apply_along_axis or reduce calls for each sample counts as a loop, and so does "
+                "printing an array",
             )
         if expected is not None:
             self._same_results(value, expected, many)
@@ -600,6 +673,7 @@ class Check:
         """Judge a value, or the parts of one where `expected` is a tuple."""
         import numpy as np
 
+        self._arguments = tuple(args)
         call = _CheckText(lambda: self._call_text(args, {}))
         if value is None:
             raise _CheckError(f"{self.name} returned None: is a return statement missing?")
@@ -664,21 +738,27 @@ class Check:
         import numpy as np
 
         passed = copy.deepcopy(args)
-        self._value(passed, kwargs, copied=True)
+        self._numbers(passed, kwargs, copied=True)
         for position, (before, after) in enumerate(zip(args, passed, strict=True), start=1):
             if callable(before):
                 continue
-            if isinstance(before, dict):  # of arrays: one array for them all, where the names have stayed
-                same = isinstance(after, dict) and list(after) == list(before)
-                if same and all(np.shape(after[key]) == np.shape(before[key]) for key in before):
-                    before, after = (np.concatenate([np.ravel(v) for v in d.values()]) for d in (before, after))
-            before, after = np.asarray(before), np.asarray(after)
-            real = before.dtype.kind in "biufc" and after.dtype.kind in "biufc"  # nan in words is no question
-            if not np.array_equal(before, after, equal_nan=real):
-                self._fail(
-                    f"{self._call_text(args, kwargs)} changed its argument number {position} to {_check_show(after)}",
-                    "arguments stay as they are: work on a copy",
-                )
+            text = f"{self._call_text(args, kwargs)} changed its argument number {position}"
+            pairs, stay = [(text, before, after)], "arguments stay as they are: work on a copy"
+            if isinstance(before, dict):  # of arrays
+                names = list(after) if isinstance(after, dict) else []
+                if names != list(before):
+                    self._fail(f"{text}: its keys are now {', '.join(repr(name) for name in names) or 'gone'}", stay)
+                pairs = [(f"{text}, the entry {name!r}", before[name], after[name]) for name in before]
+            for changed, old, new in pairs:
+                old, new = np.asarray(old), np.asarray(new)
+                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # nan in words is no question
+                if not np.array_equal(old, new, equal_nan=real):
+                    self._fail(
+                        f"{changed} to {_check_show(new)}",
+                        stay,
+                        idea="what changes an array in place, as x -= 1 and x[0] = 1 do, and that np.asarray makes no copy "
+                        "of an array (chapter Broadcasting, Nothing is copied)",
+                    )
 
     def _call(self, args, kwargs, copied=False):
         """Call the function, quietly; return its value, the error it raised, and the warnings it gave."""
@@ -724,20 +804,33 @@ class Check:
         self._report(call, given)
         return value, array
 
+    def _numbers(self, args, kwargs, copied=False):
+        """Call the function; return the numbers of its result, those of a dictionary one after the other, or fail."""
+        import numpy as np
+
+        call, value, given = self._result(args, kwargs, copied)
+        if isinstance(value, dict):
+            array = np.concatenate([np.zeros(0), *(np.ravel(self._floats(call, entry)) for entry in value.values())])
+        else:
+            array = self._floats(call, value)
+        self._report(call, given)
+        return array
+
     def _compare(self, expected, args, kwargs, tolerance=True, value=None):
         """Judge type, shape and value; return the received value as an array of floats."""
         import numpy as np
 
-        expected = np.array(expected, dtype=float)
+        wanted, expected = self._wanted(expected), np.array(expected, dtype=float)
         if value is None:
-            value, received = self._value(args, kwargs, wanted=self._wanted(expected))
+            value, received = self._value(args, kwargs, wanted=wanted)
         else:
             received = _check_floats(value)
         call = _CheckText(lambda: self._call_text(args, kwargs))
-        self._same_shape(call, received, expected)
+        self._same_shape(call, value, received, expected)
         if np.any(np.isnan(received) & ~np.isnan(expected)):
             shown = _check_show(expected) if expected.size <= 12 else "no nan"
-            self._fail(f"{call} returned nan (not a number)" + " in places" * (received.ndim > 0), shown)
+            nan = "nan (not a number)" + " in places" * (received.ndim > 0)
+            self._fail(f"{call} returned {nan}", shown, likely=_check_boundless(received, expected))
         self._same_values(call, value, received, expected, tolerance=tolerance)
         return received
 
@@ -748,22 +841,41 @@ class Check:
 
         return _check_show(expected) if 0 < np.size(expected) <= 12 else "a result: this input is valid"
 
-    def _compare_part(self, part, value, expected):
-        """Judge type, shape and value of a named part of a result."""
+    def _compare_part(self, part, value, expected, beside=""):
+        """Judge type, shape and value of a named part of a result; say on failing what is right beside it."""
         import numpy as np
 
-        received, expected = self._floats(part, value, verb="is"), np.array(expected, dtype=float)
-        self._same_shape(part, received, expected, verb="is")
-        self._same_values(part, value, received, expected, verb="is")
+        received, expected = self._floats(part, value, verb="is", beside=beside), np.array(expected, dtype=float)
+        self._same_shape(part, value, received, expected, verb="is", beside=beside)
+        self._same_values(part, value, received, expected, verb="is", beside=beside)
 
-    def _floats(self, call, value, verb="returned"):
+    @staticmethod
+    def _is_right(value, expected):
+        """Whether a part of a result has the right shape and values."""
+        import numpy as np
+
+        received = _check_floats(value)
+        return (
+            received is not None
+            and received.shape == np.shape(expected)
+            and np.allclose(received, expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+        )
+
+    def _floats(self, call, value, verb="returned", beside=""):
         """Return a value as an array of floats, or fail."""
+        import numpy as np
+
         array = _check_floats(value)
         if array is None:
-            self._fail(f"{call} {verb} {_check_typed(value)}", "a real number, or an array of real numbers")
+            truths = isinstance(value, np.ndarray | np.bool_) and value.dtype.kind == "b"
+            likely = "\n".join(
+                filter(None, ["True and False are no numbers here: .astype(float) makes some." * truths, beside])
+            )
+            wanted = "a real number, or an array of real numbers"
+            self._fail(f"{call} {verb} {_check_typed(value)}", wanted, likely=likely)
         return array
 
-    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True):
+    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True, beside=""):
         import numpy as np
 
         if tolerance:
@@ -772,6 +884,7 @@ class Check:
             right = received == expected
         if not np.all(right):
             likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
+            likely = "\n".join(filter(None, [likely, beside]))
             self._fail(*self._difference(call, value, received, expected, right, verb), likely=likely)
 
     @staticmethod
@@ -789,35 +902,55 @@ class Check:
     def _place_text(place):
         return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
-    def _same_shape(self, call, received, expected, verb="returned"):
+    def _same_shape(self, call, value, received, expected, verb="returned", beside=""):
         if received.shape != expected.shape:
-            names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
+            if isinstance(value, list | tuple) and received.ndim == expected.ndim == 1:
+                # A short list is shown: for a function that returns shapes, the shape of its result would mislead.
+                kind = type(value)
+                names = [_check_show(kind(a.tolist())) for a in (received, expected)]
+                if any(a.size > 12 or name.endswith("…") for a, name in zip((received, expected), names, strict=True)):
+                    names = [f"a {kind.__name__} of {a.size} numbers" for a in (received, expected)]
+            else:
+                names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
             likely = _check_misshapen(received.shape, expected.shape, self._arguments)
+            likely = "\n".join(filter(None, [likely, beside]))
             self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely)
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):
             raise _CheckError(f"{self.name}: not attempted.")
 
-    def _fail(self, received, expected, told="", likely=""):
+    def _fail(self, received, expected, told="", likely="", idea=""):
         if self.hidden:
             raise _CheckError(
                 f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {self.idea} ({self.where})."
             )
         likely = likely and f"{likely}\n"
-        raise _CheckError(f"{received}.\nExpected: {expected}.\n{likely}Look again at {self.idea} ({self.where}).")
+        idea = idea or f"{self.idea} ({self.where})"
+        raise _CheckError(f"{received}.\nExpected: {expected}.\n{likely}Look again at {idea}.")
 
     def _fail_on_error(self, call, error, wanted="a result: this input is valid"):
-        """Say what was raised, in which line, and what usually causes it: the idea is for wrong values."""
+        """Say what was raised, in which line, and what usually causes it: the idea is for wrong values.
+
+        That a number is too large, or has no logarithm, is as good as a wrong value.
+        """
         if self.hidden:
             self._fail("", "")
+        if isinstance(error, _CheckError):  # the test itself looks at the result first, and says what it lacks
+            raise error
         raised = f"{call} raised {self._error_text(error)}{self._line_text(error)}"
+        if _check_is_of_numbers(error):
+            self._fail(raised, wanted, likely=_check_cause(error))
         raise _CheckError(f"{raised}.\nExpected: {wanted}.\n{_check_cause(error)}")
 
     @staticmethod
     def _line_text(error):
-        line = _check_line(error)
-        return f", in your line `{line}`" if line else ""
+        """Write the line in which an error arose, and that of the function that the test called, if it is another."""
+        lines = _check_lines(error)
+        if not lines:
+            return ""
+        called = f", which `{lines[0]}` called" if lines[0] != lines[-1] else ""
+        return f", in your line `{lines[-1]}`{called}"
 
     def _report(self, call, given):
         """Say that valid input gave a warning; it costs nothing."""
@@ -911,16 +1044,25 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
 
     spare = 20  # digits that rounding may take
 
-    def fail(text, but_expected):
+    kind = "a SymPy expression" if points[0] else "an exact number of SymPy"
+
+    def fail(text, but_expected, likely=""):
         if hidden:
             raise _CheckError(f"{name}: a hidden test failed. Look again at {idea} ({where}).")
-        raise _CheckError(f"{text}.\nExpected: {but_expected}.\nLook again at {idea} ({where}).")
+        likely = likely and f"{likely}\n"
+        raise _CheckError(f"{text}.\nExpected: {but_expected}.\n{likely}Look again at {idea} ({where}).")
 
     def in_short(text):
         text = " ".join(text.split())
         return text if len(text) <= 60 else text[:59] + "…"
 
-    def refuse_float(text):
+    def refuse_float(text, number):
+        """Refuse a float, and say how to write it: a decimal of few digits as the fraction or the integer that it is."""
+        simple = fractions.Fraction(str(number)).limit_denominator(100) if mp.isfinite(number) else None
+        if simple is not None and abs(mp.mpf(simple.numerator) / simple.denominator - number) < 1e-12 * abs(number):
+            whole = simple.denominator == 1
+            way = f"{simple}" if whole else f"sp.Rational({simple.numerator}, {simple.denominator})"
+            fail(text, f"an exact expression: write {way}, not {mp.nstr(number, 9)}")
         fail(text, "an exact expression: write sp.Rational(1, 3) and sp.log(3), not 1/3 = 0.333… and 1.0986")
 
     def short(number, other):
@@ -958,6 +1100,24 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
             value = answer.value_at(near, 6 * digits)
         return value
 
+    def mistake():
+        """Return what the wrong values look like, if they look like one common mistake at every point."""
+        if hidden:
+            return ""
+        with mp.workdps(30):
+            pairs = [(value_near(point, 30), right_at(i)[0]) for i, point in enumerate(points)]
+            pairs = [(value, right) for value, right in pairs if value is not None and right is not None]
+            if all(right == 0 for _, right in pairs):
+                return ""
+            for factor, words in [
+                (-1, "That is right but for the sign."),
+                (mp.log(2), "That would be right in nats; bits are expected."),
+                (1 / mp.log(2), "That would be right in bits; nats are expected."),
+            ]:
+                if all(close(value, factor * right, 9) for value, right in pairs):
+                    return words
+        return ""
+
     answer = error = None
     try:
         answer = get()
@@ -966,7 +1126,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
     if error is not None:
         if isinstance(error, NameError | NotImplementedError):
             raise _CheckError(f"{name}: not attempted, or its cell stopped before the name was defined.")
-        fail(f"{name} raised {type(error).__name__}", "a SymPy expression")
+        fail(f"{name} raised {type(error).__name__}", kind)
     if answer is None or answer is Ellipsis:
         raise _CheckError(f"{name} is {answer!r}: not attempted.")
 
@@ -974,25 +1134,27 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
     sympy = sys.modules.get("sympy")
     if isinstance(answer, numbers.Real) and not isinstance(answer, bool):
         if exact and isinstance(answer, float):
-            refuse_float(f"{name} is {mp.nstr(mp.mpf(answer), 9)}, a float")
+            refuse_float(f"{name} is {mp.nstr(mp.mpf(answer), 9)}, a float", mp.mpf(answer))
         answer = _CheckSymbolic(answer)
     elif sympy and isinstance(answer, sympy.Expr):
         answer = _CheckSymbolic(answer)
     elif not hasattr(type(answer), "value_at"):
         several = isinstance(answer, list | tuple | set | (sympy.Set if sympy else set))
         more = " Take the element that you mean." if several else ""
+        if several and all(isinstance(item, dict) for item in answer) and list(answer):
+            more = " sp.solve chose for which symbol to solve: name it, as in sp.solve(equation, x)."
         fail(
             f"{name} is {in_short(repr(answer))} (type {type(answer).__name__}).{more}".rstrip("."),
-            "a SymPy expression",
+            kind,
         )
     too_long = f"{name} is longer than what can be judged", "a shorter expression of the same value"
     if answer.too_long:
         fail(*too_long)
     if list(answer.outside) == ["FiniteSet"]:
-        fail(f"{name} is a set. Take the element that you mean", "a SymPy expression")
+        fail(f"{name} is a set. Take the element that you mean", kind)
     if exact and answer.floats:
-        some = min(mp.nstr(number, 9) for number in answer.floats)
-        refuse_float(f"{name} contains the float {some}, an approximation")
+        some = min(answer.floats, key=lambda number: mp.nstr(number, 9))
+        refuse_float(f"{name} contains the float {mp.nstr(some, 9)}, an approximation", some)
     names = sorted(points[0])
     strangers = sorted(set(answer.symbols) - set(names))
     if strangers:
@@ -1024,7 +1186,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
                 fail(f"{text} has no numerical value{more}", "a number")
             continue
         if not agree:
-            fail(f"{text} is {short(value, right)}", short(right, value))
+            fail(f"{text} is {short(value, right)}", short(right, value), mistake())
         values.append(value)
         if exactly:
             known.append((i, text))

@@ -16,6 +16,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 from autograder.common.errors import ProblemSetError
+from autograder.problem_set.bank import BankEntry
+from autograder.problem_set.known_behaviour import known_behaviour
 from autograder.problem_set.source import ProblemSet
 
 ENGLISH = "en"
@@ -75,10 +77,24 @@ def _catalogue(path: Path, name: str) -> gettext.GNUTranslations:
 
 
 def diagnosis_sentence(problem_set: ProblemSet, item: str, name: str, say: Wording) -> str:
-    """Word a diagnosis for the student; nothing where the bank has no such entry any more."""
-    for entry in problem_set.bank:
-        if (entry.replaces, entry.name) == (item, name):
-            idea, _, place = entry.revisit.partition(": ")
-            values = {"item": item, "does": entry.diagnosis.rstrip("."), "idea": f"{idea} ({place})" if place else idea}
-            return say("Your %(item)s behaves as one that %(does)s. The idea to revisit: %(idea)s.", **values)
-    return ""
+    """Word a diagnosis for the student; nothing where the bank has no such entry any more.
+
+    Other misconceptions that answered all tests in the same way are named, too: nothing tells them apart.
+    """
+    entries = {entry.name: entry for entry in problem_set.bank if entry.replaces == item}
+    if name not in entries:
+        return ""
+    found, answered = entries[name], known_behaviour(problem_set).get(item, {})
+    text = say("Your %(item)s behaves as one that %(does)s. The idea to revisit: %(idea)s.", item=item, **_told(found))
+    for other in entries.values():
+        alike = answered.get(name) and answered.get(other.name) == answered[name] and other.loses == found.loses
+        if alike and other.diagnosis != found.diagnosis:
+            text += " " + say(
+                "The tests cannot tell it from one that %(does)s. Then revisit: %(idea)s.", **_told(other)
+            )
+    return text
+
+
+def _told(entry: BankEntry) -> dict[str, str]:
+    idea, _, place = entry.revisit.partition(": ")
+    return {"does": entry.diagnosis.rstrip("."), "idea": f"{idea} ({place})" if place else idea}

@@ -12,12 +12,14 @@ from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.common.errors import ProblemSetError
 from autograder.problem_set.source import ProblemSet
+from autograder.reports import wording
 from autograder.reports.feedback import FAILED_PAGE_TEXT, UNDECIDED, write_feedback
 from autograder.reports.hidden_tests import FAILED
 from autograder.reports.wording import diagnosis_sentence, wording_of
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
+HIDDEN = "nats_to_bits-hidden"
 
 
 def sentences(course):
@@ -80,6 +82,22 @@ def test_a_diagnosis_is_worded_by_the_catalogue(german):
     text = diagnosis_sentence(german, entry.replaces, entry.name, wording_of(german))
     assert text.startswith(f"Ihr {entry.replaces} verhält sich wie eines, für das gilt: ")
     assert diagnosis_sentence(german, entry.replaces, "renamed-since", wording_of(german)) == ""
+
+
+def test_misconceptions_that_answer_alike_are_all_named(course, monkeypatch):
+    """A student who wrote one of them read the diagnosis of the other, which the bank had first."""
+    warmup = ProblemSet(course / "solutions" / SET)
+    first, second = [entry for entry in warmup.bank if entry.kind == "misconception" and entry.loses == {HIDDEN}][:2]
+
+    def sentence(digest):
+        answered = {first.replaces: {first.name: {HIDDEN: "same"}, second.name: {HIDDEN: digest}}}
+        monkeypatch.setattr(wording, "known_behaviour", lambda problem_set: answered)
+        return diagnosis_sentence(warmup, first.replaces, first.name, wording_of(warmup))
+
+    both = sentence("same")
+    assert both.startswith(sentence("other"))
+    assert f"cannot tell it from one that {second.diagnosis.rstrip('.')}." in both
+    assert second.diagnosis.rstrip(".") not in sentence("other")
 
 
 def test_a_language_without_a_catalogue_and_no_language_at_all_are_refused(german):

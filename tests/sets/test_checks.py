@@ -1,5 +1,6 @@
 """The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
+import linecache
 import math
 import warnings
 from fractions import Fraction
@@ -70,6 +71,8 @@ def test_warnings_and_prints_cost_nothing_and_are_reported_once(check, capsys):
         (lambda x: x[:, None], [1.0, 2.5], "An axis of length 1 is left over"),
         (lambda x: x.sum(), [1.0, 2.5], "One number for everything"),
         (lambda x: x - x[:, None], [1.0, 2.5], "A row met a column, and broadcast to a table of all pairs."),
+        (lambda x: x / (1 + 2e-8), [1.0, 2.5], "That is right to 7 digits only: was a small number added"),
+        (lambda x: x > 2, [1.0, 2.5], "True and False are no numbers here"),
     ],
 )
 def test_a_common_mistake_is_named_by_a_visible_check_alone(check, answer, expected, named):
@@ -86,10 +89,24 @@ def without_a_name(text: str) -> str:
     return "\n".join([*lines[:2], *lines[-1:]])
 
 
-@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: np.nan, lambda x: 3.1])
+@pytest.mark.parametrize("answer", [lambda x: 9.0, lambda x: 3.1, lambda x: -2.0])
 def test_a_result_that_looks_like_no_mistake_or_like_several_gets_no_name(check, answer):
-    """Nine is three times three, and the square of three."""
+    """Nine is three times three, and the square of three; a whole number may be met by chance."""
     assert len(message(check(answer).gives, 3.0, [1.0, 1.0, 1.0]).split("\n")) == 3
+    assert len(message(check(lambda x: 25.0).gives, 5.0, 2).split("\n")) == 3
+
+
+@pytest.mark.parametrize(("answer", "says"), [(np.nan, "nan comes of 0 * inf"), (-np.inf, "the logarithm of 0")])
+def test_an_answer_without_bounds_is_told_where_such_a_thing_comes_from(check, answer, says):
+    judge, part = check(lambda x: [1.0, answer]), check(lambda x: {"w": [1.0, answer]})
+    for text in (
+        message(judge.gives, [1.0, 2.0], 0),
+        message(judge.gives_between, [1.0, 2.0], [3.0, 4.0], 0),
+        message(part.gives_entries, {"w": [1.0, 2.0]}, 0),
+    ):
+        assert says in text.splitlines()[2]
+    assert says not in message(check(lambda x: [1.0, answer], hidden=True).gives, [1.0, 2.0], 0)
+    assert "comes of" not in message(check(lambda x: [1.0, answer]).gives, [2.0, answer], 0), "it is expected there"
 
 
 # ---- what is wrong is told: received, expected, where to look
@@ -161,6 +178,8 @@ def test_integers_and_bounds(check):
     check(lambda x: 0.7).gives_between(0.69, 1.01, 0)
     assert "a number from 0.69 to 1.01" in message(check(lambda x: 2.0).gives_between, 0.69, 1.01, 0)
     message(check(lambda x: np.nan).gives_between, 0, np.inf, 0)
+    assert "work of rounding" in message(check(lambda x: -1e-16).gives_between, 0.0, 1.0, 0)
+    assert "work of rounding" not in message(check(lambda x: -0.1).gives_between, 0.0, 1.0, 0)
 
 
 def test_only_a_value_error_refuses(check):
@@ -172,6 +191,7 @@ def test_only_a_value_error_refuses(check):
 
     check(strict).refuses(-1)
     assert "raised TypeError: no" in message(check(clumsy).refuses, -1)
+    assert "np.asarray" in message(check(lambda x: x - 1).refuses, [1])
     assert "returned 2" in message(check(lambda x: 2).refuses, -1)
     check(lambda x: 1.0).accepts(0)
     message(check(strict).accepts, 0)
@@ -186,7 +206,11 @@ def test_a_changed_argument_is_noticed_and_spoils_no_other_check(check):
     judge = check(greedy)
     judge.gives([2.0, 4.0], given)
     assert given.tolist() == [1.0, 2.0]
-    assert "changed its argument number 1 to [2, 4]" in message(judge.keeps_arguments, given)
+    text = message(judge.keeps_arguments, given)
+    assert "changed its argument number 1 to [2, 4]" in text
+    assert "what doubling means" not in text, "whatever the check is about, here it is what changes in place"
+    assert text.endswith("np.asarray makes no copy of an array (chapter Broadcasting, Nothing is copied).")
+    assert "Broadcasting" not in message(check(greedy, hidden=True).keeps_arguments, given)
     check(lambda x: 2 * x).keeps_arguments(given)
 
 
@@ -224,7 +248,8 @@ def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(che
     assert judged(stub) == "double: not attempted."
     assert judged(lambda x: None) == "double returned None: is a return statement missing?"
     wanted = {True: "True", 2: "2"}.get(expected if np.isscalar(expected) else None, "a result: this input is valid")
-    cause = "A dictionary lacks this key: compare the names with the docstring."
+    wanted = {"gives_parts": "2 parts, (w, b)", "gives_entries": "a dict with the keys 'w', 'b'"}.get(way, wanted)
+    cause = "A dictionary lacks this key: print its keys, and compare them with the docstring."
     assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}"
     assert "(type str)" in judged(lambda x: "text")
     assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
@@ -321,6 +346,29 @@ def test_right_entries_pass_in_every_form(check, w, more):
 def test_what_is_wrong_with_the_entries_is_told(check, answer, received, expected):
     text = message(check(lambda x: answer).gives_entries, EXPECTED, 0)
     assert without_a_name(text) == f"{received}.\nExpected: {expected}.\n{SAYS_FIRST}"
+
+
+def test_entries_that_are_right_are_named_beside_a_wrong_one(check):
+    text = message(check(lambda x: {"w": [1, 2], "b": 3.5, "c": 0}).gives_entries, {"w": [1, 2], "b": 3, "c": 0}, 0)
+    assert text.split("\n")[2] == "Right: 'w', 'c'."
+    assert "Right" not in message(check(lambda x: {"w": 0, "b": 0}).gives_entries, EXPECTED, 0)
+
+
+def test_a_list_of_another_length_is_shown_itself(check):
+    """A function that returns the shape (3,) where (2, 3) is right was told about an array of shape (1,)."""
+    text = message(check(lambda x: (3,)).gives, (2, 3), 0)
+    assert "double(0) returned (3,).\nExpected: (2, 3)." in text
+    text = message(check(lambda x: list(range(14))).gives, [0] * 13, 0)
+    assert "returned a list of 14 numbers.\nExpected: a list of 13 numbers." in text
+    text = message(check(lambda x: [1 / 3] * 5).gives, [1 / 3] * 4, 0)
+    assert "returned a list of 5 numbers.\nExpected: a list of 4 numbers." in text
+    text = message(check(lambda x: x[0]).gives, (10**12, 4), (0,))
+    assert "returned a single number" in text
+
+    def fails(x):
+        raise ValueError
+
+    assert "Expected: (1000000000000, 4)." in message(check(fails).gives, (10**12, 4), 0)
 
 
 def test_entries_are_compared_with_the_tolerances_of_the_contract(check):
@@ -454,6 +502,20 @@ def test_a_call_is_written_as_the_test_says(check):
     [
         ("x - 1", "np.asarray"),
         ("x.shape", "np.asarray"),
+        ("(2).shape", "np.asarray"),
+        ("(2).data", "an object of a class is meant"),
+        ("(2.5).exp()", "an object of a class is meant"),
+        ("np.log(2.0, 2)", "is no base"),
+        ("np.ones((2, 2)).sum(axis=[0, 1])", "axis=(1, 2)"),
+        ("np.ones(2)[np.array([0.0, 1.0])]", ".astype(int)"),
+        ("x[float(0)]", ".astype(int)"),
+        ("int(np.ones(2))", ".astype(int)"),
+        ("math.exp(type('Value', (), {})())", "call a method of the object"),
+        ("math.exp(None)", "without a return statement"),
+        ("type('Value', (), {})() > 0", "compare the numbers in them"),
+        ("0 < type('Value', (), {})()", "compare the numbers in them"),
+        ("double(x)", "comes to no end"),
+        ("math.cos", "import"),
         ("math.exp(np.array([1.0, 2.0]))", "The functions of math take one number"),
         ("1 if np.array(x) > 0 else 2", "np.where chooses for each entry"),
         ("np.ones(2) + np.ones(3)", "print the shape"),
@@ -461,19 +523,27 @@ def test_a_call_is_written_as_the_test_says(check):
         ("2 ** -np.array([1, 2])", "An array of integers stays one"),
         ("np.ones(2)[0, 0]", "fewer axes or entries"),
         ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
-        ("math.exp(1000)", "beyond all floats"),
-        ("math.log(0)", "math.log has no value at 0"),
-        ("1 / 0", "A divisor is 0"),
         ("len(None)", "without a return statement"),
         ("missing", "misspelt"),
         ("int('one')", "Paste the call"),
-        ("x(2)", "Paste the call"),
-        ("{[1]: 2}", "Paste the call"),
+        ("x(2)", "are square brackets meant"),
+        ("(max := 3) and max(x)", "give the name of a function"),
+        ("{[1]: 2}", "__eq__ without __hash__"),
+        ("np.ones(2)[np.array([0.0])]", "Places and counts are integers"),
+        ("x[0.5]", "Places and counts are integers"),
+        ("list(range(2.0))", "Places and counts are integers"),
+        ("np.bincount(np.array([1.0]))", "Places and counts are integers"),
+        ("x['w']", "np.asarray"),
+        ("np.ones(2).append(3)", "other methods than a list"),
+        ("np.ones(6).reshape(4)", "print the shape of the array before it"),
+        ("(lambda a, b: a)(*x, 3)", "called as its docstring says"),
+        ("(lambda broadcast_shape: broadcast_shape)()", "called as its docstring says"),
+        ("(lambda: [(a, b) for a, b in [(1, 2, 3)]])()", "names on the left"),
         ("2 ** type('Value', (), {})()", "such as __radd__"),
     ],
 )
 def test_an_error_comes_with_what_usually_causes_it(check, body, says):
-    names = {"np": np, "math": math, "__name__": "__main__"}
+    names = {"np": np, "__name__": "__main__"} | ({} if body == "math.cos" else {"math": math})
     exec(f"def double(x):\n    return {body}", names)
     text = message(check(names["double"]).gives, [np.inf, 1.0], [1, 2])
     assert says in text.splitlines()[-1]
@@ -481,15 +551,56 @@ def test_an_error_comes_with_what_usually_causes_it(check, body, says):
     assert "what doubling means" not in text, "the idea is for wrong values"
 
 
-def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("math.exp(1000)", "beyond all floats"),
+        ("math.log(0)", "math.log has no value at 0"),
+        ("math.log(-2.0)", "0 and below"),
+        ("1 / 0", "A divisor is 0"),
+    ],
+)
+def test_where_numpy_would_give_inf_or_nan_an_error_comes_with_its_cause_and_the_idea(check, body, says):
+    names = {"math": math}
+    exec(f"def double(x):\n    return {body}", names)
+    *_, cause, idea = message(check(names["double"]).gives, 1.0, 1).splitlines()
+    assert says in cause
+    assert idea == "Look again at what doubling means (chapter Doubling)."
+
+
+def of_a_cell(tmp_path, source: str, name: str = "double"):
+    """Return a function of a cell whose lines can be read, as IPython's can."""
     cell = tmp_path / "cell.py"
-    cell.write_text("def inner(x):\n    return x - 1\n\ndef double(x):\n    return 2 * inner(x)\n")
+    cell.write_text(source)
+    linecache.checkcache(str(cell))
     names = {"__name__": "__main__"}
-    exec(compile(cell.read_text(), str(cell), "exec"), names)
-    text = message(check(names["double"]).gives, 2.0, [1])
+    exec(compile(source, str(cell), "exec"), names)
+    return names[name]
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('no')", "if x: raise ValueError('no')", "assert not x, 'no'"])
+def test_who_refuses_valid_input_is_sent_to_the_own_condition(check, tmp_path, line):
+    refusing = of_a_cell(tmp_path, f"def double(x):\n    {line}\n")
+    text = message(check(refusing).gives, 2.0, 1)
+    assert (
+        text.splitlines()[-1]
+        == "Your function refuses this input itself: which of its conditions is met here, and should it be?"
+    )
+    assert "Expected: 2." in text
+
+
+def test_an_error_shows_the_line_that_led_to_it_too(check, tmp_path):
+    double = of_a_cell(tmp_path, "def half(x):\n    return x.y\n\ndef double(x):\n    return 4 * half(x)\n")
+    text = message(check(double).gives, 2.0, 1)
+    assert "in your line `return x.y`, which `return 4 * half(x)` called.\n" in text
+
+
+def test_an_error_shows_the_line_of_the_answer(check, tmp_path):
+    double = of_a_cell(tmp_path, "def double(x):\n    return x - 1\n")
+    text = message(check(double).gives, 2.0, [1])
     assert "unsupported operand type(s) for -: 'list' and 'int', in your line `return x - 1`." in text
-    assert "in your line" in message(check(names["double"]).refuses, [1])
-    assert "return" not in message(check(names["double"], hidden=True).gives, 2.0, [1])
+    assert "in your line" in message(check(double).refuses, [1])
+    assert "return" not in message(check(double, hidden=True).gives, 2.0, [1])
     far = TypeError("no")
     far.line_of_submission = "return z"
 
@@ -514,6 +625,26 @@ def test_a_notebook_shows_the_message_and_no_traceback(checks, check):
 # ---- points for arguments are for functions that answer
 
 
+def test_a_dictionary_of_arrays_answers_too_and_the_entry_that_changed_is_named(check):
+    def halves(x):
+        x["a"] /= 2
+        return x
+
+    def adds(x):
+        x["new"] = 0
+        return {"a": x["a"]}
+
+    given = {"a": np.ones(2), "b": np.ones(3)}
+    check(lambda x: {"a": 2 * x["a"]}).keeps_arguments(given)
+    check(lambda x: {"a": 2 * x["a"]}).answers((given,), ({"a": np.zeros(2)},))
+    text = message(check(halves).keeps_arguments, given)
+    assert "changed its argument number 1, the entry 'a' to [0.5, 0.5]." in text
+    assert "changed its argument number 1: its keys are now 'a', 'b', 'new'." in message(
+        check(adds).keeps_arguments, given
+    )
+    assert "returned the same" in message(check(lambda x: {}).answers, (given,), ({"a": np.zeros(2)},))
+
+
 def test_a_function_answers_if_its_results_depend_on_the_arguments(check):
     check(lambda x: [y - 1 for y in x]).answers(([1, 2],), ([2, 2],))
     text = message(check(lambda x: [0, 0]).answers, ([1, 2],), ([2, 2],))
@@ -528,6 +659,8 @@ def test_a_hidden_test_of_tests_says_which_way_it_failed(check):
     says = message(check(lambda f: True, hidden=True, told=told).gives_bool, False, abs)
     assert says.startswith("double: a hidden test failed: a wrong candidate was accepted. Look again")
     assert "refused" not in message(check(lambda f: None, hidden=True, told=told).gives_bool, True, abs)
+    says = message(check(lambda f: False, told=told).gives_bool, True, abs)
+    assert "Expected: True.\nA right candidate was refused.\nLook again at" in says
 
 
 # ---- hidden checks give the idea and nothing else
@@ -622,7 +755,12 @@ def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(chec
     judged(1 / 3, exact=False)
     judged(sp.Float("0.3333333331"), exact=False)
     assert "top is 0.333333335" in message(judged, sp.Float("0.333333335"), exact=False)
-    assert "top is 0.333333333, a float" in message(judged, 1 / 3)
+    assert "top is 0.333333333, a float.\nExpected: an exact expression: write sp.Rational(1, 3), not" in message(
+        judged, 1 / 3
+    )
+    assert "write 2, not 2.0" in message(judged, 2.0 * P)
+    assert "write sp.Rational(1, 3) and sp.log(3)" in message(judged, sp.pi.evalf())
+    assert "Expected: an exact number of SymPy." in message(judged, "1/3")
     assert "contains the float" in message(judged, sp.Float("0.3333333333"))
     assert "top is 0.333333333" in message(judged, sp.Rational(1, 3) + sp.Rational(1, 10**29))
     assert "agrees with the right value in 40 digits" in message(judged, sp.Rational(1, 3) + sp.Rational(1, 10**40))
@@ -643,12 +781,27 @@ def test_floats_and_nine_digits_are_enough_where_exactness_is_not_asked_for(chec
         (sp.Symbol("q") + RIGHT, "contains the symbol q"),
         ("log2((1-p)/p)", "SymPy expression"),
         ([RIGHT], "Take the element"),
+        ([{P: RIGHT}], "sp.solve chose for which symbol to solve"),
         (RIGHT / (P - P), "has no numerical value"),
         (sp.Integral(sp.Function("f")(P), P), "has no numerical value"),
     ],
 )
 def test_a_wrong_expression_is_told_why(judge, answer, says):
     assert says in message(judge, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (-RIGHT, "right but for the sign"),
+        (RIGHT * sp.log(2), "right in nats; bits are expected"),
+        (RIGHT / sp.log(2), "right in bits; nats are expected"),
+    ],
+)
+def test_an_expression_that_is_wrong_in_a_common_way_is_told_how(judge, answer, says):
+    assert says in message(judge, answer).splitlines()[2]
+    assert says not in message(judge, answer, hidden=True)
+    assert len(message(judge, answer + P).splitlines()) == 3
 
 
 def test_a_hidden_expression_check_leaks_nothing(judge):
