@@ -19,6 +19,7 @@ import hashlib
 import inspect
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from autograder.problem_set.versions import instructor_version, without_hidden_t
 
 #: The most mutants of one answer; the answers here have no more. Of a longer answer's, a seeded sample is tried.
 MOST = 150
+#: The most characters of a statement in a mutant's name.
+LONGEST = 80
 
 _OPERATORS = {
     ast.Add: ast.Sub,
@@ -97,7 +100,7 @@ class Mutant:
     item : str
         grade_id of the answer.
     change : str
-        What was changed, and in which line; its name.
+        What was changed, and in which statement; its name, which stays the same when the statement moves.
     code : str
         Text of the solution cell.
     """
@@ -127,6 +130,7 @@ def make_mutants(item: str, answer: str, *, silence: bool = False) -> list[Mutan
     tree = _without_docstrings(ast.parse(answer))
     plain = ast.unparse(tree)
     found: dict[str, Mutant] = {}
+    same: Counter[str] = Counter()
     for change, mutated in _mutations(tree, silence):
         try:
             code = ast.unparse(ast.fix_missing_locations(mutated))
@@ -134,9 +138,8 @@ def make_mutants(item: str, answer: str, *, silence: bool = False) -> list[Mutan
         except (SyntaxError, ValueError, TypeError):
             continue
         if code != plain and code not in found:
-            name = change
-            count = sum(mutant.change.split(" (")[0] == change for mutant in found.values())
-            name += f" ({count + 1})" if count else ""
+            same[change] += 1
+            name = f"{change} ({same[change]})" if same[change] > 1 else change
             found[code] = Mutant(item, name, code + "\n")
     mutants = list(found.values())
     if len(mutants) > MOST:
@@ -155,6 +158,7 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 def _mutations(tree: ast.Module, silence: bool) -> Iterator[tuple[str, ast.Module]]:
     """Yield a description and a changed copy of the tree for each possible change."""
     nodes = list(ast.walk(tree))
+    statement = _statements(tree)
     assumptions = {
         id(inner)
         for node in nodes
@@ -169,19 +173,29 @@ def _mutations(tree: ast.Module, silence: bool) -> Iterator[tuple[str, ast.Modul
         for what, change in _changes(node, silence):
             mutated = copy.deepcopy(tree)
             change(list(ast.walk(mutated))[index])
-            yield f"line {getattr(node, 'lineno', 0)}: {what}", mutated
+            yield f"{statement[id(node)]}: {what}", mutated
     for index, node in enumerate(nodes):
         for field in ("body", "orelse"):
             block = getattr(node, field, None)
             if not isinstance(block, list) or isinstance(node, ast.Module | ast.ClassDef):
                 continue
-            for position, statement in enumerate(block):
-                if isinstance(statement, ast.Pass | ast.FunctionDef | ast.Import | ast.ImportFrom):
+            for position, dropped in enumerate(block):
+                if isinstance(dropped, ast.Pass | ast.FunctionDef | ast.Import | ast.ImportFrom):
                     continue
                 mutated = copy.deepcopy(tree)
                 getattr(list(ast.walk(mutated))[index], field)[position] = ast.Pass()
-                text = ast.unparse(statement).splitlines()[0]
-                yield f"line {statement.lineno}: without `{text[:60]}`", mutated
+                yield f"without {statement[id(dropped)]}", mutated
+
+
+def _statements(tree: ast.Module) -> dict[int, str]:
+    """Return for the id of each node the first line of the innermost statement that it belongs to."""
+    found = {}
+    for node in ast.walk(tree):  # outer statements come first, so inner ones replace them
+        if isinstance(node, ast.stmt):
+            text = ast.unparse(node).splitlines()[0]
+            name = f"`{text}`" if len(text) <= LONGEST else f"`{text[: LONGEST - 1]}…`"
+            found |= {id(inner): name for inner in ast.walk(node)}
+    return found
 
 
 def _is_assumption(call: ast.Call) -> bool:

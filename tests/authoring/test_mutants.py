@@ -26,18 +26,32 @@ def quick(executor):
 def test_mutants_change_what_they_say():
     answer = 'def f(x, axis=-1):\n    """Sum + 1."""\n    if x < 0:\n        raise ValueError("x")\n    return np.sum(x, axis=axis) * 2\n'
     changes = {mutant.change: mutant.code for mutant in make_mutants("f", answer)}
-    assert "np.mean" in changes["line 5: sum becomes mean"]
-    assert "x <= 0" in changes["line 3: Lt becomes LtE"]
-    assert "/ 2" in changes["line 5: Mult becomes Div"]
-    assert "np.sum(x)" in changes["line 5: without axis"]
+    assert "np.mean" in changes["`return np.sum(x, axis=axis) * 2`: sum becomes mean"]
+    assert "x <= 0" in changes["`if x < 0:`: Lt becomes LtE"]
+    assert "/ 2" in changes["`return np.sum(x, axis=axis) * 2`: Mult becomes Div"]
+    assert "np.sum(x)" in changes["`return np.sum(x, axis=axis) * 2`: without axis"]
+    assert "axis=+1" in changes["`def f(x, axis=-1):`: minus dropped"]
+    assert "if" not in changes["without `if x < 0:`"]
     assert not any("Sum + 1" in code for code in changes.values())
     assert make_mutants("f", answer) == make_mutants("f", answer)
     for code in changes.values():
         compile(code, "<mutant>", "exec")
 
 
+def test_a_mutant_keeps_its_name_when_its_line_moves():
+    answer = "x = 1 + 2\ny = 1 + 2"
+    moved = "\n\n# A remark.\n" + answer
+    assert {m.change for m in make_mutants("f", answer)} == {m.change for m in make_mutants("f", moved)}
+
+
+def test_equal_changes_in_equal_statements_have_names_of_their_own():
+    changes = [mutant.change for mutant in make_mutants("f", "x = 1 - x\nx = 1 - x")]
+    assert len(changes) == len(set(changes))
+    assert {"`x = 1 - x`: Sub becomes Add", "`x = 1 - x`: Sub becomes Add (2)"} <= set(changes)
+
+
 def changes_of(answer, **options) -> set[str]:
-    return {mutant.change.removeprefix("line 1: ") for mutant in make_mutants("f", answer, **options)}
+    return {mutant.change.split("`: ")[-1] for mutant in make_mutants("f", answer, **options)}
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,20 @@ def required(code: str, name: str) -> int:
     return -1
 
 
+@pytest.fixture(scope="module")
+def chapters(course):
+    """Each page of the book with its functions and classes by name, and what running its definitions gives."""
+    found = []
+    with mpl.rc_context({"backend": "agg"}):
+        for path in sorted((course / "book").rglob("*.md")):
+            statements, functions = pasted(path)
+            if functions:
+                found.append((path, functions, namespace_of(statements)))
+    return found
+
+
 @pytest.mark.parametrize("name", SETS)
-def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
+def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, chapters, name):
     (problem_set,) = find_problem_sets(course, [name])
     source = instructor_version(problem_set)
     known, tests = {}, {}
@@ -79,19 +91,14 @@ def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, name):
             known |= definitions(cell.source, grade_id(cell))
         elif cell.cell_type == "code" and is_test(cell):
             tests[grade_id(cell)] = cell.source
-    chapters = [(path, *pasted(path)) for path in sorted((course / "book").rglob("*.md"))]
     tried = 0
     with mpl.rc_context({"backend": "agg"}):
         for item, answer in problem_set.reference_answers.items():
             count = required(answer, item) if item in problem_set.items and not problem_set.items[item].by_hand else -1
             if count < 0:
                 continue
-            for path, statements, found in chapters:
-                fitting = [name for name, node in found.items() if takes(node, count)]
-                namespace = namespace_of(statements) if fitting else {}
-                for function in fitting:
-                    if function not in namespace:
-                        continue
+            for path, found, namespace in chapters:
+                for function in [name for name, node in found.items() if takes(node, count) and name in namespace]:
                     tried += 1
                     given = {**known, item: namespace[function]}
                     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():

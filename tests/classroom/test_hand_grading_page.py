@@ -1,5 +1,6 @@
 """The page for grading by hand, question by question, in a real browser."""
 
+import shutil
 import threading
 from contextlib import contextmanager
 
@@ -40,13 +41,19 @@ def hand_in(directory, problem_set, student, words):
     write_notebook(answered(student_version(problem_set), answers), path)
 
 
-@pytest.fixture
-def directory(tmp_path, problem_set):
-    directory = ClassDirectory(tmp_path / "class")
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, problem_set):
+    """The class, graded once."""
+    directory = ClassDirectory(tmp_path_factory.mktemp("graded"))
     for student, words in {**WORDS, "dan": None}.items():
         hand_in(directory, problem_set, student, words)
     grade_class(directory, [problem_set], Scripted(), 1)
-    return directory
+    return directory.root
+
+
+@pytest.fixture
+def directory(tmp_path, graded):
+    return ClassDirectory(shutil.copytree(graded, tmp_path / "class"))
 
 
 @contextmanager

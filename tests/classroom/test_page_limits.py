@@ -14,9 +14,11 @@ from traitlets.config import Config
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.page_limits import CUT, PictureRoom, Room, short
+from autograder.classroom.result.handed_in import MAX_SUBMISSION_BYTES
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import Executed
+from autograder.engine.submission_run import MAX_OUTPUT
 from autograder.problem_set.source import grade_id, is_solution
 from tests.support import ROOT
 from tests.support.scripted import Scripted, hand_in
@@ -24,25 +26,27 @@ from tests.support.scripted import Scripted, hand_in
 SET = "ps0-warmup"
 EVE = Submission("eve", SET)
 PICTURE = base64.b64encode(b"\x89PNG\r\n" + bytes(60_000)).decode()
-#: How much less is handed in than in `make test-all`; still several times what a page may hold.
-LESS = 1 if os.environ.get("TEST_ALL") else 5
+#: How many headings are handed in; in `make test-all` as many as once made a page of 16 MB.
+HEADINGS = 1_500_000 if os.environ.get("TEST_ALL") else 300_000
+#: Characters of a graded notebook: of the largest that may be handed in, and of the outputs that grading adds.
+LARGEST = MAX_SUBMISSION_BYTES + MAX_OUTPUT
 
 
 def headings(notebook):
-    notebook.cells.append(nbformat.v4.new_markdown_cell("# a\n" * (1_500_000 // LESS)))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("# a\n" * HEADINGS))
     notebook.cells.append(nbformat.v4.new_markdown_cell("## " + "long " * 200_000))
 
 
 def pictures(notebook):
     output = nbformat.v4.new_output("display_data", {"image/png": PICTURE})
-    notebook.cells += [nbformat.v4.new_code_cell("plot()", outputs=[output]) for _ in range(2_000 // LESS)]
+    notebook.cells += [nbformat.v4.new_code_cell("plot()", outputs=[output]) for _ in range(LARGEST // len(PICTURE))]
 
 
 def texts(notebook):
-    output = nbformat.v4.new_output(
-        "display_data", {"text/html": "<b>&<table><tr><td>" * 200, "text/plain": "<" * 3_000}
-    )
-    notebook.cells += [nbformat.v4.new_code_cell("show()", outputs=[output] * 100) for _ in range(200 // LESS)]
+    html, plain = "<b>&<table><tr><td>" * 200, "<" * 3_000
+    output = nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": plain})
+    many = LARGEST // (100 * (len(html) + len(plain)))
+    notebook.cells += [nbformat.v4.new_code_cell("show()", outputs=[output] * 100) for _ in range(many)]
 
 
 def sources(notebook):

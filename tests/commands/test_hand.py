@@ -1,6 +1,7 @@
 """`autograder hand`: what the command itself says and does; the page has tests of its own."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -14,14 +15,20 @@ from tests.support.scripted import Scripted, hand_in
 SET, PROSE = "ps1-information", "not_a_distance"
 
 
-@pytest.fixture
-def directory(tmp_path, course):
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, course):
+    """The class, graded once."""
     (problem_set,) = find_problem_sets(course, [SET])
-    root = tmp_path / "class"
+    root = tmp_path_factory.mktemp("graded")
     for student in ("ada", "bob"):
         hand_in(root, problem_set, student)
     grade_class(ClassDirectory(root), [problem_set], Scripted(), 1)
-    return ClassDirectory(root)
+    return root
+
+
+@pytest.fixture
+def directory(tmp_path, graded):
+    return ClassDirectory(shutil.copytree(graded, tmp_path / "class"))
 
 
 @pytest.fixture

@@ -253,6 +253,14 @@ def test_an_endless_cell_is_stopped_wherever_it_spins(tmp_path):
     assert len(replies[7]["outputs"]) == 2
 
 
+def test_a_cell_that_never_ends_shows_nothing_in_a_later_one(tmp_path):
+    stubborn = "import asyncio\nwhile True:\n    try:\n        await asyncio.Event().wait()\n    except asyncio.CancelledError:\n        pass"
+    spin = "import asyncio\nasyncio.get_running_loop().call_soon(exec, 'while True: pass')\n" + stubborn
+    replies = run_cells(tmp_path, spin, "import gc\nfor _ in range(3):\n    gc.collect()")
+    assert errors_of(replies[0]) == ["CellTimeoutError"]
+    assert replies[1]["outputs"] == []
+
+
 def test_figures_may_be_left_undrawn(tmp_path):
     sources = [
         "%matplotlib inline\nimport matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nplt.show()",

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import shutil
 import zipfile
 
 import pytest
@@ -30,23 +31,28 @@ PAGES = {
 }
 
 
-@pytest.fixture(params=["moodle", "canvas"])
+@pytest.fixture(params=["moodle", "canvas"], scope="module")
 def platform(request):
     return request.param
 
 
-@pytest.fixture
-def collected(tmp_path, warmup, platform):
-    """Ada and Bob handed in on the platform."""
-    archive, roster = tmp_path / "download.zip", tmp_path / "roster.csv"
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, warmup, platform):
+    """A class, graded once, in which Ada and Bob handed in on the platform."""
+    home = tmp_path_factory.mktemp("graded")
+    archive, roster = home / "download.zip", home / "roster.csv"
     with zipfile.ZipFile(archive, "w") as zipped:
         for student, name in zip(("ada", "bob"), NAMES[platform], strict=True):
-            zipped.writestr(name, hand_in(tmp_path / "elsewhere", warmup, student).read_bytes())
+            zipped.writestr(name, hand_in(home / "elsewhere", warmup, student).read_bytes())
     roster.write_text(ROSTER)
-    assert main(["collect", str(archive), "--class", str(tmp_path / "class"), "--roster", str(roster)]) == 0
-    directory = ClassDirectory(tmp_path / "class")
-    grade_class(directory, [warmup], Scripted(), 1)
-    return directory
+    assert main(["collect", str(archive), "--class", str(home / "class"), "--roster", str(roster)]) == 0
+    grade_class(ClassDirectory(home / "class"), [warmup], Scripted(), 1)
+    return home / "class"
+
+
+@pytest.fixture
+def collected(tmp_path, graded):
+    return ClassDirectory(shutil.copytree(graded, tmp_path / "class"))
 
 
 def comment(directory, student):

@@ -39,7 +39,8 @@ def test_the_link_opens_the_fold_in_the_ledger_that_has_the_row(address, browser
     page.locator(".checked > a").nth(1).click()
     row = page.locator("tr:target")
     row.wait_for(state="visible")
-    page.wait_for_function("row => row.getBoundingClientRect().bottom <= innerHeight", arg=row.element_handle())  # it scrolls there
+    # The page scrolls there smoothly.
+    page.wait_for_function("row => row.getBoundingClientRect().bottom <= innerHeight", arg=row.element_handle())
     assert page.locator("details.ledger-chapter[open]").count() == 1
     context.close()
 

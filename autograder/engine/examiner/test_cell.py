@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograder.common.answer_digest import digest
-from autograder.common.cell_names import foreign_names, is_hidden
+from autograder.common.cell_names import foreign_names, is_hidden, scopes
 from autograder.engine.examiner.remote import Snapshot
 
 #: Why a test was not judged.
@@ -74,9 +74,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
     """
     outputs: list[dict] = []
     left = [MAX_PRINTED]
-    # Tests do not see each other's changes to the given data.
-    given = {k: copy.deepcopy(v) if isinstance(v, list | dict | set | np.ndarray) else v for k, v in known.items()}
-    namespace = {"__name__": "__main__", "__builtins__": builtins, **given}
+    namespace = {"__name__": "__main__", "__builtins__": builtins, **known}
     filename = f"<{name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     with contextlib.ExitStack() as stack:
@@ -84,6 +82,12 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
         stack.enter_context(contextlib.redirect_stderr(_Stdout("stderr", outputs, left)))
         try:
             body, last = parsed(source, filename)
+            # Tests do not see each other's changes to the given data. A table takes longer to copy than most tests take
+            # to run, so each gets copies only of what it names.
+            bound, _, used = scopes(source)  # `table += [1]` only binds
+            for named in (bound | used) & known.keys():
+                if isinstance(known[named], list | dict | set | np.ndarray):
+                    namespace[named] = copy.deepcopy(known[named])
             for wanted in sorted(foreign_names(source) - known.keys()):
                 with contextlib.suppress(NameError):  # using it then raises NameError, as in a notebook
                     namespace[wanted] = student.fetch(wanted) if student else _missing(wanted)

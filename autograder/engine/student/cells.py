@@ -62,6 +62,7 @@ class Cells:
         self._descriptors = Descriptors(tempfile.gettempdir())
         self._streams = [OutStream("stdout"), OutStream("stderr")]
         self._count = 0
+        self._abandoned: list[asyncio.Task] = []
         # The sandbox gives each submission an empty scratch folder; IPython keeps %store and %bookmark there.
         for folder in ("db", "startup"):
             os.makedirs(os.path.join(kernel.shell.profile_dir.location, folder), exist_ok=True)
@@ -195,6 +196,9 @@ class Cells:
             task.cancel()
             # If the clock rang just as the task's next step was due, that step is lost, and the task never ends.
             self.loop.run_until_complete(asyncio.wait([task], timeout=END))
+        if not task.done():
+            # Garbage collection would raise an error in it, whose traceback would appear in a later cell.
+            self._abandoned.append(task)
 
 
 @functools.cache
