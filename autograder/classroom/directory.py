@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -148,10 +149,14 @@ def summary(outcomes: Iterable[Outcome]) -> str:
 def _is_there(folder: Path) -> bool:
     """Whether a student has a folder for a set. One that cannot be read counts: its outcome says what is wrong."""
     try:
-        # A link that leads nowhere was handed in too: it is refused with a sentence.
-        return folder.is_dir() or folder.is_symlink()
+        # Not is_dir(): since Python 3.14, it calls a folder that cannot be read missing.
+        mode = folder.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:
         return True
+    # A link that leads nowhere was handed in too: it is refused with a sentence.
+    return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
 
 
 def database_address(url: str) -> URL | None:

@@ -67,7 +67,7 @@ def errors(executed):
         "import autograder.classroom",
         "import autograder.engine.student.runner",
         "import autograder.problem_set.source",
-        "import os\nos.listdir('/home')",
+        "import os\nos.listdir('/var/lib')",
         "open('/etc/passwd')",
         "bytearray(3 << 30)",
         f"import gc\nassert any({SECRET[2:]!r} in text for text in gc.get_objects() if isinstance(text, str) "

@@ -157,6 +157,7 @@ def test_links_are_not_followed_and_no_more_is_kept_than_allowed(tmp_path):
         scratch.keep(1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="outside its sandbox, only root may open a folder that nobody may")
 def test_read_only_folders_are_restored_too(tmp_path):
     scratch = Scratch(str(tmp_path), 10_000)
     (tmp_path / "a" / "b").mkdir(parents=True)
