@@ -237,7 +237,8 @@ def collect(
                         if name in files.notebooks:
                             chosen = _chosen(files, name, result)
                     except UnplacedError as error:
-                        _report(files, name, str(error), result)
+                        listed = "" if name or not files.refused else f": {_listed(files.refused)}"
+                        result.unplaced.append((files.where, f"{error}{listed}"))
                         continue
                     for who in students:
                         submission = Submission(who, name)
@@ -245,9 +246,9 @@ def collect(
                             if name:
                                 refused.setdefault(submission, []).extend(files.refused)
                                 paths[submission] = files.path
-                            listed = result.ungradable if name else result.unplaced
+                            unfit = result.ungradable if name else result.unplaced
                             reason = f"{who} handed in nothing that can be graded: {_listed(files.refused)}"
-                            listed.append((files.where, reason))
+                            unfit.append((files.where, reason))
                             continue
                         if files.hand_in.late:
                             late.add(submission)
@@ -275,12 +276,6 @@ def collect(
             "beside the notebook."
         )
     return result
-
-
-def _report(files: _Files, name: str, reason: str, result: Collected) -> None:
-    """Name what is not placed, a line for each hand-in."""
-    listed = "" if name or not files.refused else f": {_listed(files.refused)}"
-    result.unplaced.append((files.where, reason + listed))
 
 
 def _listed(refused: list[tuple[str, str]]) -> str:

@@ -144,7 +144,7 @@ time.sleep(3)
 
 
 @pytest.mark.parametrize("code", [SOCKETS, PROCESSES], ids=["sockets", "processes"])
-def test_memory_is_counted_for_all_processes_together_with_buffers(engine, code):
+def test_memory_is_counted_for_all_processes_together_with_buffers(engine, control_group, code):
     """What the kernel keeps for sockets belongs to no process; without a control group, only their number bounds it."""
     before = available()
     lowest, stop = [before], threading.Event()
@@ -161,11 +161,8 @@ def test_memory_is_counted_for_all_processes_together_with_buffers(engine, code)
     finally:
         stop.set()
         watcher.join()
-    group = Cgroup.make("probe")
-    if group is not None:
-        group.remove()
     # Other programs on the machine may take some in the meantime.
-    assert before - lowest[0] < (2 * LIMIT if group else 2 << 30) + (512 << 20)
+    assert before - lowest[0] < (2 * LIMIT if control_group else 2 << 30) + (512 << 20)
 
 
 def available():
@@ -195,13 +192,9 @@ while time.monotonic() < end:
 """
 
 
-def test_processor_time_of_processes_that_nobody_waits_for_is_counted(executor):
+def test_processor_time_of_processes_that_nobody_waits_for_is_counted(executor, control_group):
     """They leave no record when they end: only a control group knows what they took."""
-    group = Cgroup.make("probe")
-    counted = group is not None and group.processor_seconds() is not None
-    if group is not None:
-        group.remove()
-    if not counted:
+    if control_group is None or control_group.processor_seconds() is None:
         pytest.skip("no control group counts processor time here")
     long, short = UNCOUNTED.replace("+ 30", "+ 150"), UNCOUNTED.replace("+ 30", "+ 0.6")
     engine = limited(executor, cell_seconds=1, total_seconds=60, patience=200)

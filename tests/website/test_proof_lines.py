@@ -43,23 +43,17 @@ def test_the_link_opens_the_fold_in_the_ledger_that_has_the_row(address, window)
     page.close()
 
 
-def test_a_finger_hits_the_line(address, browser):
-    context = browser.new_context(viewport=PHONE, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}{CHAPTER}.html")
+def test_a_finger_hits_the_line(opened):
+    page = opened(f"{CHAPTER}.html", PHONE, has_touch=True)
     for target in (page.locator(".checked summary").first, page.locator(".checked > a").first):
         assert target.bounding_box()["height"] >= 24  # WCAG 2.2, 2.5.8
-    context.close()
 
 
-def test_on_paper_proofs_stay_folded(address, browser):
-    context = browser.new_context(viewport=DESK)
-    page = context.new_page()
-    page.goto(f"{address}{CHAPTER}.html")
+def test_on_paper_proofs_stay_folded(opened):
+    page = opened(f"{CHAPTER}.html")
     page.wait_for_load_state("networkidle")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator(".checked details[open]").count() == 0
     assert page.locator(".checked pre").first.is_hidden()
     assert page.locator(".solution pre, .self-check details ol").first.is_visible()
-    context.close()
