@@ -84,6 +84,15 @@ def test_what_is_kept_is_made_again_when_it_depends_on_something_else(tmp_path):
     assert len(made) == 3
 
 
+def test_what_is_kept_is_made_again_when_the_module_that_makes_it_changes(tmp_path):
+    module = tmp_path / "maker.py"
+    for value in ("one", "two"):
+        module.write_text(f"def make():\n    return {value!r}\n")
+        defined: dict = {}
+        exec(compile(module.read_text(), str(module), "exec"), defined)
+        assert kept(tmp_path / "of.json", "a", defined["make"]) == value
+
+
 def test_a_digest_of_files_changes_with_their_content_and_their_names(tmp_path):
     digests = [digest_of(tmp_path, [tmp_path / "absent"])]
     (tmp_path / "a").write_text("1")

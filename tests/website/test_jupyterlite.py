@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
+from playwright.sync_api import Browser, Page
 
 from autograder.commands.main import main
 from book.extensions.problem_sets.released_sets import read_released, released
@@ -247,16 +248,21 @@ def address(site, lite, refused) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def warmup_page(address):
+def browser() -> Iterator[Browser]:
+    """A browser that reaches no other host; one for the whole file, since a process can have only one Playwright."""
+    with chromium("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1") as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def warmup_page(address, browser) -> Page:
     """The warm-up in a browser, opened by its link on the page of the problem sets."""
-    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with chromium(offline) as browser:
-        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()  # others join its context
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"{address}{SETS}.html")
-        page.locator("table.problem-set-table a.in-browser").first.click()
-        page.locator(".jp-CodeCell").nth(2).wait_for()  # all of the notebook is there
-        yield page
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()  # others join its context
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}{SETS}.html")
+    page.locator("table.problem-set-table a.in-browser").first.click()
+    page.locator(".jp-CodeCell").nth(2).wait_for()  # all of the notebook is there
+    return page
 
 
 def test_the_warm_up_is_solved_tested_downloaded_collected_and_graded(warmup_page, refused, tmp_path):

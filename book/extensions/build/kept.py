@@ -29,15 +29,16 @@ def kept(file: Path, digest: str, make: Callable[[], Data]) -> Data:
     file : Path
         Where it is stored.
     digest : str
-        A digest of everything that it depends on.
+        A digest of everything that it depends on, except the module of `make`, which is added to it.
     make : callable
-        Returns data that JSON can express.
+        Returns data that JSON can express. Its module has a file.
 
     Returns
     -------
     Data
         In the form in which JSON returns it, whether stored or new: tuples become lists.
     """
+    digest += hashlib.sha256(Path(make.__code__.co_filename).read_bytes()).hexdigest()
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
         if before["of"] == digest:

@@ -1,6 +1,7 @@
 """Tables of what each item of the released problem sets was proven with: `{proof-table}` and `{mutant-survivors}`."""
 
 import html
+from collections import Counter
 from dataclasses import astuple
 from pathlib import Path
 
@@ -24,10 +25,11 @@ def _proofs(app: Sphinx, name: str) -> dict:
         problem_set = ProblemSet(root / "solutions" / name)
         return {
             "proofs": [astuple(proof) for proof in item_proofs(problem_set)],
+            # Not the changes themselves: their names quote the reference solutions, and the page is public.
             "survivors": [
-                (item, change, reason)
+                (item, str(count), reason)
                 for item, result in known_results(problem_set).items()
-                for change, reason in result["survivors"].items()
+                for reason, count in Counter(result["survivors"].values()).items()
             ],
         }
 
@@ -87,15 +89,15 @@ class ProofTableDirective(SphinxDirective):
 
 
 class MutantSurvivorsDirective(SphinxDirective):
-    """For each set, a folded table of the mutants that keep their points, each with the reason why that is right."""
+    """For each set, a folded table of how many mutants keep their points, and the reasons why that is right."""
 
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
         shown: list[nodes.Node] = []
         for name, known in _sets(self).items():
             if rows := [tuple(row) for row in known["survivors"]]:
-                head = ("item", "change", "why it is not a fault")
-                shown += _folded(f"{len(rows)} of {name}", _table(head, rows, 1))
+                head = ("item", "mutants", "why they are not faults")
+                shown += _folded(f"{sum(int(count) for _, count, _ in rows)} of {name}", _table(head, rows, 1))
         return shown
 
 

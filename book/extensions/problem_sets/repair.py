@@ -147,7 +147,7 @@ class RepairThisOneDirective(SphinxDirective):
         root, text = Path(app.srcdir), "\n".join(self.content)
         exercises = yaml.safe_load(text) or []
         package = Path(autograder.__file__).parent
-        files = [*(root / "solutions").rglob("*"), root / "requirements.txt", Path(__file__)]
+        files = [*(root / "solutions").rglob("*"), root / "requirements.txt"]
         digest = text + digest_of(root, files) + digest_of(package, package.rglob("*.py"))
         return kept(Path(app.outdir).parent / ".proofs" / "repair.json", digest, lambda: solved(root, exercises))
 
