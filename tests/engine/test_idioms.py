@@ -137,6 +137,7 @@ MANY_FILES = ("magics", "shell")
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.sampled(2)
 def test_a_kernel_and_the_engine_agree(name, executor, control_group, monkeypatch):
     if name in MANY_FILES and control_group is None:
         pytest.skip("without a control group, a submission may open too few files for all these idioms at once")

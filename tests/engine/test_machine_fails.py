@@ -58,6 +58,7 @@ def below(process, depth=None):
 
 
 @pytest.mark.parametrize("which", ["base", "set"])
+@pytest.mark.sampled(1)
 def test_an_examiner_that_does_not_answer_costs_nobody_a_point(engine, source, warmup, hurried, which):
     """Once, every test of every submission awaited manual grading, or the grader waited for ever."""
     if which == "set":
