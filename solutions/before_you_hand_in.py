@@ -223,6 +223,10 @@ def before_you_hand_in():
     def about_time():
         for test, seconds in slow.items():
             yield f"The test {test} took {seconds:.0f} s. A cell is stopped after {limit} s when it is graded."
+        for cell in cells:
+            seconds = took.get(cell["source"], 0)
+            if seconds > limit / 2 and not marks(cell).get("grade"):
+                yield f"It took {seconds:.0f} s to run {begins(cell['source'])}. A cell is stopped after {limit} s when it is graded."
 
     cells = cells_of_this_notebook()
     if not cells:
@@ -237,7 +241,8 @@ def before_you_hand_in():
     texts = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
     grown = {name for text in texts for name in re.findall(r"^class (\w+)\(\1\)", text, re.MULTILINE)}
     extended = {name: [text for text in texts if name in bound_and_used(text)[0]] for name in sorted(grown)}
-    stopped = getattr(getattr(sys.modules.get("checks_of_this_notebook"), "_check_watch", None), "stopped", set())
+    watch = getattr(sys.modules.get("checks_of_this_notebook"), "_check_watch", None)  # the first set has none
+    stopped, took = (watch.stopped, watch.seconds) if watch else (set(), {})
     for cell in cells:
         if marks(cell).get("solution"):
             items.append((cell, []))

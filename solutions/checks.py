@@ -1471,15 +1471,18 @@ class _CheckWatch:
     ----------
     stopped : set of str
         The names whose cell stopped when it last ran, and that are what an earlier run made of them.
+    seconds : dict of str to float
+        How long each cell computed when it last ran, by its text.
     """
 
     def __init__(self, shell):
-        self.shell, self.stopped, self._before, self._lost = shell, set(), {}, 0
+        self.shell, self.stopped, self.seconds = shell, set(), {}
+        self._before, self._begun, self._lost = {}, 0.0, 0
         if shell is None:
             return
         earlier = getattr(shell, "_check_watch", None)  # this cell may run again
         if earlier is not None:
-            self.stopped = earlier.stopped
+            self.stopped, self.seconds = earlier.stopped, earlier.seconds
             shell.events.unregister("pre_run_cell", earlier.before)
             shell.events.unregister("post_run_cell", earlier.after)
         shell._check_watch = self
@@ -1488,17 +1491,21 @@ class _CheckWatch:
         shell.set_custom_exc((NameError, NotImplementedError), self.show)
 
     def before(self, info):
-        """Note what the names that a cell sets are before it runs."""
+        """Note what the names that a cell sets are before it runs, and when it begins."""
         import re
+        import time
 
         set_there = re.findall(r"^(?:def|class) +(\w+)|^(\w+) *(?::[^=\n]*)?=(?!=)", info.raw_cell, re.MULTILINE)
         names = {defined or assigned for defined, assigned in set_there}
         self._before = {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
+        self._begun = time.process_time()
 
     def after(self, result):
-        """Note which of them a cell that stopped has left as they were."""
+        """Note how long it took, and which of them a cell that stopped has left as they were."""
         import os
+        import time
 
+        self.seconds[result.info.raw_cell.rstrip()] = time.process_time() - self._begun
         for name, value in self._before.items():
             if not result.success and self.shell.user_ns.get(name) is value:
                 self.stopped.add(name)

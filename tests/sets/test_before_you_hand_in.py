@@ -126,11 +126,24 @@ def test_a_class_that_was_defined_anew_without_what_later_cells_add_is_named(sol
     ) in text
 
 
+def checks_cell():
+    """The cell of the checks, which the warm-up does without."""
+    [ps1] = find_problem_sets(ROOT, ["ps1-information"])
+    return next(cell for cell in student_version(ps1).cells if grade_id(cell) == "checks")
+
+
+def test_a_cell_of_the_students_own_that_takes_long_is_named(solved, tmp_path):
+    solved.cells[1:1] = [checks_cell(), nbformat.v4.new_code_cell("total = sum(range(3_000_000))")]
+    for cell in solved.cells:
+        if is_last_cell(cell):
+            cell.source = cell.source.replace("limit = 20", "limit = 0.02")
+    text = printed(tmp_path, solved, solved)
+    assert re.search(r"It took \d+ s to run the cell that begins “total = sum", text), text
+
+
 def test_a_cell_that_stopped_and_left_what_an_earlier_run_made_is_named(solved, tmp_path):
     code = nbformat.v4.new_code_cell
-    [ps1] = find_problem_sets(ROOT, ["ps1-information"])
-    solved.cells[1:1] = [cell for cell in student_version(ps1).cells if grade_id(cell) == "checks"]
-    solved.cells[2:2] = [code("rate = 1 / 0")]
+    solved.cells[1:1] = [checks_cell(), code("rate = 1 / 0")]
     ran = nbformat.from_dict(solved)
     ran.cells[2:2] = [code("rate = 1")]
     text = printed(tmp_path, solved, ran)
