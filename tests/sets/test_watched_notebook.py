@@ -111,7 +111,7 @@ def test_validate_counts_the_visible_points(tmp_path):
     left = sum(visible.values())
     for cell in failed:
         left -= visible[cell["source"]]
-        said = f"Visible points: {left:g} of {sum(visible.values()):g}, unless a test below fails, too.\n"
-        assert cell["raw_error"].endswith(said)
+        said = f"Visible points: {left:g} of {sum(visible.values()):g}, unless a test below fails, too."
+        assert cell["raw_error"].rstrip().endswith(said)
     earned = {source for source in visible if source not in {cell["source"] for cell in failed}}
     assert 0 < left == sum(visible[source] for source in earned)
