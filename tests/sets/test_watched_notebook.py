@@ -109,7 +109,7 @@ def test_validate_counts_the_visible_points(tmp_path):
     failed = Validator().validate(str(tmp_path / "ps1-information.ipynb"))["failed"]
     visible = {cell.source: points(cell) for cell in ps1.notebook.cells if is_test(cell) and not is_hidden(cell.source)}
     left = sum(visible.values())
-    for cell in failed:
+    for cell in [cell for cell in failed if cell["source"] in visible]:  # the answer in words is no test
         left -= visible[cell["source"]]
         said = f"Visible points: {left:g} of {sum(visible.values()):g}, unless a test below fails, too."
         assert cell["raw_error"].rstrip().endswith(said)
