@@ -14,6 +14,7 @@ from mpmath import mp
 
 from tests.support.judging import message
 
+
 def test_no_sentence_is_written_twice(course):
     """Whoever rewords or translates a message finds it in one place."""
     code = ast.parse((course / "solutions" / "checks.py").read_text(encoding="utf-8"))
