@@ -48,7 +48,7 @@ ONLY_ON_SCREEN = (
 ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 SHEET = re.compile(r'<link rel="stylesheet" href="[^"]*(_static/site-\w+\.css)"')
 HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
-# Links behind which the number of the page is printed: those of the contents, of the index, of the glossary, and into the
+# Links after which the number of the page is printed: those of the contents, of the index, of the glossary, and into the
 # ledger.
 TO_LEDGER = re.compile(r'<a (href="#[^"]*--checks-of-[^"]*">ledger</a>)')
 NUMBERED = re.compile(
@@ -94,7 +94,7 @@ class Page:
     part : str
         The part that begins with it, or nothing.
     body : str
-        What stands in its article.
+        The HTML of its article.
     """
 
     name: str
@@ -214,7 +214,7 @@ def document(pages: list[Page], sheet: str, numbers: Mapping[str, int]) -> str:
     sheet : str
         The style sheet of the site.
     numbers : mapping
-        The number of the page on which each id stands; empty as long as nobody knows.
+        The number of the page on which each id is; empty before the first printing.
 
     Returns
     -------

@@ -241,7 +241,7 @@ def _check_lines(error):
     lines, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        # What the checks and libraries define has other globals; the test itself is no line of the student's.
+        # The checks and libraries have other globals; lines of the test itself are not the student's.
         if trace.tb_frame.f_globals.get("__name__") == "__main__" and code.co_filename != test:
             line = linecache.getline(code.co_filename, trace.tb_lineno).strip()
             lines += [_check_cut(line, 120)] if line else []
@@ -313,7 +313,7 @@ def _check_is_of_numbers(error):
 
 
 def _check_boundless(received, expected):
-    """Return where an inf or a nan may come from that stands in the place of a number."""
+    """Return where an inf or a nan may come from if a number was expected."""
     import numpy as np
 
     if np.any(np.isnan(received) & ~np.isnan(expected)):
@@ -413,7 +413,7 @@ def _check_misshapen(received, expected, arguments):
 
 
 def _check_lengths(value):
-    """Return the shape of an argument; nothing for what is no array or nested list."""
+    """Return the shape of an array or a nested list; of anything else, an empty one."""
     import numpy as np
 
     try:
@@ -422,7 +422,7 @@ def _check_lengths(value):
         return ()
 
 
-class Undecided(Exception):  # noqa: N818 (it is no error of anybody)
+class Undecided(Exception):  # noqa: N818 (nobody has made an error)
     """A test can neither give nor refuse its points: a person has to look at the answer, for the reason given."""
 
     awaits_hand = True
@@ -779,7 +779,7 @@ class Check:
                 pairs = [(f"{text}, the entry {name!r}", before[name], after[name]) for name in before]
             for changed, old, new in pairs:
                 old, new = np.asarray(old), np.asarray(new)
-                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # nan in words is no question
+                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # only numbers can be nan
                 if not np.array_equal(old, new, equal_nan=real):
                     self._fail(
                         f"{changed} to {_check_show(new)}",
@@ -1217,7 +1217,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
             right, value = right_at(i)[0], value_near(points[i], digits)
             if answer.too_long:
                 fail(*too_long)
-            if value is None:  # it had one to fewer digits: what it means hangs on how closely one looks
+            if value is None:  # it had one to fewer digits: its meaning depends on how many are asked for
                 text = f"{name} has a value to few digits and none to many, so it is open whether it is exact"
                 raise Undecided(text)
             if not close(value, right, digits - 50):

@@ -33,7 +33,7 @@ def class_lock(root: Path, command: str) -> Iterator[None]:
     Parameters
     ----------
     root : Path
-        The class directory. If there is none, it is made, and goes again where the command leaves it empty.
+        The class directory. If it does not exist, it is made, and removed again if the command leaves it empty.
     command : str
         What runs, for the sentence that another is told.
 

@@ -119,10 +119,9 @@ class Outcome:
     awaiting : dict of str to str
         grade_id of each test cell that the machine could not decide, and a sentence that says why.
     fingerprint : str
-        Hash of what the result follows from: submission, source and way of execution. Empty where it has to be tried
-        again.
+        Hash of what the result depends on: submission, source and way of execution. Empty if it has to be tried again.
     files, of_set : str
-        Hashes of the files that were handed in and of the set, which the result is of; empty where there is none.
+        Hashes of the files that were handed in and of the set; empty if there is no result.
     """
 
     outcome: str
@@ -160,7 +159,7 @@ def _is_there(folder: Path) -> bool:
 
 
 def database_address(url: str) -> URL | None:
-    """Read the address of a database; None where it is none. An @ in the host is the rest of a password."""
+    """Parse the address of a database; None if it is not one. An @ in the host is the rest of a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -233,7 +232,7 @@ class ClassDirectory:
         write_text(url + "\n", self.root / DATABASE, private=True)
 
     def require_existing(self) -> None:
-        """Raise AutograderError where there is no such directory."""
+        """Raise AutograderError if there is no such directory."""
         if not self.root.is_dir():
             raise AutograderError(
                 f"There is no class directory {self.root}; name it with --class, or make one with sample-class."

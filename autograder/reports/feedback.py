@@ -236,7 +236,7 @@ def _put_beside(directory: ClassDirectory, submission: Submission) -> None:
         path = directory.feedback_page(submission).with_name(name)
         try:
             written = read_regular_file(directory.submission_folder(submission) / name, MAX_OF_THE_EXCHANGE)
-        except (OSError, SubmissionError):  # it came another way, or is no file that can be read
+        except (OSError, SubmissionError):  # it came another way, or cannot be read
             path.unlink(missing_ok=True)
         else:
             write_bytes(written, path)

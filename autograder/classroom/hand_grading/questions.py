@@ -320,7 +320,7 @@ def give(
                     raise StaleAnswerError("The gradebook has no such answer any more; reload the page.") from None
                 grade.manual_score = points
                 grade.needs_manual_grade = points is None and grade.auto_score is None
-                # nbgrader keeps comments with answers: that on a test stands with the answer which it judges.
+                # nbgrader attaches comments to answers: one on a test belongs to the answer that the test judges.
                 about = gradebook.find_comment(item.name, problem_set.name, problem_set.name, who)
                 about.manual_comment = comment or None
             gradebook.db.commit()

@@ -28,7 +28,7 @@ class Export:
     roster : Roster, optional
         Knows what the platforms call each student.
     table : str
-        Text of the platform's own table; empty where there is none.
+        Text of the platform's own table; empty if none was given.
     column : str
         The title that the platform has for the set, where its name does not tell.
     provisional : bool
