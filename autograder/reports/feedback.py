@@ -105,6 +105,81 @@ class _Part:
     outputs: list[dict[str, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Result:
+    """What is recorded of a student's work on a set.
+
+    Attributes
+    ----------
+    recorded : _Recorded
+        What all pages of the set share.
+    submission, outcome
+        Whose, and what came of it.
+    scores, items : dict of str to (float or None)
+        Points by grade_id and by item; None where they await a person.
+    penalty : float
+        Points taken because it was late.
+    comments : dict of str to str
+        By grade_id.
+    corrections : dict of str to float
+        Points that a person gave in place of the machine's, by grade_id.
+    """
+
+    recorded: _Recorded
+    submission: Submission
+    outcome: Outcome
+    scores: dict[str, float | None]
+    items: dict[str, float | None]
+    penalty: float
+    comments: dict[str, str]
+    corrections: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What is recorded of a set, by student, and what all its pages share: fixed messages, addresses and wording."""
+
+    problem_set: ProblemSet
+    scores: dict[str, dict[str, float | None]]
+    items: dict[str, dict[str, float | None]]
+    penalties: dict[str, float]
+    comments: dict[str, dict[str, str]]
+    corrections: dict[str, dict[str, float]]
+    messages: FixedMessages
+    addresses: dict[str, str]
+    say: Wording
+
+    @classmethod
+    def read(cls, directory: ClassDirectory, problem_set: ProblemSet) -> _Recorded:
+        """Read it from a class."""
+        scores = read_scores(directory, problem_set)
+        return cls(
+            problem_set=problem_set,
+            scores=scores,
+            items=item_grades(problem_set, scores),
+            penalties=read_penalties(directory, problem_set),
+            comments=read_comments(directory, problem_set),
+            corrections=read_corrections(directory, problem_set),
+            messages=read_fixed_messages(directory, problem_set.name),
+            addresses=_addresses(problem_set.folder.parents[1]),
+            say=wording_of(problem_set),
+        )
+
+    def of(self, submission: Submission, outcome: Outcome) -> _Result:
+        """Return what is recorded of one submission."""
+        student = submission.student
+        return _Result(
+            recorded=self,
+            submission=submission,
+            outcome=outcome,
+            scores=self.scores.get(student, {}),
+            items=self.items.get(student, {}),
+            penalty=self.penalties.get(student, 0.0),
+            comments=self.comments.get(student, {}),
+            corrections=self.corrections.get(student, {}),
+        )
+
+
 @dataclass
 class Written:
     """What came of writing feedback.
@@ -171,48 +246,20 @@ def write_feedback(
     template = page_template("feedback.html.j2")
     written = Written()
     for problem_set in problem_sets:
-        addresses = _addresses(problem_set.folder.parents[1])
-        corrections = read_corrections(directory, problem_set)
-        scores = read_scores(directory, problem_set)
-        grades = item_grades(problem_set, scores)
-        penalties = read_penalties(directory, problem_set)
-        comments = read_comments(directory, problem_set)
-        messages, say = read_fixed_messages(directory, problem_set.name), wording_of(problem_set)
+        recorded = _Recorded.read(directory, problem_set)
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
-            student = submission.student
             try:
                 if outcome.outcome == "not-graded":
                     place(submission).unlink(missing_ok=True)
                     written.not_graded[submission] = outcome.reason
                     continue
-                if outcome.outcome == "failed":
-                    page = FAILED_PAGE.render(
-                        problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say
-                    )
-                else:
-                    notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
-                    page = _page(
-                        template,
-                        problem_set,
-                        submission,
-                        notebook,
-                        outcome,
-                        scores.get(student, {}),
-                        grades.get(student, {}),
-                        penalties.get(student, 0.0),
-                        comments.get(student, {}),
-                        corrections.get(student, {}),
-                        messages,
-                        addresses,
-                        reveal,
-                        say,
-                    )
-                write_text(page, place(submission))
+                result = recorded.of(submission, outcome)
+                write_text(_page(directory, template, result, reveal), place(submission))
                 if not reveal:
-                    told = scores.get(student, {}), comments.get(student, {}), penalties.get(student, 0.0)
-                    record_page(directory, submission, shown_digest(outcome, *told))
+                    shown = shown_digest(outcome, result.scores, result.comments, result.penalty)
+                    record_page(directory, submission, shown)
                     _put_beside(directory, submission)
                 written.submissions.append(submission)
                 if outcome.outcome == "needs-manual-grading":
@@ -249,67 +296,48 @@ def _addresses(course: Path) -> dict[str, str]:
     return {}
 
 
-def _page(
-    template: jinja2.Template,
-    problem_set: ProblemSet,
-    submission: Submission,
-    notebook: NotebookNode,
-    outcome: Outcome,
-    scores: dict[str, float | None],
-    items: dict[str, float | None],
-    penalty: float,
-    comments: dict[str, str],
-    corrections: dict[str, float],
-    messages: FixedMessages,
-    addresses: dict[str, str],
-    reveal: bool,
-    say: Wording,
-) -> str:
+def _page(directory: ClassDirectory, template: jinja2.Template, result: _Result, reveal: bool) -> str:
+    problem_set, outcome, say = result.recorded.problem_set, result.outcome, result.recorded.say
+    if outcome.outcome == "failed":
+        return FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say)
+    notebook = nbformat.read(directory.graded_notebook(result.submission), as_version=4)
     if not reveal:
         conceal = ConcealHiddenTests()
-        conceal.messages = messages
+        conceal.messages = result.recorded.messages
         notebook, _ = conceal.preprocess(notebook, ResourcesDict())
-    undecided = _undecided(notebook, outcome, scores, reveal, say)
-    parts = _parts(notebook, problem_set, scores, items, outcome, comments, corrections, messages, undecided, say)
+    undecided = _undecided(result, notebook, reveal)
     return template.render(
         say=say,
-        linked=lambda text: with_links(text, addresses),
-        student=submission.student,
+        linked=lambda text: with_links(text, result.recorded.addresses),
+        student=result.submission.student,
         title=problem_set.title,
         number=number,
-        score=sum(value or 0.0 for value in items.values()),
+        score=sum(value or 0.0 for value in result.items.values()),
         max_score=problem_set.max_score,
-        penalty=penalty,
-        awaiting=[name for name, value in items.items() if value is None],
+        penalty=result.penalty,
+        awaiting=[name for name, value in result.items.items() if value is None],
         notices=[short(notice, MAX_NOTICE) for notice in outcome.notices[:MAX_NOTICES]],
-        items=_items(problem_set, items, outcome, undecided, say),
-        parts=_cut(parts),
+        items=_items(result, undecided),
+        parts=_cut(_parts(result, notebook, undecided)),
     )
 
 
-def _undecided(
-    notebook: NotebookNode, outcome: Outcome, scores: dict[str, float | None], reveal: bool, say: Wording
-) -> dict[str, str]:
+def _undecided(result: _Result, notebook: NotebookNode, reveal: bool) -> dict[str, str]:
     """Return each test that still awaits a person, and why; of a hidden one, the reason is not the student's to see."""
     hidden = set() if reveal else {grade_id(cell) for cell in notebook.cells if is_hidden(cell)}
     return {
-        test: say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
-        for test, reason in outcome.awaiting.items()
-        if scores.get(test) is None
+        test: result.recorded.say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
+        for test, reason in result.outcome.awaiting.items()
+        if result.scores.get(test) is None
     }
 
 
-def _items(
-    problem_set: ProblemSet,
-    scores: dict[str, float | None],
-    outcome: Outcome,
-    undecided: dict[str, str],
-    say: Wording,
-) -> list[dict[str, Any]]:
-    rows = []
-    for name, item in problem_set.items.items():
-        value = scores.get(name)
-        remark = say("not attempted") if name in outcome.not_attempted and not value else ""
+def _items(result: _Result, undecided: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of the page's table: each item with its points, and a remark where there is one."""
+    say, rows = result.recorded.say, []
+    for name, item in result.recorded.problem_set.items.items():
+        value = result.items.get(name)
+        remark = say("not attempted") if name in result.outcome.not_attempted and not value else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
             remark = ". ".join([say("awaits grading by hand, and counts 0 until then"), *reasons])
@@ -317,26 +345,17 @@ def _items(
     return rows
 
 
-def _parts(
-    notebook: NotebookNode,
-    problem_set: ProblemSet,
-    scores: dict[str, float | None],
-    items: dict[str, float | None],
-    outcome: Outcome,
-    comments: dict[str, str],
-    corrections: dict[str, float],
-    messages: FixedMessages,
-    undecided: dict[str, str],
-    say: Wording,
-) -> Iterator[_Part]:
+def _parts(result: _Result, notebook: NotebookNode, undecided: dict[str, str]) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
+    problem_set, outcome, say = result.recorded.problem_set, result.outcome, result.recorded.say
     for cell in notebook.cells:
         name = grade_id(cell)
+        comment = result.comments.get(name, "")
         if is_prose(cell):
-            value = items.get(name)
+            value = result.items.get(name)
             full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
             remark = say("Awaits grading by hand.") if value is None else _of(value, full, say)
-            yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comments.get(name, ""))
+            yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comment)
         elif cell.cell_type == "markdown":
             for heading in itertools.islice(_HEADING.finditer(cell.source), MAX_HEADINGS):
                 yield _Part("heading", text=heading[1][:MAX_HEADING])
@@ -347,13 +366,13 @@ def _parts(
                 "answer",
                 name,
                 cell.source,
-                attempted=name not in outcome.not_attempted or bool(items.get(name)),
-                comment=comments.get(name, ""),
+                attempted=name not in outcome.not_attempted or bool(result.items.get(name)),
+                comment=comment,
                 diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell, scores.get(name), corrections.get(name), messages, undecided.get(name, ""), say)
+            yield _test(result, cell, undecided.get(name, ""))
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -399,15 +418,9 @@ def _of(value: float, full: float, say: Wording) -> str:
     return say("%(points)s of %(full)s points", points=number(value), full=number(full))
 
 
-def _test(
-    cell: NotebookNode,
-    score: float | None,
-    corrected: float | None,
-    messages: FixedMessages,
-    undecided: str,
-    say: Wording,
-) -> _Part:
+def _test(result: _Result, cell: NotebookNode, undecided: str) -> _Part:
     name, hidden, full = grade_id(cell), is_hidden(cell), points(cell)
+    score, messages = result.scores.get(name), result.recorded.messages
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
     errors = [output for output in cell.outputs if output.output_type == "error"][-1:]
     message = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
@@ -420,8 +433,8 @@ def _test(
         points=score,
         full=full,
         passed=score == full and (full > 0 or not errors),
-        corrected=corrected,
-        message=say(message) if message == FAILED else message,
+        corrected=result.corrections.get(name),
+        message=result.recorded.say(message) if message == FAILED else message,
         printed=printed,
         remark=undecided,
         # Concealed, nothing of the submission's remains; revealed, it must not pass for the test's own.
