@@ -16,15 +16,8 @@ import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
-from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.given_back import record_page, shown_digest
-from autograder.classroom.gradebook import (
-    item_grades,
-    read_comments,
-    read_corrections,
-    read_penalties,
-    read_scores,
-)
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -51,13 +44,13 @@ from autograder.reports.hidden_tests import (
     CONCEALED,
     FAILED,
     ConcealHiddenTests,
-    FixedMessages,
     is_fixed,
     is_hidden,
-    read_fixed_messages,
+    said_by,
 )
 from autograder.reports.page_templates import page_template
-from autograder.reports.wording import Wording, diagnosis_sentence, wording_of
+from autograder.reports.recorded import Recorded, Work
+from autograder.reports.wording import Wording, diagnosis_sentence
 
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
@@ -103,81 +96,6 @@ class _Part:
     is_prose: bool = False
     own_words: bool = False
     outputs: list[dict[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What is recorded of a student's work on a set.
-
-    Attributes
-    ----------
-    recorded : _Recorded
-        What all pages of the set share.
-    submission, outcome
-        Whose, and what came of it.
-    scores, items : dict of str to (float or None)
-        Points by grade_id and by item; None where they await a person.
-    penalty : float
-        Points taken because it was late.
-    comments : dict of str to str
-        By grade_id.
-    corrections : dict of str to float
-        Points that a person gave in place of the machine's, by grade_id.
-    """
-
-    recorded: _Recorded
-    submission: Submission
-    outcome: Outcome
-    scores: dict[str, float | None]
-    items: dict[str, float | None]
-    penalty: float
-    comments: dict[str, str]
-    corrections: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Recorded:
-    """What is recorded of a set, by student, and what all its pages share: fixed messages, addresses and wording."""
-
-    problem_set: ProblemSet
-    scores: dict[str, dict[str, float | None]]
-    items: dict[str, dict[str, float | None]]
-    penalties: dict[str, float]
-    comments: dict[str, dict[str, str]]
-    corrections: dict[str, dict[str, float]]
-    messages: FixedMessages
-    addresses: dict[str, str]
-    say: Wording
-
-    @classmethod
-    def read(cls, directory: ClassDirectory, problem_set: ProblemSet) -> _Recorded:
-        """Read it from a class."""
-        scores = read_scores(directory, problem_set)
-        return cls(
-            problem_set=problem_set,
-            scores=scores,
-            items=item_grades(problem_set, scores),
-            penalties=read_penalties(directory, problem_set),
-            comments=read_comments(directory, problem_set),
-            corrections=read_corrections(directory, problem_set),
-            messages=read_fixed_messages(directory, problem_set.name),
-            addresses=_addresses(problem_set.folder.parents[1]),
-            say=wording_of(problem_set),
-        )
-
-    def of(self, submission: Submission, outcome: Outcome) -> _Result:
-        """Return what is recorded of one submission."""
-        student = submission.student
-        return _Result(
-            recorded=self,
-            submission=submission,
-            outcome=outcome,
-            scores=self.scores.get(student, {}),
-            items=self.items.get(student, {}),
-            penalty=self.penalties.get(student, 0.0),
-            comments=self.comments.get(student, {}),
-            corrections=self.corrections.get(student, {}),
-        )
 
 
 @dataclass
@@ -246,7 +164,7 @@ def write_feedback(
     template = page_template("feedback.html.j2")
     written = Written()
     for problem_set in problem_sets:
-        recorded = _Recorded.read(directory, problem_set)
+        recorded, addresses = Recorded.read(directory, problem_set), _addresses(problem_set.folder.parents[1])
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
@@ -255,10 +173,10 @@ def write_feedback(
                     place(submission).unlink(missing_ok=True)
                     written.not_graded[submission] = outcome.reason
                     continue
-                result = recorded.of(submission, outcome)
-                write_text(_page(directory, template, result, reveal), place(submission))
+                work = recorded.of(submission, outcome)
+                write_text(_page(directory, template, work, addresses, reveal), place(submission))
                 if not reveal:
-                    shown = shown_digest(outcome, result.scores, result.comments, result.penalty)
+                    shown = shown_digest(outcome, work.scores, work.comments, work.penalty)
                     record_page(directory, submission, shown)
                     _put_beside(directory, submission)
                 written.submissions.append(submission)
@@ -296,48 +214,50 @@ def _addresses(course: Path) -> dict[str, str]:
     return {}
 
 
-def _page(directory: ClassDirectory, template: jinja2.Template, result: _Result, reveal: bool) -> str:
-    problem_set, outcome, say = result.recorded.problem_set, result.outcome, result.recorded.say
+def _page(
+    directory: ClassDirectory, template: jinja2.Template, work: Work, addresses: dict[str, str], reveal: bool
+) -> str:
+    problem_set, outcome, say = work.recorded.problem_set, work.outcome, work.recorded.say
     if outcome.outcome == "failed":
         return FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say)
-    notebook = nbformat.read(directory.graded_notebook(result.submission), as_version=4)
+    notebook = nbformat.read(directory.graded_notebook(work.submission), as_version=4)
     if not reveal:
         conceal = ConcealHiddenTests()
-        conceal.messages = result.recorded.messages
+        conceal.messages = work.recorded.messages
         notebook, _ = conceal.preprocess(notebook, ResourcesDict())
-    undecided = _undecided(result, notebook, reveal)
+    undecided = _undecided(work, notebook, reveal)
     return template.render(
         say=say,
-        linked=lambda text: with_links(text, result.recorded.addresses),
-        student=result.submission.student,
+        linked=lambda text: with_links(text, addresses),
+        student=work.submission.student,
         title=problem_set.title,
         number=number,
-        score=sum(value or 0.0 for value in result.items.values()),
+        score=sum(value or 0.0 for value in work.items.values()),
         max_score=problem_set.max_score,
-        penalty=result.penalty,
-        awaiting=[name for name, value in result.items.items() if value is None],
+        penalty=work.penalty,
+        awaiting=[name for name, value in work.items.items() if value is None],
         notices=[short(notice, MAX_NOTICE) for notice in outcome.notices[:MAX_NOTICES]],
-        items=_items(result, undecided),
-        parts=_cut(_parts(result, notebook, undecided)),
+        items=_items(work, undecided),
+        parts=_cut(_parts(work, notebook, undecided)),
     )
 
 
-def _undecided(result: _Result, notebook: NotebookNode, reveal: bool) -> dict[str, str]:
+def _undecided(work: Work, notebook: NotebookNode, reveal: bool) -> dict[str, str]:
     """Return each test that still awaits a person, and why; of a hidden one, the reason is not the student's to see."""
     hidden = set() if reveal else {grade_id(cell) for cell in notebook.cells if is_hidden(cell)}
     return {
-        test: result.recorded.say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
-        for test, reason in result.outcome.awaiting.items()
-        if result.scores.get(test) is None
+        test: work.recorded.say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
+        for test, reason in work.outcome.awaiting.items()
+        if work.scores.get(test) is None
     }
 
 
-def _items(result: _Result, undecided: dict[str, str]) -> list[dict[str, Any]]:
+def _items(work: Work, undecided: dict[str, str]) -> list[dict[str, Any]]:
     """Return the rows of the page's table: each item with its points, and a remark where there is one."""
-    say, rows = result.recorded.say, []
-    for name, item in result.recorded.problem_set.items.items():
-        value = result.items.get(name)
-        remark = say("not attempted") if name in result.outcome.not_attempted and not value else ""
+    say, rows = work.recorded.say, []
+    for name, item in work.recorded.problem_set.items.items():
+        value = work.items.get(name)
+        remark = say("not attempted") if name in work.outcome.not_attempted and not value else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
             remark = ". ".join([say("awaits grading by hand, and counts 0 until then"), *reasons])
@@ -345,14 +265,14 @@ def _items(result: _Result, undecided: dict[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _parts(result: _Result, notebook: NotebookNode, undecided: dict[str, str]) -> Iterator[_Part]:
+def _parts(work: Work, notebook: NotebookNode, undecided: dict[str, str]) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
-    problem_set, outcome, say = result.recorded.problem_set, result.outcome, result.recorded.say
+    problem_set, outcome, say = work.recorded.problem_set, work.outcome, work.recorded.say
     for cell in notebook.cells:
         name = grade_id(cell)
-        comment = result.comments.get(name, "")
+        comment = work.comments.get(name, "")
         if is_prose(cell):
-            value = result.items.get(name)
+            value = work.items.get(name)
             full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
             remark = say("Awaits grading by hand.") if value is None else _of(value, full, say)
             yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comment)
@@ -366,13 +286,13 @@ def _parts(result: _Result, notebook: NotebookNode, undecided: dict[str, str]) -
                 "answer",
                 name,
                 cell.source,
-                attempted=name not in outcome.not_attempted or bool(result.items.get(name)),
+                attempted=name not in outcome.not_attempted or bool(work.items.get(name)),
                 comment=comment,
                 diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(result, cell, undecided.get(name, ""))
+            yield _test(work, cell, undecided.get(name, ""))
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -418,12 +338,11 @@ def _of(value: float, full: float, say: Wording) -> str:
     return say("%(points)s of %(full)s points", points=number(value), full=number(full))
 
 
-def _test(result: _Result, cell: NotebookNode, undecided: str) -> _Part:
+def _test(work: Work, cell: NotebookNode, undecided: str) -> _Part:
     name, hidden, full = grade_id(cell), is_hidden(cell), points(cell)
-    score, messages = result.scores.get(name), result.recorded.messages
+    score, messages = work.scores.get(name), work.recorded.messages
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
-    errors = [output for output in cell.outputs if output.output_type == "error"][-1:]
-    message = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
+    message, errors = said_by(cell)
     printed = "".join(short(output.text) for output in cell.outputs[:100] if output.output_type == "stream")
     return _Part(
         "test",
@@ -433,8 +352,8 @@ def _test(result: _Result, cell: NotebookNode, undecided: str) -> _Part:
         points=score,
         full=full,
         passed=score == full and (full > 0 or not errors),
-        corrected=result.corrections.get(name),
-        message=result.recorded.say(message) if message == FAILED else message,
+        corrected=work.corrections.get(name),
+        message=work.recorded.say(message) if message == FAILED else message,
         printed=printed,
         remark=undecided,
         # Concealed, nothing of the submission's remains; revealed, it must not pass for the test's own.

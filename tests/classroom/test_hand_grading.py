@@ -16,7 +16,8 @@ from autograder.engine.score import Graded
 from autograder.problem_set.chapter_links import book_addresses
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
-from autograder.reports.feedback import UNDECIDED, _items, _Recorded, write_feedback
+from autograder.reports.feedback import UNDECIDED, _items, write_feedback
+from autograder.reports.recorded import Recorded
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
@@ -122,9 +123,9 @@ def test_not_attempted_never_stands_beside_points(tmp_path, warmup):
     grade_class(directory, [warmup], Scripted(), 1)
     outcome = directory.outcome(ada)
     outcome.not_attempted[:] = ["nats_to_bits"]
-    result = _Recorded.read(directory, warmup).of(ada, outcome)
+    work = Recorded.read(directory, warmup).of(ada, outcome)
     for points, says in ((0.0, "not attempted"), (1.0, "")):
-        [row] = _items(replace(result, items={"nats_to_bits": points}), {})
+        [row] = _items(replace(work, items={"nats_to_bits": points}), {})
         assert row["remark"] == says
 
 
