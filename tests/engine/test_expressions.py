@@ -39,10 +39,6 @@ def crossed(value):
     return Decoder([memoryview(part) for part in encoder.buffers], lambda _: Elsewhere()).decode(document)
 
 
-def decoded(*nodes):
-    return Decoder([], lambda _: Elsewhere()).decode({"expression": [list(node) for node in nodes]})
-
-
 # ---- what an expression means
 
 
