@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.directory import ClassDirectory, Outcome, Submission, unwritable
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
 from autograder.classroom.result.diagnosis import diagnose
@@ -371,7 +371,7 @@ def _record(
         raise
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
+            raise unwritable(error) from None
         return Outcome("not-graded", f"its result cannot be written: {error.strerror}: {error.filename}")
     except UnwritableError as error:
         return Outcome("not-graded", f"its result cannot be written: {_clause(error)}")

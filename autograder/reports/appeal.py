@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import nbformat
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.observed import Observed, observe
-from autograder.common.errors import AutograderError, UsageError
+from autograder.common.errors import UsageError
 from autograder.engine.execution import Executor
 from autograder.problem_set.source import ProblemSet, grade_id
 from autograder.reports.hidden_tests import is_fixed, is_hidden, said_by
@@ -109,11 +108,7 @@ def appeal(
     """
     if item and item not in problem_set.items:
         raise UsageError(f"{problem_set.name} has no item {item!r}; it has {', '.join(problem_set.items)}.")
-    path = directory.graded_notebook(submission)
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError):
-        raise AutograderError(f"The graded notebook {path} cannot be read; grade it again with --again.") from None
+    notebook = directory.read_graded_notebook(submission)
     told = observe(problem_set, notebook, execute) if execute is not None else {}
     cells = {grade_id(cell): cell for cell in notebook.cells}
     work = Recorded.read(directory, problem_set).of(submission, outcome)

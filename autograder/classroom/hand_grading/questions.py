@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
@@ -217,11 +216,7 @@ def _one_of_each_group(answers: list[Answer], hand_ins: Mapping[str, str]) -> li
 
 
 def _cells(directory: ClassDirectory, submission: Submission) -> dict[str, NotebookNode]:
-    path = directory.graded_notebook(submission)
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError):
-        raise AutograderError(f"The graded notebook {path} cannot be read; grade it again with --again.") from None
+    notebook = directory.read_graded_notebook(submission)
     return {grade_id(cell): cell for cell in notebook.cells if is_solution(cell)}
 
 
