@@ -76,6 +76,7 @@ def test_an_entry_that_python_cannot_read_is_no_misconception(folder, quick, cod
 
 
 @pytest.mark.parametrize("code", ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.sampled(1)
 def test_an_entry_that_never_ends_is_no_misconception(folder, quick, code):
     problem_set, place = with_entry(folder, code)
     (fault,) = prove(problem_set, quick).faults
@@ -156,6 +157,7 @@ def test_lost_tests_are_proposed_in_the_order_of_the_notebook(information, execu
         (NEVER_READ, "it is not plain Python"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_nothing_is_proposed_for_what_is_no_misconception(folder, quick, code, says):
     problem_set, place = with_entry(folder, code, loses="")
     drafts = [entry for entry in problem_set.entries if entry.is_draft]

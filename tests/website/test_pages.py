@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from book.extensions.problem_sets.released_sets import released
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 from tests.support.book_pages import chapters, html_of, pages, text_of
 from tests.support.loaded_files import addresses_in, loaded
 from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
@@ -48,7 +47,7 @@ ALIKE = """() => {
     }
 }"""
 #: axe's check of colours takes longer than all others, so pages are checked alternately in light and in dark mode.
-BOTH_SCHEMES = bool(os.environ.get("TEST_ALL"))
+BOTH_SCHEMES = TEST_ALL
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 
