@@ -21,6 +21,7 @@ from tests.support import ROOT, TEST_ALL
 from tests.support.browser import chromium
 from tests.support.engines import use_for_commands
 from tests.support.graded import SETS, STUDENTS
+from tests.support.samples import outside_the_samples
 
 # The same examples in every run, so that a passing run passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile(
@@ -68,25 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     The Makefile tells pytest-xdist to keep this order. A case that is named on the command line is always run.
     """
     if not TEST_ALL and not any("::" in argument for argument in config.args):
-        left_out = _outside_the_samples(items)
+        left_out = outside_the_samples(items)
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
-
-
-def _outside_the_samples(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return the cases of tests marked `sampled(n)` but for n of them, spread evenly over the test's cases."""
-    families: dict[tuple[Path, str], list[pytest.Item]] = {}
-    for item in items:
-        if item.get_closest_marker("sampled"):
-            families.setdefault((item.path, item.originalname), []).append(item)
-    left_out: set[pytest.Item] = set()
-    for cases in families.values():
-        (size,) = cases[0].get_closest_marker("sampled").args
-        chosen = {(2 * number + 1) * len(cases) // (2 * size) for number in range(size)}
-        left_out.update(case for number, case in enumerate(cases) if number not in chosen)
-    return left_out
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def test_an_entry_whose_process_ends_is_no_misconception(folder, quick):
     assert fault.startswith(f"{place}: it does not run to its end: The Python process died")
 
 
-def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(information, tmp_path):
+def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(information, quick):
     """The checks include what a call raised in their own message."""
     file = information / "bank" / "kraft_sum.md"
     text = file.read_text()
@@ -105,8 +105,7 @@ def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(informa
     )
     problem_set = ProblemSet(information)
     drafts = [entry for entry in problem_set.entries if entry.is_draft]
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=3, total_seconds=60)) as engine:
-        (fault,) = propose_losses(problem_set, drafts, engine)
+    (fault,) = propose_losses(problem_set, drafts, quick)
     assert "it never ends, or takes too long" in fault
 
 
