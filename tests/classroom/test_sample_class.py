@@ -114,6 +114,7 @@ def stamp_of(root, student):
 
 
 @pytest.mark.parametrize("way", ["stock", "engine"])
+@pytest.mark.sampled(1)
 def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_path, way):
     """The class directory is nbgrader's: its own command grades it, with this engine or, without our setting, its own."""
     copied = tmp_path / "class"

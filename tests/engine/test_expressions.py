@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from autograder.engine.shared.expression_values import FUNCTIONS
 from autograder.engine.shared.expressions import Expression, encode
 from autograder.engine.shared.wire import Decoder, Encoder, WireError
 from autograder.problem_set.source import find_problem_sets
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 
 x, y = sp.symbols("x y")
 p = sp.Symbol("p", positive=True)
@@ -335,7 +334,7 @@ assert "sympy" not in sys.modules
 # ---- notebook and grader judge alike
 
 
-@pytest.mark.parametrize("seed", range(6 if os.environ.get("TEST_ALL") else 2))
+@pytest.mark.parametrize("seed", range(6 if TEST_ALL else 2))
 def test_an_unsimplified_derivative_is_judged_quickly(course, seed):
     program = """
 import time

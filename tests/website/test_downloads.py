@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 
 from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell, with_cells_left_out
 from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 from tests.support.book_pages import chapters, code_cells, html_of, source_of
 
 PACKAGES = ("numpy", "sympy", "matplotlib", "ipykernel")
@@ -193,7 +193,7 @@ def test_the_small_environment_has_nothing_else(small_environment):
 
 
 #: Chapters whose notebooks run in the small environment; `make test-all` runs all of them.
-RUN = chapters() if os.environ.get("TEST_ALL") else random.Random("downloads").sample(chapters(), 3)
+RUN = chapters() if TEST_ALL else random.Random("downloads").sample(chapters(), 3)
 
 
 @pytest.mark.parametrize("page", chapters())
