@@ -54,7 +54,6 @@ def with_entry(folder, code, kind="misconception", loses=LOSES):
 
 
 NEVER_READ = "def nats_to_bits(x)\n    return x"
-OF_ANOTHER_ITEM = "def entropy(p):\n    return 0"
 #: Answers that never end, and where they hang.
 ENDLESS = {
     "in a call": "def nats_to_bits(x):\n    while True:\n        pass",

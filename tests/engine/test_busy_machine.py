@@ -14,11 +14,12 @@ from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import grade
-from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.bank import promised_losses
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
 from tests.support import TEST_ALL
 from tests.support.engines import limited
+from tests.support.known_sets import bank_mixes
 
 #: Seconds after which the load ends by itself, whatever happens to the test.
 BOUND = 240

@@ -32,8 +32,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.sandbox import PACKAGE
+from tests.support.jupyter_kernel import KernelExecutor, prepare_environment
 
 FOLDER = Path(__file__).with_name("idioms")
 FILES = sorted(path.stem for path in FOLDER.glob("*.toml"))

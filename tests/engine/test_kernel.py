@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autograder.common.errors import AutograderError
-from autograder.engine import jupyter_kernel as kernel
-from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.score import grade
-from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.bank import promised_losses
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
 from tests.support import TEST_ALL
-from tests.support.known_sets import SETS
+from tests.support import jupyter_kernel as kernel
+from tests.support.jupyter_kernel import KernelExecutor, prepare_environment
+from tests.support.known_sets import SETS, bank_mixes
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])

@@ -482,11 +482,14 @@ def test_a_notebook_is_downloaded_whatever_a_server_calls_it(site):
 
 
 def test_the_word_above_a_proof_stands_out_and_no_title_runs_into_its_text(site):
+    untitled = 0
     for name in chapters():
         for proof in html_of(site, name).select("div.proof:not(:has(> .admonition-title))"):
+            untitled += 1
             assert proof.select_one("p").contents[0].name == "strong", f"{name}: {proof.get_text()[:60]}"
             assert proof.select_one("p > strong").get_text() == "Proof."
         assert not re.search(r"^`{3,}\{prf:proof\} *\S", text_of(name), re.MULTILINE), f"{name}: a proof has no title"
+    assert untitled, "no proof is found"
 
 
 def test_lines_of_seventy_characters_are_whole_on_a_desk(opened):
@@ -499,7 +502,9 @@ def test_lines_of_seventy_characters_are_whole_on_a_desk(opened):
 
 def test_no_fold_has_a_paragraph_in_its_summary(site):
     for name in pages():
-        assert not html_of(site, name).select("summary p"), name
+        html = html_of(site, name)
+        assert html.select("summary") or name not in chapters(), f"{name}: no fold is found"
+        assert not html.select("summary p"), name
 
 
 def test_the_name_of_the_search_button_is_what_it_shows(site):
@@ -609,6 +614,7 @@ def test_the_students_packages_suffice_for_every_set():
             "".join(cell["source"]) for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"
         )
         imported = set(re.findall(r"^\s*(?:import|from)\s+(\w+)", code, re.MULTILINE))
+        assert imported, f"{file.name}: no import is found"
         # mpmath comes with SymPy, IPython with every Jupyter, and the checks are a cell of the notebook itself.
         there = {*STUDENT_PACKAGES, "mpmath", "IPython", "builtins", *sys.stdlib_module_names}
         own = {name for name in imported if name.endswith("_of_this_notebook")}
