@@ -35,9 +35,9 @@ from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.score import clear_outputs
-from autograder.problem_set.source import grade_id, is_graded
-from autograder.problem_set.versions import from_source
+from autograder.engine.score import clear_outputs, grade
+from autograder.problem_set.source import answered, grade_id, is_graded, reference_in
+from autograder.problem_set.versions import from_source, without_hidden_tests
 
 #: What Markdown makes, and the tables of pandas. Neither forms and scripts, nor identifiers and classes, by which a
 #: submission could pass for a part of the page.
@@ -157,16 +157,19 @@ class _Attachments(NotebookNode):
 
 
 @functools.cache
-def _executor() -> SandboxExecutor:
-    executor = SandboxExecutor(require_sandbox())
+def _executor(root: Path) -> SandboxExecutor:
+    executor = SandboxExecutor(require_sandbox(root))
     atexit.register(executor.close)
     return executor
 
 
 @functools.lru_cache(maxsize=1)
-def _source(path: Path, changed: int) -> NotebookNode:
-    """Return what submissions are judged by; a class is graded set by set."""
-    return from_source(nbformat.read(path, as_version=4))
+def _set_in(path: Path, changed: int) -> tuple[NotebookNode, dict[str, dict[str, float]]]:
+    """Return what submissions are judged by, and what the tests measure of the reference; a class is graded set by set."""
+    read = nbformat.read(path, as_version=4)
+    source = from_source(read)
+    reference = answered(without_hidden_tests(source), reference_in(read))
+    return source, grade(source, reference, _executor(path.parents[2]), draw=False).measured
 
 
 class ExecuteInSandbox(NbGraderPreprocessor):
@@ -188,11 +191,11 @@ class ExecuteInSandbox(NbGraderPreprocessor):
                 f"{path}, which the grading needs, is missing; run autograder grade in this class first."
             )
         # nbgrader has dropped copies of cells and the counts that tell which of them ran last: what was handed in is read.
-        source = _source(path, path.stat().st_mtime_ns)
+        source, measured = _set_in(path, path.stat().st_mtime_ns)
         submitted, _ = find_notebook(root / "submitted" / folder.parent.name / folder.name, folder.name, source)
         nb, _ = restore(source, submitted)
         clear_outputs(nb)
-        ran = _executor()(nb)
+        ran = _executor(root)(nb, measured)
         executed = ran.notebook
         for cell in executed.cells:
             if grade_id(cell) in ran.awaiting:  # as nbgrader marks what a person has to grade

@@ -150,7 +150,7 @@ def _executor(options: argparse.Namespace, directory):
         return SandboxExecutor(NO_SANDBOX)
     directory.require_existing()
     if not is_untouched_sample(directory):
-        return SandboxExecutor(require_sandbox())
+        return SandboxExecutor(require_sandbox(course_of(options) / "solutions", directory.root))
     sandbox = working_sandbox()
     if sandbox is NO_SANDBOX:
         print(
