@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pwd
 import re
 import tempfile
 from collections import defaultdict
@@ -24,7 +25,7 @@ from autograder.classroom.due_dates import moment as read_moment
 from autograder.classroom.identity import Identities, UnplacedError, student_of_path, students_of
 from autograder.classroom.platforms import nbgrader
 from autograder.classroom.platforms.hand_in import HandIn, Platform
-from autograder.classroom.platforms.registry import METADATA, PLATFORMS, MixedArchiveError, Recognised, recognise
+from autograder.classroom.platforms.registry import PLATFORMS, MixedArchiveError, Recognised, own_list, recognise
 from autograder.classroom.result.handed_in import REFUSED
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
@@ -135,6 +136,9 @@ class _Files:
         Other files, and what is wrong with each.
     guess : str
         The set that it is of if it holds no notebook; empty where that is not known.
+    owner : str
+        Whose its folder is on this computer, if it is one of nbgrader's exchange; empty where that is not known. There,
+        everybody may make a folder with anybody's name.
     """
 
     platform: Platform
@@ -143,6 +147,7 @@ class _Files:
     notebooks: dict[str, list[_Notebook]] = field(default_factory=lambda: defaultdict(list))
     refused: list[tuple[str, str]] = field(default_factory=list)
     guess: str = ""
+    owner: str = ""
 
     @property
     def sets(self) -> list[str]:
@@ -224,6 +229,7 @@ def collect(
             for files in hand_ins:
                 for name in files.sets:
                     identities.see(files.platform, name, files.hand_in)
+        logins = {login for _, hand_ins in found for files in hand_ins for login in files.hand_in.logins}
         attempts: list[Attempt] = []
         refused: dict[Submission, list[tuple[str, str]]] = {}
         paths: dict[Submission, str] = {}
@@ -233,6 +239,7 @@ def collect(
             for files in hand_ins:
                 for name in files.sets:
                     try:
+                        _require_own(files, student, roster, logins)
                         students = _students(files, name, student, roster, identities, result)
                         if name in files.notebooks:
                             chosen = _chosen(files, name, result)
@@ -374,14 +381,13 @@ class _Archive:
         self.path, self.sets, self.zone, self.roster, self.student = path, sets, zone, roster, student
         self.moments: list[datetime] = []
         self._identified: dict[tuple[str, ...], tuple[Platform, HandIn] | None] = {}
-        listed = outermost(path, lambda name: name in METADATA)
-        metadata = next((data for data in listed.values() if data), b"")
-        names = [name for name in listed if PurePosixPath(name).name not in METADATA]
+        names, metadata = outermost(path, own_list)
+        listed = own_list(names)
         self.wrapped = False
-        self.recognised = recognise(names, sets.names, metadata, platforms)
+        self.recognised = recognise(names, sets.names, listed, metadata, platforms)
         if self.recognised is None and (path.is_dir() or path.suffix.casefold() == ".zip"):
             # One hand-in, by itself: the archive's own name is the platform's.
-            within = recognise([f"{path.name}/{name}" for name in names], sets.names, metadata, platforms)
+            within = recognise([f"{path.name}/{name}" for name in names], sets.names, platforms=platforms)
             if within is not None and within.depth == 0:
                 self.recognised, self.wrapped = within, True
 
@@ -427,12 +433,16 @@ class _Archive:
             if identified is None:
                 continue
             platform, hand_in = identified
-            if member.time and len(member.trail) <= 2:  # within a student's zip, times are the student's
+            if member.time:
                 self.moments.append(member.time)
-            files = hand_ins.setdefault(_key(hand_in), _Files(platform, hand_in, member.trail[:2]))
+            if _key(hand_in) not in hand_ins:
+                hand_ins[_key(hand_in)] = _Files(platform, hand_in, member.trail[:2])
+                if platform is nbgrader.EXCHANGE and self.path.is_dir():
+                    hand_ins[_key(hand_in)].owner = _owner(self.path / member.trail[1].removesuffix(hand_in.rest))
+            files = hand_ins[_key(hand_in)]
             inner = "/".join([hand_in.rest, *member.trail[2:]])
             name = printable(inner or member.path)
-            if inner == nbgrader.TIMESTAMP and not member.problem:
+            if platform.keeps_times and inner == nbgrader.TIMESTAMP and not member.problem:
                 files.hand_in = self._with_time(files, member, result)
                 continue
             try:
@@ -463,7 +473,8 @@ class _Archive:
 
     def spread(self, times: str) -> bool:
         """Whether the times of the archive's files are those of handing in."""
-        if times != "auto" or (self.recognised and self.recognised.platform.packs_times):
+        # In a zip that is one hand-in by itself, the times are the student's.
+        if times != "auto" or self.wrapped or (self.recognised and self.recognised.platform.packs_times):
             return times == "yes"
         return bool(self.moments) and max(self.moments) - min(self.moments) > PACKING_TIME
 
@@ -509,6 +520,22 @@ def _in_utc(moment: datetime | None, zone: tzinfo | None) -> datetime | None:
 
 
 # ---- whose, and which of several
+
+
+def _owner(folder: Path) -> str:
+    """Return whose a folder is on this computer; empty where that is nobody with a name."""
+    try:
+        return pwd.getpwuid(folder.lstat().st_uid).pw_name
+    except (OSError, KeyError):
+        return ""
+
+
+def _require_own(files: _Files, student: str, roster: Roster | None, logins: set[str]) -> None:
+    """Refuse what one student handed in under another's name. A copy belongs to whoever copied it, and proves nothing."""
+    if not files.owner or student or files.owner in files.hand_in.logins:
+        return
+    if files.owner in logins or (roster is not None and roster.with_identifier(files.owner)):
+        raise UnplacedError(f"it is named as {files.hand_in.logins[0]}'s, but its folder belongs to {files.owner}")
 
 
 def _students(
