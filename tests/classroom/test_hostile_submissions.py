@@ -7,12 +7,13 @@ import nbformat
 import pytest
 
 from autograder.classroom.directory import ClassDirectory, folder_problem
+from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.problem_set.source import answered, is_solution
-from autograder.problem_set.versions import student_version
+from autograder.problem_set.versions import instructor_version, student_version
 from autograder.reports.export import FORMATS
 from tests.support.engines import use_for_commands
 
@@ -93,6 +94,29 @@ def test_nothing_is_read_through_a_link_or_a_pipe(hostile, graded):
     for student in ("file", "set", "whole", "pipe"):
         assert f"failed: {student}, {SET}: " in err
     assert all(line.isprintable() for line in err.splitlines())
+
+
+@pytest.mark.parametrize("text", [b"9" * 40 + b"m5", b"\xff\xfe", b"99999-13-45T99:99 UTC", b"nan", b"\0" * 200])
+def test_a_time_that_is_none_stops_nobody(tmp_path, text):
+    (tmp_path / "timestamp.txt").write_bytes(text)
+    assert handed_in_at(tmp_path) is None
+
+
+def test_more_than_every_command_should_read_is_refused(tmp_path, warmup):
+    """A disk holds a hundred gigabytes of zeros in no room at all."""
+    folder = tmp_path / "submitted" / "eve" / SET
+    folder.mkdir(parents=True)
+    write_notebook(student_version(warmup), folder / FILE)
+    for number in range(26):
+        with open(folder / f"{number}.csv", "wb") as file:
+            file.truncate(20_000_000)
+    with pytest.raises(SubmissionError, match="Files of more than 500 MB were handed in"):
+        find_notebook(folder, SET, instructor_version(warmup))
+    before = fingerprint(folder)
+    (folder / "0.csv").unlink()
+    (folder / "1.csv").unlink()
+    assert fingerprint(folder) != before
+    find_notebook(folder, SET, instructor_version(warmup))
 
 
 def test_impossible_names_are_reported_and_stop_nobody(hostile, graded):

@@ -27,8 +27,9 @@ MAX_SUBMISSION_BYTES = 20_000_000
 MAX_NOTEBOOKS = 20
 #: The file in which `collect` keeps what cannot be graded of a hand-in without a notebook: name and reason, a line each.
 REFUSED = "refused.txt"
-#: Files of a submission: more than this is a packed environment, or an attempt to keep the grader busy.
-MAX_FILES = 5_000
+#: Files of a submission, and bytes of those that are read: more than this is a packed environment, or an attempt to keep
+#: the grader busy, for every command reads them to learn whether they have changed.
+MAX_FILES, MAX_BYTES = 5_000, 500_000_000
 
 
 def fingerprint(folder: Path) -> str:
@@ -127,7 +128,7 @@ def handed_in_at(folder: Path) -> datetime | None:
     try:
         text = read_regular_file(folder / "timestamp.txt", 100).decode()
         return parse_utc(text.strip())
-    except (OSError, ValueError, OverflowError):
+    except Exception:  # besides OSError and ValueError, whatever a strange text leads nbgrader's parser to
         return None
 
 
@@ -137,7 +138,8 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     def refuse(error: OSError) -> None:
         raise error
 
-    files = []
+    files: list[tuple[Path, os.stat_result]] = []
+    size = 0
     try:
         if reached_by_link(folder):
             raise SubmissionError(
@@ -148,9 +150,14 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
             links = [name for name in names if os.path.islink(os.path.join(path, name))]
             for name in sorted([*others, *links]):
                 entry = Path(path, name)
-                files.append((entry, entry.lstat()))
+                status = entry.lstat()
+                files.append((entry, status))
                 if len(files) > MAX_FILES:
                     raise SubmissionError(f"More than {MAX_FILES} files were handed in; hand in the notebook alone.")
+                size += status.st_size if status.st_size <= MAX_SUBMISSION_BYTES else 0
+                if size > MAX_BYTES:
+                    most = f"{MAX_BYTES // 1_000_000} MB"
+                    raise SubmissionError(f"Files of more than {most} were handed in; hand in the notebook alone.")
     except OSError as error:
         where = Path(os.fsdecode(error.filename)) if error.filename else folder
         raise MachineError(_unreadable(_shown(where, folder), error)) from None
