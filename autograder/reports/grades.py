@@ -75,7 +75,7 @@ def given_out(grades: Grades, problem_sets: list[ProblemSet]) -> list[ProblemSet
 
 
 def summary_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a student with the score of each set, for a look: ``failed``, ``not graded`` or ``missing`` where there is none."""
+    """Return a row for each student with the score of each set, or why there is none: ``failed``, ``not graded``, ``missing``."""
     problem_sets = given_out(grades, problem_sets)
     rows = [["student", *(f"{ps.name} (of {number(ps.max_score)})" for ps in problem_sets)]]
     for student, sets in grades.items():

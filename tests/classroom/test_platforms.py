@@ -365,6 +365,7 @@ def test_the_times_in_a_students_own_zip_are_not_believed(room, notebook):
         (FILE, "{}".encode("utf-16"), "it is"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_a_student_who_hands_in_no_notebook_has_failed_and_is_not_missing(room, notebook, name, data, reason, capsys):
     room.collect((f"hoppergrace_102_6_{FILE}", notebook("grace")), (f"lovelaceada_101_5_{name}", data))
     assert room.code == 3
