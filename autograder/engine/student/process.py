@@ -25,6 +25,7 @@ from typing import Any
 from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
+from autograder.engine.student import packages
 from autograder.engine.student.cells import compile_cell
 from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch
@@ -66,6 +67,8 @@ def main() -> None:
         if "compile" in task:
             compile_cell(task["compile"])
             continue
+        if task["packages"] is not None:
+            packages.modules_of(tuple(task["packages"]))  # once for all submissions
         if os.fork() == 0:
             requests.close()
             _supervise(kernel, task, ends, isolated)
@@ -245,6 +248,8 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
+        if task["packages"] is not None:
+            packages.offer(tuple(task["packages"]))
     except BaseException as error:  # a sandbox that fails is not the student's fault: report it
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})
         os._exit(1)
