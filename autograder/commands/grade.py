@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
     if not_graded:
         count = f"{len(not_graded)} submission{'' if len(not_graded) == 1 else 's'}"
         print(f"{count} could not be graded on this machine; the next run tries again.", file=sys.stderr)
+    for submission, problem in batch.unread_times.items():
+        print(f"time not known, so never late: {submission}: {problem}", file=sys.stderr)
     for reason in batch.refused.values():
         print(f"not graded: {reason}", file=sys.stderr)
     waiting = directory.submissions(left_out)
@@ -124,7 +126,8 @@ def run(options: argparse.Namespace) -> int:
     )
     for command in [f"hand {name}" for name in by_hand] or ["feedback"]:
         print(next_command(command, directory.root))
-    return SOME_FAILED if failed or not_graded or batch.refused or waiting or misnamed else DONE
+    unwell = failed or not_graded or batch.refused or waiting or misnamed or batch.unread_times
+    return SOME_FAILED if unwell else DONE
 
 
 def few(students: list[str]) -> str:

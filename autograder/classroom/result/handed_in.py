@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.utils import parse_utc
 
+from autograder.classroom.result.moments import moment
 from autograder.common.errors import MachineError, SubmissionError
 from autograder.common.text import printable
 from autograder.common.untrusted_files import reached_by_link, read_regular_file
@@ -27,6 +27,8 @@ MAX_SUBMISSION_BYTES = 20_000_000
 MAX_NOTEBOOKS = 20
 #: The file in which `collect` keeps what cannot be graded of a hand-in without a notebook: name and reason, a line each.
 REFUSED = "refused.txt"
+#: The file in which nbgrader, `collect` or a person writes when a submission was handed in.
+TIMESTAMP = "timestamp.txt"
 #: Files of a submission: more than this is a packed environment, or an attempt to keep the grader busy.
 MAX_FILES = 5_000
 
@@ -123,12 +125,28 @@ def find_notebook(folder: Path, name: str, source: NotebookNode) -> tuple[Notebo
 
 
 def handed_in_at(folder: Path) -> datetime | None:
-    """Read when a submission was handed in from nbgrader's timestamp.txt."""
+    """Return when a submission was handed in, in UTC, as its timestamp.txt says; None where nothing tells."""
     try:
-        text = read_regular_file(folder / "timestamp.txt", 100).decode()
-        return parse_utc(text.strip())
-    except (OSError, ValueError, OverflowError):
+        return _written_time(folder)
+    except ValueError:
         return None
+
+
+def time_problem(folder: Path) -> str:
+    """Say what is wrong with the time in a submission's timestamp.txt; nothing where there is none, or it can be read."""
+    try:
+        _written_time(folder)
+    except ValueError as error:
+        return f"{TIMESTAMP}, line 1: {printable(str(error))}"
+    return ""
+
+
+def _written_time(folder: Path) -> datetime | None:
+    try:
+        text = read_regular_file(folder / TIMESTAMP, 100).decode("utf-8-sig", "replace").strip()
+    except (OSError, SubmissionError):
+        return None
+    return moment(text) if text else None
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
