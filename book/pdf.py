@@ -1,11 +1,12 @@
 """Print the whole book as one PDF, from the finished website: ``make pdf``, or ``python book/pdf.py SITE``.
 
 The pages become one document, with a title page, contents, and page numbers in the contents and the index; Chromium prints
-it. It prints twice: the first time tells on which page everything stands. Nothing is fetched, and the file depends on
+it. It prints twice: the first time tells on which page everything is. Nothing is fetched, and the file depends on
 nothing but the site and the browser.
 """
 
 import argparse
+import ctypes
 import html
 import posixpath
 import re
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import yaml
 from playwright.sync_api import Browser, sync_playwright
-from pypdf import PdfReader
+from pypdfium2 import PdfDocument, raw
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "from-bits-to-backprop.pdf"
@@ -47,7 +48,7 @@ ONLY_ON_SCREEN = (
 ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 SHEET = re.compile(r'<link rel="stylesheet" href="[^"]*(_static/site-\w+\.css)"')
 HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
-# Links behind which the number of the page is printed: those of the contents, of the index, of the glossary, and into the
+# Links after which the number of the page is printed: those of the contents, of the index, of the glossary, and into the
 # ledger.
 TO_LEDGER = re.compile(r'<a (href="#[^"]*--checks-of-[^"]*">ledger</a>)')
 NUMBERED = re.compile(
@@ -93,7 +94,7 @@ class Page:
     part : str
         The part that begins with it, or nothing.
     body : str
-        What stands in its article.
+        The HTML of its article.
     """
 
     name: str
@@ -213,7 +214,7 @@ def document(pages: list[Page], sheet: str, numbers: Mapping[str, int]) -> str:
     sheet : str
         The style sheet of the site.
     numbers : mapping
-        The number of the page on which each id stands; empty as long as nobody knows.
+        The number of the page on which each id is; empty before the first printing.
 
     Returns
     -------
@@ -261,11 +262,15 @@ def printed(browser: Browser, file: Path, result: Path) -> None:
 
 def page_numbers(file: Path) -> dict[str, int]:
     """Return the number of the page of each id to which a link of a PDF leads."""
-    reader = PdfReader(file)
-    return {
-        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
-        for name, place in reader.named_destinations.items()
-    }
+    numbers = {}
+    with PdfDocument(file) as pdf:
+        for place in range(raw.FPDF_CountNamedDests(pdf)):
+            size = ctypes.c_long()
+            raw.FPDF_GetNamedDest(pdf, place, None, size)  # asked without a buffer, PDFium tells how long the name is
+            name = ctypes.create_string_buffer(size.value)
+            target = raw.FPDF_GetNamedDest(pdf, place, name, size)
+            numbers[name.raw.decode("utf-16-le").rstrip("\0")] = raw.FPDFDest_GetDestPageIndex(pdf, target) + 1
+    return numbers
 
 
 def without_dates(pdf: bytes) -> bytes:
@@ -309,16 +314,19 @@ def print_book(site: Path, result: Path, browser: Browser, pages: list[Page]) ->
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "book.pdf")
         whole = site / "printed-book.html"  # beside what it loads
-        numbers: dict[str, int] = {}
+
+        def print_with(numbers: Mapping[str, int]) -> None:
+            whole.write_text(document(pages, sheet, numbers), encoding="utf-8")
+            printed(browser, whole, draft)
+
         try:
-            for _ in range(2):
-                whole.write_text(document(pages, sheet, numbers), encoding="utf-8")
-                printed(browser, whole, draft)
-                numbers = page_numbers(draft)
+            print_with({})
+            print_with(page_numbers(draft))
         finally:
             whole.unlink(missing_ok=True)
         result.write_bytes(without_dates(draft.read_bytes()))
-    return len(PdfReader(result).pages)
+        with PdfDocument(draft) as pdf:
+            return len(pdf)
 
 
 def link_on_landing_page(site: Path, file: Path) -> None:

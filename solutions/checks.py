@@ -19,6 +19,16 @@ def _check_two_numbers(received, expected):
     return pair
 
 
+def _check_cut(text, limit):
+    """Return a text, without its end if it is too long."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _check_in_short(text, limit=60):
+    """Return a text on one short line."""
+    return _check_cut(" ".join(text.split()), limit)
+
+
 def _check_show(value, limit=60):
     """Write an argument or a result on one short line."""
     import numpy as np
@@ -50,8 +60,7 @@ def _check_show(value, limit=60):
             text = _check_number(value, 9)
         except (TypeError, ValueError, OverflowError):
             text = repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return _check_in_short(text, limit)
 
 
 _check_expressions = {}
@@ -211,6 +220,12 @@ def check_that(condition, message):
         raise _CheckError(message)
 
 
+def _check_report(received, expected, idea, *remarks):
+    """Write the message of a visible check: a line for each remark that is not empty."""
+    lines = [f"{received}.", f"Expected: {expected}.", *filter(None, remarks), f"Look again at {idea}."]
+    return "\n".join(lines)
+
+
 def _check_lines(error):
     """Return the student's lines that led to an error, the line in which it arose last."""
     import linecache
@@ -226,10 +241,10 @@ def _check_lines(error):
     lines, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        # What the checks and libraries define has other globals; the test itself is no line of the student's.
+        # The checks and libraries have other globals; lines of the test itself are not the student's.
         if trace.tb_frame.f_globals.get("__name__") == "__main__" and code.co_filename != test:
             line = linecache.getline(code.co_filename, trace.tb_lineno).strip()
-            lines += [line if len(line) <= 120 else line[:119] + "…"] if line else []
+            lines += [_check_cut(line, 120)] if line else []
         trace = trace.tb_next
     return lines
 
@@ -249,9 +264,10 @@ def _check_cause(error):
     if _check_is_own(error):
         return "Your function refuses this input itself: which of its conditions is met here, and should it be?"
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
+    call = "The function has to be called as its docstring says: compare the names and the order of the parameters."
     own = r"(?!list|tuple|dict|str|NoneType|int|float|complex|set|ndarray|Symbol|Add|Mul|Pow|numpy)\w+"  # a student's class
     causes = [
-        ("TypeError", r"\(\) (takes|missing|got) .*argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
+        ("TypeError", r"\(\) (takes|missing|got) .*argument", call),
         ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
         ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
         ("", r"'list' object cannot be interpreted as an integer", "An integer is meant there, or, for several axes, a tuple of them: axis=(1, 2) and not axis=[1, 2]."),
@@ -281,7 +297,7 @@ def _check_cause(error):
         ("UnboundLocalError", r"", "A name that is assigned anywhere in a function belongs to that function, and is read here before that."),
         ("NameError", r"'(np|sp|plt|math)'", "No cell that has been run imports it: run the first cell of the notebook, or add the import to yours."),
         ("NameError", r"", "The name is misspelt, or the cell that defines it has not been run."),
-        ("TypeError", r"argument", "The function has to be called as its docstring says: compare the names and the order of the parameters."),
+        ("TypeError", r"argument", call),
     ]  # fmt: skip
     for name, pattern, cause in causes:
         if name in kinds and re.search(pattern, text):
@@ -297,7 +313,7 @@ def _check_is_of_numbers(error):
 
 
 def _check_boundless(received, expected):
-    """Return where an inf or a nan may come from that stands in the place of a number."""
+    """Return where an inf or a nan may come from if a number was expected."""
     import numpy as np
 
     if np.any(np.isnan(received) & ~np.isnan(expected)):
@@ -305,6 +321,17 @@ def _check_boundless(received, expected):
     if np.any(np.isinf(received) & np.isfinite(expected)):
         return "inf comes of an overflow, of a division by 0 or of the logarithm of 0: which of them is met here?"
     return ""
+
+
+def _check_factors():
+    """Return by what common mistakes multiply a result, and how each is named."""
+    import math
+
+    return [
+        (-1, "That is right but for the sign."),
+        (math.log(2), "That would be right in nats; bits are expected."),
+        (1 / math.log(2), "That would be right in bits; nats are expected."),
+    ]
 
 
 def _check_mistake(received, expected, arguments):
@@ -323,12 +350,8 @@ def _check_mistake(received, expected, arguments):
         return boundless
     if not (received.size and np.all(np.isfinite(received)) and np.all(np.isfinite(expected))):
         return ""
-    ln2, found, by_chance = np.log(2), [], []
-    likely = [
-        (-expected, "That is right but for the sign."),
-        (expected * ln2, "That would be right in nats; bits are expected."),
-        (expected / ln2, "That would be right in bits; nats are expected."),
-    ]
+    found, by_chance = [], []
+    likely = [(expected * factor, words) for factor, words in _check_factors()]
     if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
         likely.append((expected.T, "Rows and columns are exchanged."))
     if not np.all(np.isin(np.abs(expected), [0, 0.25, 0.5, 1, 2, 4])):  # 1/4 is the square of 1/2, and half of it, too
@@ -390,7 +413,7 @@ def _check_misshapen(received, expected, arguments):
 
 
 def _check_lengths(value):
-    """Return the shape of an argument; nothing for what is no array or nested list."""
+    """Return the shape of an array or a nested list; of anything else, an empty one."""
     import numpy as np
 
     try:
@@ -399,10 +422,16 @@ def _check_lengths(value):
         return ()
 
 
-class Undecided(Exception):  # noqa: N818 (it is no error of anybody)
-    """A test can neither give nor refuse its points: a person has to look at the answer."""
+class Undecided(Exception):  # noqa: N818 (nobody has made an error)
+    """A test can neither give nor refuse its points: a person has to look at the answer, for the reason given."""
 
     awaits_hand = True
+
+    def __init__(self, reason):
+        super().__init__(f"{reason}. A person looks at this answer.")
+
+
+_check_any_result = "a result: this input is valid"
 
 
 class Check:
@@ -504,9 +533,10 @@ class Check:
     def gives_entries(self, expected, *args, **kwargs):
         """Fail unless the call gives a dictionary with at least these keys, and the right shape and values under each."""
         keys = ", ".join(repr(key) for key in expected)
-        call, value, given = self._result(args, kwargs, wanted=f"a dict with the keys {keys}")
+        entries = f"a dict with the keys {keys}"
+        call, value, given = self._result(args, kwargs, wanted=entries)
         if not isinstance(value, dict):
-            self._fail(f"{call} returned {_check_typed(value)}", f"a dict with the keys {keys}")
+            self._fail(f"{call} returned {_check_typed(value)}", entries)
         right = [key for key in expected if key in value and self._is_right(value[key], expected[key])]
         beside = right and f"Right: {', '.join(repr(key) for key in right)}."
         for key, wanted in expected.items():
@@ -572,15 +602,15 @@ class Check:
     def refuses(self, *args, **kwargs):
         """Fail unless the call raises ValueError."""
         value, error, _ = self._call(args, kwargs)
-        call = self._call_text(args, kwargs)
+        call, wanted = self._call_text(args, kwargs), "a ValueError: this input is not valid"
         self._attempted(error)
         if error is None:
-            self._fail(f"{call} returned {_check_show(value)}", "a ValueError: this input is not valid")
+            self._fail(f"{call} returned {_check_show(value)}", wanted)
         if not isinstance(error, ValueError):
             own = isinstance(error, AssertionError) or _check_is_own(error)
             self._fail(
                 f"{call} raised {self._error_text(error)}{self._line_text(error)}",
-                "a ValueError: this input is not valid",
+                wanted,
                 likely='Refuse it by raise ValueError("…").' if own else _check_cause(error),
             )
 
@@ -604,8 +634,7 @@ class Check:
         import numpy as np
 
         (_, fewer, first), (value, more, second) = (self._count_steps(args) for args in (few, many))
-        if value is None:
-            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
+        self._returned(value)
         # A loop takes at least a step a sample; steps that are wasted on few samples do not hide it.
         samples = max(len(a) for a in many if np.ndim(a))
         if more > min(fewer + most, samples - 1):
@@ -624,7 +653,7 @@ class Check:
             f"The steps of {self.name} could not be counted: while it ran, another hook, thread or process was at work"
         )
         if getattr(type(self.function), "_count_steps", None) is not None:
-            raise Undecided(f"{text}. A person looks at this answer.")
+            raise Undecided(text)
         print(f"Note (no points lost): {text}, a debugger perhaps. Its steps are counted when your work is graded.")
 
     def serves(self, expected, *args):
@@ -648,7 +677,7 @@ class Check:
         if reference is not None and seconds > 14 * reference and seconds > 30 * self._bare_loop(args):
             raise Undecided(
                 f"The steps of {self.name} look like those of an answer without a loop, its processor time like that of one "
-                "with a loop. A person looks at this answer."
+                "with a loop"
             )
 
     @staticmethod
@@ -675,8 +704,7 @@ class Check:
 
         self._arguments = tuple(args)
         call = _CheckText(lambda: self._call_text(args, {}))
-        if value is None:
-            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
+        self._returned(value)
         if not isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
             self._fail(f"{call} returned {_check_typed(value)}", "a number or an array")
         if isinstance(expected, tuple):
@@ -751,7 +779,7 @@ class Check:
                 pairs = [(f"{text}, the entry {name!r}", before[name], after[name]) for name in before]
             for changed, old, new in pairs:
                 old, new = np.asarray(old), np.asarray(new)
-                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # nan in words is no question
+                real = old.dtype.kind in "biufc" and new.dtype.kind in "biufc"  # only numbers can be nan
                 if not np.array_equal(old, new, equal_nan=real):
                     self._fail(
                         f"{changed} to {_check_show(new)}",
@@ -785,7 +813,7 @@ class Check:
                     error = raised
         return value, error, given
 
-    def _result(self, args, kwargs, copied=False, wanted="a result: this input is valid"):
+    def _result(self, args, kwargs, copied=False, wanted=_check_any_result):
         """Call the function; return the call's text, the value and the warnings, or fail where there is no value."""
         # With `copied`, the function may change these very arguments: their text comes first.
         call = self._call_text(args, kwargs) if copied else _CheckText(lambda: self._call_text(args, kwargs))
@@ -793,11 +821,10 @@ class Check:
         self._attempted(error)
         if error is not None:
             self._fail_on_error(call, error, wanted)
-        if value is None:
-            raise _CheckError(f"{self.name} returned None: is a return statement missing?")
+        self._returned(value)
         return call, value, given
 
-    def _value(self, args, kwargs, copied=False, wanted="a result: this input is valid"):
+    def _value(self, args, kwargs, copied=False, wanted=_check_any_result):
         """Call the function; return its value as it is and as an array of floats, or fail."""
         call, value, given = self._result(args, kwargs, copied, wanted)
         array = self._floats(call, value)
@@ -839,7 +866,7 @@ class Check:
         """Say what a call should have given that raised an error: the values, if they are few."""
         import numpy as np
 
-        return _check_show(expected) if 0 < np.size(expected) <= 12 else "a result: this input is valid"
+        return _check_show(expected) if 0 < np.size(expected) <= 12 else _check_any_result
 
     def _compare_part(self, part, value, expected, beside=""):
         """Judge type, shape and value of a named part of a result; say on failing what is right beside it."""
@@ -868,11 +895,12 @@ class Check:
         array = _check_floats(value)
         if array is None:
             truths = isinstance(value, np.ndarray | np.bool_) and value.dtype.kind == "b"
-            likely = "\n".join(
-                filter(None, ["True and False are no numbers here: .astype(float) makes some." * truths, beside])
+            self._fail(
+                f"{call} {verb} {_check_typed(value)}",
+                "a real number, or an array of real numbers",
+                likely="True and False are no numbers here: .astype(float) makes some." * truths,
+                beside=beside,
             )
-            wanted = "a real number, or an array of real numbers"
-            self._fail(f"{call} {verb} {_check_typed(value)}", wanted, likely=likely)
         return array
 
     def _same_values(self, call, value, received, expected, verb="returned", tolerance=True, beside=""):
@@ -884,8 +912,8 @@ class Check:
             right = received == expected
         if not np.all(right):
             likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
-            likely = "\n".join(filter(None, [likely, beside]))
-            self._fail(*self._difference(call, value, received, expected, right, verb), likely=likely)
+            difference = self._difference(call, value, received, expected, right, verb)
+            self._fail(*difference, likely=likely, beside=beside)
 
     @staticmethod
     def _difference(call, value, received, expected, right, verb):
@@ -913,23 +941,23 @@ class Check:
             else:
                 names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
             likely = _check_misshapen(received.shape, expected.shape, self._arguments)
-            likely = "\n".join(filter(None, [likely, beside]))
-            self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely)
+            self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely, beside=beside)
+
+    def _returned(self, value):
+        check_that(value is not None, f"{self.name} returned None: is a return statement missing?")
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):
             raise _CheckError(f"{self.name}: not attempted.")
 
-    def _fail(self, received, expected, told="", likely="", idea=""):
+    def _fail(self, received, expected, told="", likely="", beside="", idea=""):
+        """Fail: a hidden check says no more than `told`; a visible one also what the result looks like, and what is right."""
+        where = f"{self.idea} ({self.where})"
         if self.hidden:
-            raise _CheckError(
-                f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {self.idea} ({self.where})."
-            )
-        likely = likely and f"{likely}\n"
-        idea = idea or f"{self.idea} ({self.where})"
-        raise _CheckError(f"{received}.\nExpected: {expected}.\n{likely}Look again at {idea}.")
+            raise _CheckError(f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {where}.")
+        raise _CheckError(_check_report(received, expected, idea or where, likely, beside))
 
-    def _fail_on_error(self, call, error, wanted="a result: this input is valid"):
+    def _fail_on_error(self, call, error, wanted=_check_any_result):
         """Say what was raised, in which line, and what usually causes it: the idea is for wrong values.
 
         That a number is too large, or has no logarithm, is as good as a wrong value.
@@ -974,8 +1002,7 @@ class Check:
         lines = str(error).strip().splitlines()
         if not lines:
             return type(error).__name__
-        text = lines[0] if len(lines[0]) <= 160 else lines[0][:159] + "…"
-        return f"{type(error).__name__}: {text.rstrip('.')}"
+        return f"{type(error).__name__}: {_check_cut(lines[0], 160).rstrip('.')}"
 
 
 def check_points(count=40, **intervals):
@@ -1049,12 +1076,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
     def fail(text, but_expected, likely=""):
         if hidden:
             raise _CheckError(f"{name}: a hidden test failed. Look again at {idea} ({where}).")
-        likely = likely and f"{likely}\n"
-        raise _CheckError(f"{text}.\nExpected: {but_expected}.\n{likely}Look again at {idea} ({where}).")
-
-    def in_short(text):
-        text = " ".join(text.split())
-        return text if len(text) <= 60 else text[:59] + "…"
+        raise _CheckError(_check_report(text, but_expected, f"{idea} ({where})", likely))
 
     def refuse_float(text, number):
         """Refuse a float, and say how to write it: a decimal of few digits as the fraction or the integer that it is."""
@@ -1071,7 +1093,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
             text = mp.nstr(number, digits)
             if text != mp.nstr(other, digits):
                 break
-        return in_short(text)
+        return _check_in_short(text)
 
     def right_at(i):
         """Return the right value at a point, None where there is none, and whether it is known exactly."""
@@ -1109,11 +1131,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
             pairs = [(value, right) for value, right in pairs if value is not None and right is not None]
             if all(right == 0 for _, right in pairs):
                 return ""
-            for factor, words in [
-                (-1, "That is right but for the sign."),
-                (mp.log(2), "That would be right in nats; bits are expected."),
-                (1 / mp.log(2), "That would be right in bits; nats are expected."),
-            ]:
+            for factor, words in _check_factors():
                 if all(close(value, factor * right, 9) for value, right in pairs):
                     return words
         return ""
@@ -1144,7 +1162,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         if several and all(isinstance(item, dict) for item in answer) and list(answer):
             more = " sp.solve chose for which symbol to solve: name it, as in sp.solve(equation, x)."
         fail(
-            f"{name} is {in_short(repr(answer))} (type {type(answer).__name__}).{more}".rstrip("."),
+            f"{name} is {_check_in_short(repr(answer))} (type {type(answer).__name__}).{more}".rstrip("."),
             kind,
         )
     too_long = f"{name} is longer than what can be judged", "a shorter expression of the same value"
@@ -1181,7 +1199,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         if value is None:
             spared -= 1
             if spared < 0:
-                unknown = in_short(", ".join(sorted(set(answer.outside))))
+                unknown = _check_in_short(", ".join(sorted(set(answer.outside))))
                 more = f": {unknown} is not among the functions that can be judged" if unknown else ""
                 fail(f"{text} has no numerical value{more}", "a number")
             continue
@@ -1199,9 +1217,9 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
             right, value = right_at(i)[0], value_near(points[i], digits)
             if answer.too_long:
                 fail(*too_long)
-            if value is None:  # it had one to fewer digits: what it means hangs on how closely one looks
+            if value is None:  # it had one to fewer digits: its meaning depends on how many are asked for
                 text = f"{name} has a value to few digits and none to many, so it is open whether it is exact"
-                raise Undecided(f"{text}. A person looks at this answer.")
+                raise Undecided(text)
             if not close(value, right, digits - 50):
                 same = int(-mp.log10(abs(value - right) / max(1, abs(right))))
                 fail(f"{place} agrees with the right value in {same} digits and then no longer", "an exact expression")

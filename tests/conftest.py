@@ -17,15 +17,16 @@ from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.problem_set.source import ProblemSet, find_problem_sets
 from autograder.problem_set.versions import instructor_version
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 from tests.support.browser import chromium
 from tests.support.engines import use_for_commands
 from tests.support.graded import SETS, STUDENTS
+from tests.support.samples import outside_the_samples
 
 # The same examples in every run, so that a passing run passes again; EXPLORE=1 tries new ones each time.
 hypothesis.settings.register_profile(
     "course",
-    max_examples=300 if os.environ.get("TEST_ALL") else 40,
+    max_examples=300 if TEST_ALL else 40,
     derandomize=not os.environ.get("EXPLORE"),
     deadline=None,
 )
@@ -62,8 +63,15 @@ LONGEST = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first; the Makefile tells pytest-xdist to keep this order."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the cases that are not in a test's sample, and put the slowest files first.
+
+    The Makefile tells pytest-xdist to keep this order. A case that is named on the command line is always run.
+    """
+    if not TEST_ALL and not any("::" in argument for argument in config.args):
+        left_out = outside_the_samples(items)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 

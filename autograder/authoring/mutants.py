@@ -365,7 +365,13 @@ def _leaning(problem_set: ProblemSet) -> set[str]:
 
 
 def known_results(problem_set: ProblemSet) -> dict[str, dict]:
-    """Return what is recorded for each item: its fingerprint, the number of mutants, and the survivors with reasons."""
+    """Return what is recorded for each item: its fingerprint, the number of mutants, and the survivors with reasons.
+
+    Raises
+    ------
+    AutograderError
+        The record is not valid JSON.
+    """
     try:
         return json.loads(mutants_path(problem_set).read_text(encoding="utf-8"))
     except OSError:
@@ -394,6 +400,17 @@ def update_results(
     problem_set: ProblemSet, execute: Executor, jobs: int = 1, progress: Callable[[], None] = lambda: None
 ) -> dict[str, dict]:
     """Try the mutants of every item that has changed, and store the results; the reasons for survivors are kept.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+        The set.
+    execute : Executor
+        Runs the notebooks.
+    jobs : int
+        How many notebooks to run at once.
+    progress : callable
+        Called after each notebook.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.directory import ClassDirectory, Outcome, Submission, unwritable
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
 from autograder.classroom.result.diagnosis import diagnose
@@ -57,6 +57,36 @@ class Batch:
     changed_sets: list[str]
     refused: dict[str, str] = field(default_factory=dict)
     unread_times: dict[Submission, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Set:
+    """A problem set as this run grades it.
+
+    Attributes
+    ----------
+    problem_set : ProblemSet
+        The set.
+    source : NotebookNode
+        What submissions are graded against.
+    digest, way : str
+        Hashes of the source, and of everything but the submission that decides a result.
+    behaviour : dict
+        How known misconceptions answer; empty if the set has changed since its release.
+    """
+
+    problem_set: ProblemSet
+    source: NotebookNode
+    digest: str
+    way: str
+    behaviour: dict[str, dict[str, dict[str, str]]]
+
+    @classmethod
+    def of(cls, problem_set: ProblemSet, execute: Executor, gradebook: str) -> _Set:
+        """Prepare a set for grading in this way, for this gradebook."""
+        source = instructor_version(problem_set)
+        way = _way(problem_set, source, execute, gradebook)
+        return cls(problem_set, source, set_digest(source), way, known_behaviour(problem_set))
 
 
 @dataclass(frozen=True)
@@ -123,46 +153,18 @@ def grade_class(
         )
     anew = _students_again(submissions, names, again)
     directory.prepare()
-    due: list[_Task] = []
-    outcomes: dict[Submission, Outcome] = {}
-    sources = {problem_set.name: instructor_version(problem_set) for problem_set in problem_sets}
-    ways = {
-        problem_set.name: _way(problem_set, sources[problem_set.name], execute, directory.other_database)
-        for problem_set in problem_sets
-    }
-    digests = {name: set_digest(source) for name, source in sources.items()}
-    for submission in submissions:
-        files, way = fingerprint(directory.submission_folder(submission)), ways[submission.problem_set]
-        task = _Task(submission, _hash(way, files), files, digests[submission.problem_set])
-        earlier = directory.outcome(submission)
-        if earlier and earlier.fingerprint == task.fingerprint and submission.student not in anew:
-            outcomes[submission] = earlier
-        else:
-            due.append(task)
-
-    known = {problem_set.name: (problem_set, known_behaviour(problem_set)) for problem_set in problem_sets}
+    sets = {problem_set.name: _Set.of(problem_set, execute, directory.other_database) for problem_set in problem_sets}
+    due, outcomes = _due(directory, submissions, sets, anew)
     graded_sets = {task.submission.problem_set for task in due}
     if due:
         execute.start(min(jobs, len(due)))
     # Both take their seconds, so they go side by side: making a new gradebook, and the first reference solution.
     with (
         ThreadPoolExecutor(jobs) as pool,
-        _checks(pool, problem_sets, sources, graded_sets, execute) as checks,
+        _checks(pool, [known for name, known in sets.items() if name in graded_sets], execute) as checks,
         open_gradebook(directory) as gradebook,
     ):
-        references: dict[str, dict[str, dict[str, float]]] = {}
-        refused: dict[str, ProblemSetError] = {}
-        for problem_set in problem_sets:
-            write_notebook(problem_set.notebook, directory.source / problem_set.name / f"{problem_set.name}.ipynb")
-            # nbgrader's own feedback button knows the class alone.
-            messages = json.dumps(known_messages(problem_set), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-            write_text(messages, directory.fixed_messages(problem_set.name))
-            if problem_set.name in checks:
-                try:
-                    references[problem_set.name] = checks[problem_set.name].result()
-                    record_source(directory, problem_set.name, sources[problem_set.name])
-                except ProblemSetError as error:
-                    refused[problem_set.name] = error
+        references, refused = _prepare_sets(directory, sets, checks)
         if refused and not graded_sets - set(refused):
             raise next(iter(refused.values()))
         due = [task for task in due if task.submission.problem_set not in refused]
@@ -170,50 +172,91 @@ def grade_class(
         if roster is not None:
             record_students(gradebook, roster)
         penalties = LatePenalties(directory, gradebook, due_dates)
-        waiting: dict[Future, _Task] = {}
-        queue = iter(due)
-        try:
-            while True:
-                # One more than run at once is handed over, so that no worker waits while results are recorded; an
-                # interrupt ends after those that run.
-                while len(waiting) <= jobs and (task := next(queue, None)):
-                    name = task.submission.problem_set
-                    given = (directory, task.submission, sources[name], execute, references[name])
-                    waiting[pool.submit(_grade_files, *given)] = task
-                if not waiting:
-                    break
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    task = waiting.pop(future)
-                    problem_set, behaviour = known[task.submission.problem_set]
-                    outcome = _record(directory, gradebook, task, future, problem_set, behaviour, penalties)
-                    outcomes[task.submission] = outcome
-                    finished(task.submission, outcome)
-        finally:
-            for future in waiting:
-                future.cancel()
+
+        def begin(task: _Task) -> Future:
+            name = task.submission.problem_set
+            return pool.submit(_grade_files, directory, task.submission, sets[name].source, execute, references[name])
+
+        with contextlib.closing(_when_done(due, begin, jobs)) as done:
+            for task, future in done:
+                known = sets[task.submission.problem_set]
+                outcome = _record(directory, gradebook, task, future, known, penalties)
+                outcomes[task.submission] = outcome
+                finished(task.submission, outcome)
         # Those of submissions that were not graded anew: dates, the plugin and grades given by hand may have changed.
         for name in names:
             penalties.apply(name)
-    changed = [name for name, (_, behaviour) in known.items() if not behaviour]
+    changed = [name for name, known in sets.items() if not known.behaviour]
     sentences = {name: str(error) for name, error in refused.items()}
     times = {submission: time_problem(directory.submission_folder(submission)) for submission in sorted(outcomes)}
     unread = {submission: problem for submission, problem in times.items() if problem}
     return Batch(with_hand_grades(directory, dict(sorted(outcomes.items()))), len(due), changed, sentences, unread)
 
 
+def _due(
+    directory: ClassDirectory, submissions: list[Submission], sets: dict[str, _Set], anew: Collection[str]
+) -> tuple[list[_Task], dict[Submission, Outcome]]:
+    """Return the submissions to grade, and the outcomes of those of which nothing has changed that decides the result."""
+    due: list[_Task] = []
+    outcomes: dict[Submission, Outcome] = {}
+    for submission in submissions:
+        known, files = sets[submission.problem_set], fingerprint(directory.submission_folder(submission))
+        task = _Task(submission, _hash(known.way, files), files, known.digest)
+        earlier = directory.outcome(submission)
+        if earlier and earlier.fingerprint == task.fingerprint and submission.student not in anew:
+            outcomes[submission] = earlier
+        else:
+            due.append(task)
+    return due, outcomes
+
+
+def _prepare_sets(
+    directory: ClassDirectory, sets: dict[str, _Set], checks: dict[str, Future]
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, ProblemSetError]]:
+    """Write into the class what nbgrader needs of each set; return what reference solutions measured, and sets refused."""
+    references: dict[str, dict[str, dict[str, float]]] = {}
+    refused: dict[str, ProblemSetError] = {}
+    for name, known in sets.items():
+        write_notebook(known.problem_set.notebook, directory.source / name / f"{name}.ipynb")
+        # nbgrader's own feedback button knows the class alone.
+        messages = json.dumps(known_messages(known.problem_set), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        write_text(messages, directory.fixed_messages(name))
+        if name in checks:
+            try:
+                references[name] = checks[name].result()
+                record_source(directory, name, known.source)
+            except ProblemSetError as error:
+                refused[name] = error
+    return references, refused
+
+
+def _when_done(
+    due: list[_Task], begin: Callable[[_Task], Future], jobs: int
+) -> Generator[tuple[_Task, Future], None, None]:
+    """Begin each task, and yield it when it is done."""
+    waiting: dict[Future, _Task] = {}
+    queue = iter(due)
+    try:
+        while True:
+            # One more than run at once is handed over, so that no worker waits while results are recorded; an
+            # interrupt ends after those that run.
+            while len(waiting) <= jobs and (task := next(queue, None)):
+                waiting[begin(task)] = task
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(future), future
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
 @contextlib.contextmanager
-def _checks(
-    pool: ThreadPoolExecutor,
-    problem_sets: list[ProblemSet],
-    sources: dict[str, NotebookNode],
-    names: set[str],
-    execute: Executor,
-) -> Iterator[dict[str, Future]]:
-    """Start to grade the reference solutions of the sets with these names."""
+def _checks(pool: ThreadPoolExecutor, sets: list[_Set], execute: Executor) -> Iterator[dict[str, Future]]:
+    """Start to grade the reference solutions of these sets."""
     checks = {
-        problem_set.name: pool.submit(_require_full_marks, problem_set, sources[problem_set.name], execute)
-        for problem_set in problem_sets
-        if problem_set.name in names
+        known.problem_set.name: pool.submit(_require_full_marks, known.problem_set, known.source, execute)
+        for known in sets
     }
     try:
         yield checks
@@ -305,8 +348,7 @@ def _record(
     gradebook: Gradebook,
     task: _Task,
     future: Future,
-    problem_set: ProblemSet,
-    behaviour: dict[str, dict[str, dict[str, str]]],
+    known: _Set,
     penalties: LatePenalties,
 ) -> Outcome:
     """Write what came of a submission: its outcome last, so that a run that is killed before tries again."""
@@ -324,7 +366,7 @@ def _record(
             outcome = _not_graded(directory, gradebook, task, earlier, _clause(error))
         else:
             outcome = _record_graded(directory, gradebook, task, graded)
-            outcome.diagnoses = diagnose(problem_set, graded, behaviour)
+            outcome.diagnoses = diagnose(known.problem_set, graded, known.behaviour)
             # With the grade, for this run may be killed before its end; a plugin that fails stops it there.
             with contextlib.suppress(AutograderError):
                 penalties.apply(submission.problem_set, submission.student)
@@ -334,7 +376,7 @@ def _record(
         raise
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
+            raise unwritable(error) from None
         return Outcome("not-graded", f"its result cannot be written: {error.strerror}: {error.filename}")
     except UnwritableError as error:
         return Outcome("not-graded", f"its result cannot be written: {_clause(error)}")

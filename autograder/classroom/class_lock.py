@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from autograder.common.atomic_files import NO_ROOM, DiskFullError
+from autograder.classroom.directory import unwritable
+from autograder.common.atomic_files import NO_ROOM
 from autograder.common.errors import AutograderError
 from autograder.common.text import printable
 
@@ -33,7 +34,7 @@ def class_lock(root: Path, command: str) -> Iterator[None]:
     Parameters
     ----------
     root : Path
-        The class directory. If there is none, it is made, and goes again where the command leaves it empty.
+        The class directory. If it does not exist, it is made, and removed again if the command leaves it empty.
     command : str
         What runs, for the sentence that another is told.
 
@@ -63,10 +64,7 @@ def _acquire(root: Path, path: Path) -> int:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise AutograderError(
-                f"Cannot write to the class directory: {error.strerror}: {path}. "
-                "Choose another with --class or change its permissions."
-            ) from None
+            raise unwritable(error) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(path, descriptor):
@@ -110,7 +108,7 @@ def _sign(descriptor: int, command: str) -> None:
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
+            raise unwritable(error) from None
         raise
 
 

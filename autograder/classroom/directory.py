@@ -1,8 +1,9 @@
 """A class directory: its layout, its submissions, and the outcome of each.
 
 Layout, as nbgrader knows it: `nbgrader_config.py`, `source/`, `submitted/<student>/<set>/`, `autograded/`, `feedback/`,
-`gradebook.db`; beside these `revealed/`, `given_back/`, `report/`, `grades.csv`, `roster.csv`, `due.csv` and what `collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last
-file that grading writes: a submission without a current one is graded again.
+`gradebook.db`; beside these `revealed/`, `given_back/`, `report/`, `grades.csv`, `roster.csv`, `due.csv` and what
+`collect` took, in `collected/`. An `outcome.json` in each folder of `autograded/` is the last file that grading writes: a
+submission without a current one is graded again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -72,6 +75,14 @@ _MOVED = {
 _OLD_NAMES = re.compile(rb"(?<![\w.])autograder\.(" + b"|".join(map(re.escape, _MOVED)) + rb")\b")
 
 
+def unwritable(error: OSError) -> AutograderError:
+    """Return what is raised where something in a class directory cannot be written: what to do depends on the reason."""
+    what = f"Cannot write to the class directory: {error.strerror}"
+    if error.errno in NO_ROOM:
+        return DiskFullError(what)
+    return AutograderError(f"{what}: {error.filename}. Choose another with --class or change its permissions.")
+
+
 def folder_problem(name: str) -> str:
     """Say why a text cannot be the name of a student's folder; nothing where it can."""
     if not name or name != name.strip():
@@ -119,10 +130,9 @@ class Outcome:
     awaiting : dict of str to str
         grade_id of each test cell that the machine could not decide, and a sentence that says why.
     fingerprint : str
-        Hash of what the result follows from: submission, source and way of execution. Empty where it has to be tried
-        again.
+        Hash of what the result depends on: submission, source and way of execution. Empty if it has to be tried again.
     files, of_set : str
-        Hashes of the files that were handed in and of the set, which the result is of; empty where there is none.
+        Hashes of the files that were handed in and of the set; empty if there is no result.
     """
 
     outcome: str
@@ -160,7 +170,7 @@ def _is_there(folder: Path) -> bool:
 
 
 def database_address(url: str) -> URL | None:
-    """Read the address of a database; None where it is none. An @ in the host is the rest of a password."""
+    """Parse the address of a database; None if it is not one. An @ in the host is the rest of a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -233,7 +243,7 @@ class ClassDirectory:
         write_text(url + "\n", self.root / DATABASE, private=True)
 
     def require_existing(self) -> None:
-        """Raise AutograderError where there is no such directory."""
+        """Raise AutograderError if there is no such directory."""
         if not self.root.is_dir():
             raise AutograderError(
                 f"There is no class directory {self.root}; name it with --class, or make one with sample-class."
@@ -255,12 +265,7 @@ class ClassDirectory:
             if not (self.root / "nbgrader_config.py").exists():
                 write_text(CONFIG, self.root / "nbgrader_config.py")
         except OSError as error:
-            if error.errno in NO_ROOM:
-                raise DiskFullError(f"Cannot write to the class directory: {error.strerror}") from None
-            raise AutograderError(
-                f"Cannot write to the class directory: {error.strerror}: {error.filename}. "
-                "Choose another with --class or change its permissions."
-            ) from None
+            raise unwritable(error) from None
         self.renew_config()
 
     def renew_config(self) -> str:
@@ -334,6 +339,20 @@ class ClassDirectory:
     def graded_notebook(self, submission: Submission) -> Path:
         """Return the path of a graded notebook, where nbgrader looks for it."""
         return self.graded_folder(submission) / f"{submission.problem_set}.ipynb"
+
+    def read_graded_notebook(self, submission: Submission) -> NotebookNode:
+        """Read a graded notebook.
+
+        Raises
+        ------
+        AutograderError
+            It cannot be read.
+        """
+        path = self.graded_notebook(submission)
+        try:
+            return nbformat.read(path, as_version=4)
+        except (OSError, ValueError, nbformat.ValidationError):
+            raise AutograderError(f"The graded notebook {path} cannot be read; grade it again with --again.") from None
 
     def work_by_hand(self, submission: Submission) -> Path:
         """Return the path at which points and comments given by hand wait for a submission that failed."""

@@ -100,10 +100,26 @@ def remember_due_dates(
 ) -> DueDates | None:
     """Return the due dates of a class: those of the file named, which the class then remembers, or those it remembers.
 
+    Parameters
+    ----------
+    directory : ClassDirectory
+        The class.
+    path : Path or None
+        The file named.
+    known : iterable of str
+        Names of the course's problem sets.
+    roster : Roster or None
+        The students whom the file may name.
+
     Returns
     -------
     DueDates or None
         None if the class has no `due.csv`: the gradebook's dates then stay.
+
+    Raises
+    ------
+    AutograderError
+        The file cannot be read, or a line is wrong.
     """
     kept = directory.root / "due.csv"
     if path is None:

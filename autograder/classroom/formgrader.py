@@ -1,9 +1,9 @@
 """nbgrader's own buttons, sent through this package's engine.
 
 The class's nbgrader_config.py names `ExecuteInSandbox` among nbgrader's preprocessors, so that the formgrader's Autograde
-button and `nbgrader autograde` execute a submission as `autograder grade` does. `DisarmMarkup` and, under the name that it
-has here, `without_scripts` stand there among nbconvert's, for the pages on which the formgrader shows a submission: its scripts would act with the
-rights of the person who looks at them.
+button and `nbgrader autograde` execute a submission as `autograder grade` does. It adds `DisarmMarkup` and
+`without_scripts` to nbconvert's, for the pages on which the formgrader shows a submission: its scripts would act with
+the rights of the person who looks at them.
 """
 
 from __future__ import annotations

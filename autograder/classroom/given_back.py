@@ -25,7 +25,7 @@ def record_page(directory: ClassDirectory, submission: Submission, shown: str) -
 
 
 def page_shows(directory: ClassDirectory, submission: Submission) -> str:
-    """Return the hash of what the page of a submission shows; empty where there is no page, or none that `feedback` wrote."""
+    """Return the hash of what the page of a submission shows; empty without a page that `feedback` wrote."""
     if not directory.feedback_page(submission).is_file():
         return ""
     try:

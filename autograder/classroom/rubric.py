@@ -10,7 +10,7 @@ _TITLE = re.compile(r"^\*\*A reference answer\.\*\*")
 
 
 def answer_and_rubric(reference: str) -> tuple[str, str]:
-    """Return the answer, and the rubric; that is empty where there is none."""
+    """Split a reference answer into the answer and the rubric, which may be empty."""
     found = _RUBRIC.search(reference)
     end = found.start() if found else len(reference)
     return _TITLE.sub("", reference[:end].strip()).strip(), reference[end:].strip()

@@ -25,7 +25,7 @@ from autograder.problem_set.versions import student_version
 
 #: The file next to `submitted/` that says what each student of a sample class must score.
 PROMISES = "promised.csv"
-#: What stands between two sentences.
+#: What separates two sentences.
 _SENTENCE = re.compile(r"(?<=[.?!;]) +(?=[A-Za-z(])")
 
 

@@ -22,7 +22,7 @@ Seen = dict[str, dict[str, str | float | None]]
 
 
 def answer_digests(graded: Graded) -> dict[str, str]:
-    """Hash what a person who grades a cell goes by: the answer, and for a test cell what the machine gave.
+    """Hash what a person who grades a cell sees: the answer, and for a test cell what the machine gave.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def _content(cell: NotebookNode) -> str:
 
 
 def read_seen(path: Path | None) -> Seen:
-    """Read what was kept of a submission; nothing where there is none."""
+    """Read what was kept of a submission, if anything."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ from autograder.classroom.page_limits import MAX_ANSWER
 from autograder.problem_set.source import ProblemSet, grade_id, is_prose, is_solution
 from autograder.problem_set.versions import student_version
 
-#: Shortest passage that counts: of code, in characters after each name has become one letter, and of words as they stand.
+#: Shortest passage that counts: of code, in characters after each name has become one letter, and of words as written.
 CODE_LENGTH, WORDS_LENGTH = 25, 40
 #: A pair with less in common than this many passages' length is chance.
 LEAST = 2
@@ -70,7 +70,7 @@ class Pair:
     code : Passages
         The same steps, whatever names and comments.
     words : Passages
-        The same text: names, comments and answers in words as they stand.
+        The same text: names, comments and answers in words as written.
     """
 
     students: tuple[str, str]
@@ -85,7 +85,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Similarity:
-    """What came of comparing a set's answers: how many were compared, and the pairs, those that stand out most first."""
+    """The result of comparing a set's answers: how many were compared, and the pairs, the most conspicuous first."""
 
     compared: int
     pairs: list[Pair]

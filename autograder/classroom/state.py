@@ -1,7 +1,7 @@
-"""What came of a class, held against the class as it is now: its files, the sets of the course, and the gradebook.
+"""The results of a class, compared with the class as it is now: its files, the sets of the course, and the gradebook.
 
 An outcome is written when a submission is graded. Since then a student may have handed in again, an author may have
-changed the set, and a person may have given points. A score that no longer belongs to what lies in `submitted/` is not
+changed the set, and a person may have given points. A score that no longer belongs to what is in `submitted/` is not
 shown: the submission counts as not graded, with the reason.
 """
 

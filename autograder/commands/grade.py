@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
 from autograder.commands.next_command import next_command
@@ -20,6 +21,11 @@ from autograder.commands.options import (
 )
 from autograder.commands.progress import Progress
 from autograder.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from autograder.classroom.batch import Batch
+    from autograder.classroom.directory import ClassDirectory
+    from autograder.classroom.roster import Roster
 
 SUMMARY = "Grade what a class handed in."
 
@@ -57,13 +63,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.batch import grade_class
-    from autograder.classroom.directory import summary
     from autograder.classroom.due_dates import remember_due_dates
-    from autograder.classroom.roster import strangers, with_missing
     from autograder.problem_set.source import problem_set_names
 
     problem_sets, left_out = usable_sets_of(options)
-    names = [problem_set.name for problem_set in problem_sets]
     with class_of(options) as directory:
         roster = roster_of(options, directory)
         due_dates = remember_due_dates(directory, options.due, problem_set_names(course_of(options)), roster)
@@ -82,6 +85,21 @@ def run(options: argparse.Namespace) -> int:
                 due_dates,
                 options.again,
             )
+    _print_summary(batch)
+    graded = [problem_set.name for problem_set in problem_sets if problem_set.name not in batch.refused]
+    _print_absent(directory, graded, batch, roster)
+    troubled = _print_troubles(directory, batch, left_out)
+    by_hand = sorted(
+        {s.problem_set for s, outcome in batch.outcomes.items() if outcome.outcome == "needs-manual-grading"}
+    )
+    for command in [f"hand {name}" for name in by_hand] or ["feedback"]:
+        print(next_command(command, directory.root))
+    return SOME_FAILED if troubled else DONE
+
+
+def _print_summary(batch: Batch) -> None:
+    from autograder.classroom.directory import summary
+
     unchanged = len(batch.outcomes) - batch.graded_now
     note = f" ({unchanged} unchanged since they were graded)" if unchanged else ""
     print(f"{len(batch.outcomes)} submissions: {summary(batch.outcomes.values())}{note}.")
@@ -91,7 +109,12 @@ def run(options: argparse.Namespace) -> int:
             f"run: autograder release {name}",
             file=sys.stderr,
         )
-    names = [name for name in names if name not in batch.refused]
+
+
+def _print_absent(directory: ClassDirectory, names: list[str], batch: Batch, roster: Roster | None) -> None:
+    """Name the students of the roster who handed in nothing, and those who handed in without being on it."""
+    from autograder.classroom.roster import strangers, with_missing
+
     everyone = with_missing(directory, roster, names, batch.outcomes)
     for name in names:
         missing = [s.student for s in everyone if s.problem_set == name and s not in batch.outcomes]
@@ -99,6 +122,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"missing: {name}: {len(missing)} of {len(roster.students)} students: {few(missing)}")
     if unknown := strangers(roster, batch.outcomes):
         print(f"not on the roster: {', '.join(unknown)}")
+
+
+def _print_troubles(directory: ClassDirectory, batch: Batch, left_out: list[str]) -> bool:
+    """Name everything that failed or was not graded, with the reason; return whether there was anything."""
     failed = {submission: outcome for submission, outcome in batch.outcomes.items() if outcome.outcome == "failed"}
     for submission, outcome in failed.items():
         print(f"failed: {submission}: {outcome.reason}", file=sys.stderr)
@@ -121,13 +148,7 @@ def run(options: argparse.Namespace) -> int:
             f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
             file=sys.stderr,
         )
-    by_hand = sorted(
-        {s.problem_set for s, outcome in batch.outcomes.items() if outcome.outcome == "needs-manual-grading"}
-    )
-    for command in [f"hand {name}" for name in by_hand] or ["feedback"]:
-        print(next_command(command, directory.root))
-    unwell = failed or not_graded or batch.refused or waiting or misnamed or batch.unread_times
-    return SOME_FAILED if unwell else DONE
+    return bool(failed or not_graded or batch.refused or waiting or misnamed or batch.unread_times)
 
 
 def few(students: list[str]) -> str:

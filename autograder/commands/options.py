@@ -108,7 +108,13 @@ def add_roster(parser: argparse.ArgumentParser) -> None:
 
 
 def course_of(options: argparse.Namespace) -> Path:
-    """Find the course: the folder named, the nearest one above the current folder, or the one that holds this package."""
+    """Find the course: the folder named, the nearest one above the current folder, or the one that holds this package.
+
+    Raises
+    ------
+    AutograderError
+        The folder named is not a course, or none was found.
+    """
     if options.course:
         if not (options.course / "solutions").is_dir():
             raise AutograderError(f"{options.course} is not the course: it has no folder solutions.")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from autograder.common.errors import SubmissionError
-from autograder.common.text import printable
 
 #: Maximum values in a JSON text: strings, numbers, lists and objects. A notebook with two thousand cells and twenty
 #: thousand lines has some fifty thousand; a small file can hold millions, which take gigabytes and minutes to examine.
@@ -119,24 +118,3 @@ def reached_by_link(folder: Path) -> bool:
     Links further up are the grader's own.
     """
     return folder.is_symlink() or folder.parent.is_symlink()
-
-
-def require_no_links(folder: Path) -> None:
-    """Refuse a submission that is reached through a link or contains one.
-
-    Parameters
-    ----------
-    folder : Path
-        ``submitted/<student>/<set>``.
-
-    Raises
-    ------
-    SubmissionError
-        The text names the link.
-    """
-    if reached_by_link(folder):
-        raise SubmissionError("The folder of the submission is a link, and links are not followed; hand in the files.")
-    for path, status in walk(folder):
-        if stat.S_ISLNK(status.st_mode):
-            name = printable(os.fsencode(path.relative_to(folder)).decode(errors="replace"))
-            raise SubmissionError(f"{name} is a link, and links are not followed; hand in the file itself.")

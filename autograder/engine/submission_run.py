@@ -219,7 +219,15 @@ class _Run:
         return [cell["source"] for cell in self.cells if cell["kind"] == "support"]
 
     def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
-        """Run the submission's own cells and have the snapshots made."""
+        """Run the submission's own cells and have the snapshots made.
+
+        Raises
+        ------
+        SubmissionError
+            They took too much, ended the process or did not finish.
+        MachineError
+            The process did not start.
+        """
         try:
             first = self._answer(control, runner, "its first cell", START, math.inf)
         except SubmissionError:  # nothing of the submission has run yet
@@ -320,7 +328,24 @@ class _Run:
     # ---- the tests
 
     def tests(self, control: Control, judge: Connection, reference: dict[str, dict[str, float]], last: bool) -> None:
-        """Have the tests judged, visible ones first."""
+        """Have the tests judged, visible ones first.
+
+        Parameters
+        ----------
+        control : Control
+            The supervisor of the submission.
+        judge : Connection
+            The examiner.
+        reference : dict of str to dict of str to float
+            What the reference solution took, by test.
+        last : bool
+            Whether tests that cannot be judged are left to a person; otherwise the submission is tried again.
+
+        Raises
+        ------
+        SubmissionError, ExaminerEndedError
+            The tests did not get complete answers, or the examiner ended, and this was not the last try.
+        """
         order = sorted(self.plan, key=lambda test: is_hidden(test.cell.source))
         group = None
         for number, test in enumerate(order):

@@ -54,7 +54,13 @@ class WarmProcess:
         self.up = False
 
     def start(self) -> None:
-        """Start it unless it is running; it takes a second or two to be ready."""
+        """Start it unless it is running; it takes a second or two to be ready.
+
+        Raises
+        ------
+        MachineError
+            It does not start.
+        """
         if self.process is not None and self.process.poll() is None:
             return
         self.stop()
@@ -203,7 +209,13 @@ class Control:
         self.asleep = 0.0
 
     def ask(self, **message: Any) -> float:
-        """Send a request; return the seconds of processor time that the submission has taken so far."""
+        """Send a request; return the seconds of processor time that the submission has taken so far.
+
+        Raises
+        ------
+        MachineError
+            The supervisor has ended without a report.
+        """
         if self._report is None:
             try:
                 self._end.settimeout(START)

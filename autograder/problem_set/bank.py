@@ -47,11 +47,6 @@ def promised_losses(entries: Iterable[BankEntry]) -> set[str]:
     return set().union(*(entry.loses for entry in entries))
 
 
-def bank_mixes(bank: list[BankEntry]) -> list[list[BankEntry]]:
-    """Deal out a bank's entries, one per cell, to the fewest notebooks that hold them all."""
-    return deal_out(bank, lambda one, other: one.replaces != other.replaces)
-
-
 def deal_out(answers: Iterable[Answer], may_share: Callable[[Answer, Answer], bool]) -> list[list[Answer]]:
     """Deal out answers to notebooks, each to the first notebook that it may share with all answers already there."""
     mixes: list[list[Answer]] = []

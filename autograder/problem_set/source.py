@@ -194,7 +194,13 @@ class ProblemSet:
 
     @cached_property
     def bank(self) -> list[BankEntry]:
-        """The bank's entries: items in notebook order, and each item's entries in the order of its file."""
+        """The bank's entries: items in notebook order, and each item's entries in the order of its file.
+
+        Raises
+        ------
+        ProblemSetError
+            A misconception has no `loses` yet.
+        """
         for entry in self.entries:
             if entry.is_draft:
                 raise ProblemSetError(

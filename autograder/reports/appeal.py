@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import nbformat
+from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import item_grades, read_comments, read_scores
 from autograder.classroom.observed import Observed, observe
-from autograder.common.errors import AutograderError, UsageError
+from autograder.common.errors import UsageError
 from autograder.engine.execution import Executor
 from autograder.problem_set.source import ProblemSet, grade_id
-from autograder.reports.hidden_tests import is_fixed, is_hidden, read_fixed_messages
-from autograder.reports.wording import diagnosis_sentence, wording_of
+from autograder.reports.hidden_tests import is_fixed, is_hidden, said_by
+from autograder.reports.recorded import Recorded, Work
+from autograder.reports.wording import diagnosis_sentence
 
 
 @dataclass
@@ -108,52 +108,40 @@ def appeal(
     """
     if item and item not in problem_set.items:
         raise UsageError(f"{problem_set.name} has no item {item!r}; it has {', '.join(problem_set.items)}.")
-    path = directory.graded_notebook(submission)
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError):
-        raise AutograderError(f"The graded notebook {path} cannot be read; grade it again with --again.") from None
+    notebook = directory.read_graded_notebook(submission)
     told = observe(problem_set, notebook, execute) if execute is not None else {}
     cells = {grade_id(cell): cell for cell in notebook.cells}
-    scores = read_scores(directory, problem_set)
-    of_cells, of_items = (
-        scores.get(submission.student, {}),
-        item_grades(problem_set, scores).get(submission.student, {}),
+    work = Recorded.read(directory, problem_set).of(submission, outcome)
+    return [_item(work, name, cells, told) for name in problem_set.items if item in ("", name)]
+
+
+def _item(work: Work, name: str, cells: dict[str, NotebookNode], told: dict[str, Observed]) -> ItemShown:
+    problem_set, outcome = work.recorded.problem_set, work.outcome
+    of_set = problem_set.items[name]
+    tests = [] if of_set.by_hand else [test for test in of_set.tests if test in cells]
+    return ItemShown(
+        name,
+        work.items.get(name),
+        of_set.max_score,
+        cells[name].source if name in cells else "",
+        [_test(work, cells[test], of_set.tests[test], told.get(test, Observed())) for test in tests],
+        diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), work.recorded.say),
+        comment=work.comments.get(name, ""),
     )
-    comments = read_comments(directory, problem_set).get(submission.student, {})
-    messages = read_fixed_messages(directory, problem_set.name)
-    shown, say = [], wording_of(problem_set)
-    for name, of_set in problem_set.items.items():
-        if item and name != item:
-            continue
-        about = ItemShown(
-            name,
-            of_items.get(name),
-            of_set.max_score,
-            cells[name].source if name in cells else "",
-            diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
-            comment=comments.get(name, ""),
-        )
-        for test, full in of_set.tests.items():
-            if of_set.by_hand or test not in cells:
-                continue
-            cell = cells[test]
-            errors = [output for output in cell.get("outputs", ()) if output.output_type == "error"][-1:]
-            says = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
-            seen = told.get(test, Observed())
-            about.tests.append(
-                TestShown(
-                    test,
-                    is_hidden(cell),
-                    of_cells.get(test),
-                    full,
-                    "\n".join(dict.fromkeys(filter(None, (says, seen.says)))),
-                    seen.says not in ("", says) or any(not is_fixed(error, test, messages) for error in errors),
-                    "".join(o.text for o in cell.get("outputs", ()) if o.output_type == "stream"),
-                    problem_set.authored.get(test, cell.source),
-                    outcome.awaiting.get(test, ""),
-                    seen.calls,
-                )
-            )
-        shown.append(about)
-    return shown
+
+
+def _test(work: Work, cell: NotebookNode, full: float, seen: Observed) -> TestShown:
+    name = grade_id(cell)
+    says, errors = said_by(cell)
+    return TestShown(
+        name,
+        is_hidden(cell),
+        work.scores.get(name),
+        full,
+        says="\n".join(dict.fromkeys(filter(None, (says, seen.says)))),
+        own_words=seen.says not in ("", says) or any(not is_fixed(e, name, work.recorded.messages) for e in errors),
+        printed="".join(o.text for o in cell.get("outputs", ()) if o.output_type == "stream"),
+        source=work.recorded.problem_set.authored.get(name, cell.source),
+        awaiting=work.outcome.awaiting.get(name, ""),
+        calls=seen.calls,
+    )

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable
 
-#: Where a spreadsheet would begin to read a formula; a number is none.
+#: Where a spreadsheet would begin to read a formula; numbers are exempt.
 _FORMULA = re.compile(r"((?:^|[;\t\r\n])\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 

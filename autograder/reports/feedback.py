@@ -18,13 +18,6 @@ from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.given_back import record_page, shown_digest
-from autograder.classroom.gradebook import (
-    item_grades,
-    read_comments,
-    read_corrections,
-    read_penalties,
-    read_scores,
-)
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -52,13 +45,13 @@ from autograder.reports.hidden_tests import (
     CONCEALED,
     FAILED,
     ConcealHiddenTests,
-    FixedMessages,
     is_fixed,
     is_hidden,
-    read_fixed_messages,
+    said_by,
 )
 from autograder.reports.page_templates import page_template
-from autograder.reports.wording import Wording, diagnosis_sentence, wording_of
+from autograder.reports.recorded import Recorded, Work
+from autograder.reports.wording import Wording, diagnosis_sentence
 
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
@@ -172,47 +165,19 @@ def write_feedback(
     template = page_template("feedback.html.j2")
     written = Written(outcomes=outcomes)
     for problem_set in problem_sets:
-        addresses = _addresses(problem_set.folder.parents[1])
-        corrections = read_corrections(directory, problem_set)
-        scores = read_scores(directory, problem_set)
-        grades = item_grades(problem_set, scores)
-        penalties = read_penalties(directory, problem_set)
-        comments = read_comments(directory, problem_set)
-        messages, say = read_fixed_messages(directory, problem_set.name), wording_of(problem_set)
+        recorded, addresses = Recorded.read(directory, problem_set), _addresses(problem_set.folder.parents[1])
         for submission, outcome in outcomes.items():
             if submission.problem_set != problem_set.name:
                 continue
-            student = submission.student
             try:
                 if outcome.outcome == "not-graded":
                     place(submission).unlink(missing_ok=True)
                     continue
-                if outcome.outcome == "failed":
-                    page = FAILED_PAGE.render(
-                        problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say
-                    )
-                else:
-                    notebook = nbformat.read(directory.graded_notebook(submission), as_version=4)
-                    page = _page(
-                        template,
-                        problem_set,
-                        submission,
-                        notebook,
-                        outcome,
-                        scores.get(student, {}),
-                        grades.get(student, {}),
-                        penalties.get(student, 0.0),
-                        comments.get(student, {}),
-                        corrections.get(student, {}),
-                        messages,
-                        addresses,
-                        reveal,
-                        say,
-                    )
-                write_text(page, place(submission))
+                work = recorded.of(submission, outcome)
+                write_text(_page(directory, template, work, addresses, reveal), place(submission))
                 if not reveal:
-                    told = scores.get(student, {}), comments.get(student, {}), penalties.get(student, 0.0)
-                    record_page(directory, submission, shown_digest(outcome, *told))
+                    shown = shown_digest(outcome, work.scores, work.comments, work.penalty)
+                    record_page(directory, submission, shown)
                     _put_beside(directory, submission)
                 written.submissions.append(submission)
                 if outcome.outcome == "needs-manual-grading":
@@ -236,7 +201,7 @@ def _put_beside(directory: ClassDirectory, submission: Submission) -> None:
         path = directory.feedback_page(submission).with_name(name)
         try:
             written = read_regular_file(directory.submission_folder(submission) / name, MAX_OF_THE_EXCHANGE)
-        except (OSError, SubmissionError):  # it came another way, or is no file that can be read
+        except (OSError, SubmissionError):  # it came another way, or cannot be read
             path.unlink(missing_ok=True)
         else:
             write_bytes(written, path)
@@ -250,66 +215,49 @@ def _addresses(course: Path) -> dict[str, str]:
 
 
 def _page(
-    template: jinja2.Template,
-    problem_set: ProblemSet,
-    submission: Submission,
-    notebook: NotebookNode,
-    outcome: Outcome,
-    scores: dict[str, float | None],
-    items: dict[str, float | None],
-    penalty: float,
-    comments: dict[str, str],
-    corrections: dict[str, float],
-    messages: FixedMessages,
-    addresses: dict[str, str],
-    reveal: bool,
-    say: Wording,
+    directory: ClassDirectory, template: jinja2.Template, work: Work, addresses: dict[str, str], reveal: bool
 ) -> str:
+    problem_set, outcome, say = work.recorded.problem_set, work.outcome, work.recorded.say
+    if outcome.outcome == "failed":
+        return FAILED_PAGE.render(problem_set=problem_set.title, reason=outcome.reason[:MAX_NOTICE], say=say)
+    notebook = nbformat.read(directory.graded_notebook(work.submission), as_version=4)
     if not reveal:
         conceal = ConcealHiddenTests()
-        conceal.messages = messages
+        conceal.messages = work.recorded.messages
         notebook, _ = conceal.preprocess(notebook, ResourcesDict())
-    undecided = _undecided(notebook, outcome, scores, reveal, say)
-    parts = _parts(notebook, problem_set, scores, items, outcome, comments, corrections, messages, undecided, say)
+    undecided = _undecided(work, notebook, reveal)
     return template.render(
         say=say,
         linked=lambda text: with_links(text, addresses),
-        student=submission.student,
+        student=work.submission.student,
         title=problem_set.title,
         number=number,
-        score=sum(value or 0.0 for value in items.values()),
+        score=sum(value or 0.0 for value in work.items.values()),
         max_score=problem_set.max_score,
-        penalty=penalty,
-        awaiting=[name for name, value in items.items() if value is None],
+        penalty=work.penalty,
+        awaiting=[name for name, value in work.items.items() if value is None],
         notices=[short(notice, MAX_NOTICE) for notice in outcome.notices[:MAX_NOTICES]],
-        items=_items(problem_set, items, outcome, undecided, say),
-        parts=_cut(parts),
+        items=_items(work, undecided),
+        parts=_cut(_parts(work, notebook, undecided)),
     )
 
 
-def _undecided(
-    notebook: NotebookNode, outcome: Outcome, scores: dict[str, float | None], reveal: bool, say: Wording
-) -> dict[str, str]:
+def _undecided(work: Work, notebook: NotebookNode, reveal: bool) -> dict[str, str]:
     """Return each test that still awaits a person, and why; of a hidden one, the reason is not the student's to see."""
     hidden = set() if reveal else {grade_id(cell) for cell in notebook.cells if is_hidden(cell)}
     return {
-        test: say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
-        for test, reason in outcome.awaiting.items()
-        if scores.get(test) is None
+        test: work.recorded.say(UNDECIDED) if test in hidden else short(reason, MAX_NOTICE)
+        for test, reason in work.outcome.awaiting.items()
+        if work.scores.get(test) is None
     }
 
 
-def _items(
-    problem_set: ProblemSet,
-    scores: dict[str, float | None],
-    outcome: Outcome,
-    undecided: dict[str, str],
-    say: Wording,
-) -> list[dict[str, Any]]:
-    rows = []
-    for name, item in problem_set.items.items():
-        value = scores.get(name)
-        remark = say("not attempted") if name in outcome.not_attempted and not value else ""
+def _items(work: Work, undecided: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of the page's table: each item with its points, and a remark where there is one."""
+    say, rows = work.recorded.say, []
+    for name, item in work.recorded.problem_set.items.items():
+        value = work.items.get(name)
+        remark = say("not attempted") if name in work.outcome.not_attempted and not value else ""
         if value is None:
             reasons = dict.fromkeys(undecided[test] for test in item.tests if test in undecided)
             remark = ". ".join([say("awaits grading by hand, and counts 0 until then"), *reasons])
@@ -317,26 +265,17 @@ def _items(
     return rows
 
 
-def _parts(
-    notebook: NotebookNode,
-    problem_set: ProblemSet,
-    scores: dict[str, float | None],
-    items: dict[str, float | None],
-    outcome: Outcome,
-    comments: dict[str, str],
-    corrections: dict[str, float],
-    messages: FixedMessages,
-    undecided: dict[str, str],
-    say: Wording,
-) -> Iterator[_Part]:
+def _parts(work: Work, notebook: NotebookNode, undecided: dict[str, str]) -> Iterator[_Part]:
     """Yield what the page shows, cell by cell: headings, answers, tests, and what the student's other cells show."""
+    problem_set, outcome, say = work.recorded.problem_set, work.outcome, work.recorded.say
     for cell in notebook.cells:
         name = grade_id(cell)
+        comment = work.comments.get(name, "")
         if is_prose(cell):
-            value = items.get(name)
+            value = work.items.get(name)
             full = problem_set.items[name].max_score if name in problem_set.items else points(cell)
             remark = say("Awaits grading by hand.") if value is None else _of(value, full, say)
-            yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comments.get(name, ""))
+            yield _Part("answer", name, cell.source, is_prose=True, remark=remark, comment=comment)
         elif cell.cell_type == "markdown":
             for heading in itertools.islice(_HEADING.finditer(cell.source), MAX_HEADINGS):
                 yield _Part("heading", text=heading[1][:MAX_HEADING])
@@ -347,13 +286,13 @@ def _parts(
                 "answer",
                 name,
                 cell.source,
-                attempted=name not in outcome.not_attempted or bool(items.get(name)),
-                comment=comments.get(name, ""),
+                attempted=name not in outcome.not_attempted or bool(work.items.get(name)),
+                comment=comment,
                 diagnosis=diagnosis_sentence(problem_set, name, outcome.diagnoses.get(name, ""), say),
                 outputs=_outputs(cell),
             )
         elif is_test(cell):
-            yield _test(cell, scores.get(name), corrections.get(name), messages, undecided.get(name, ""), say)
+            yield _test(work, cell, undecided.get(name, ""))
         elif name is None:
             outputs = _outputs(cell)
             if outputs:
@@ -399,18 +338,11 @@ def _of(value: float, full: float, say: Wording) -> str:
     return say("%(points)s of %(full)s points", points=number(value), full=number(full))
 
 
-def _test(
-    cell: NotebookNode,
-    score: float | None,
-    corrected: float | None,
-    messages: FixedMessages,
-    undecided: str,
-    say: Wording,
-) -> _Part:
+def _test(work: Work, cell: NotebookNode, undecided: str) -> _Part:
     name, hidden, full = grade_id(cell), is_hidden(cell), points(cell)
+    score, messages = work.scores.get(name), work.recorded.messages
     first = cell.source.splitlines()[0].lstrip("# ") if cell.source.startswith("#") else name
-    errors = [output for output in cell.outputs if output.output_type == "error"][-1:]
-    message = "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors)
+    message, errors = said_by(cell)
     printed = "".join(short(output.text) for output in cell.outputs[:100] if output.output_type == "stream")
     return _Part(
         "test",
@@ -420,8 +352,8 @@ def _test(
         points=score,
         full=full,
         passed=score == full and (full > 0 or not errors),
-        corrected=corrected,
-        message=say(message) if message == FAILED else message,
+        corrected=work.corrections.get(name),
+        message=work.recorded.say(message) if message == FAILED else message,
         printed=printed,
         remark=undecided,
         # Concealed, nothing of the submission's remains; revealed, it must not pass for the test's own.

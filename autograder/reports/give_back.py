@@ -25,7 +25,7 @@ from autograder.classroom.roster import Roster, Student
 from autograder.common.atomic_files import write_bytes
 from autograder.common.errors import AutograderError
 
-#: The same bytes for the same pages: the time in an archive is none.
+#: The same pages give the same bytes: every archive has this time, the earliest that zip can write.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 MAIL = "mail"
 

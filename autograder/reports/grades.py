@@ -80,7 +80,7 @@ def given_out(grades: Grades, problem_sets: list[ProblemSet]) -> list[ProblemSet
 
 
 def summary_rows(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
-    """One row a student with the score of each set, for a look: ``failed``, ``not graded`` or ``missing`` where there is none."""
+    """Return a row for each student with the score of each set, or why there is none: ``failed``, ``not graded``, ``missing``."""
     return [[student, *(_in_short(sets.get(ps.name)) for ps in problem_sets)] for student, sets in grades.items()]
 
 

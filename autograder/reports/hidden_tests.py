@@ -36,6 +36,12 @@ def is_fixed(error: NotebookNode, name: str, messages: FixedMessages) -> bool:
     return error.ename == "AssertionError" and error.evalue in messages.get(name, ())
 
 
+def said_by(test: NotebookNode) -> tuple[str, list[NotebookNode]]:
+    """Return what a test cell said when it failed, and the error outputs that said it; nothing if it passed."""
+    errors = [output for output in test.get("outputs", ()) if output.output_type == "error"][-1:]
+    return "".join(e.evalue if e.ename == "AssertionError" else f"{e.ename}: {e.evalue}" for e in errors), errors
+
+
 def read_fixed_messages(directory: ClassDirectory, problem_set: str) -> FixedMessages:
     """Read what hidden tests of a set may show, as `grade` left it in the class; nothing where it has not."""
     try:

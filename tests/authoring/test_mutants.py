@@ -1,6 +1,5 @@
 """Small changes to the reference solutions lose points; those that do not are listed, each with the reason."""
 
-import os
 import random
 
 import pytest
@@ -8,13 +7,14 @@ import pytest
 from autograder.authoring.mutants import fingerprints, known_results, make_mutants, mix_mutants, mutants_of, surviving
 from autograder.authoring.proof_table import item_proofs, table_rows
 from autograder.problem_set.source import find_problem_sets
+from tests.support import TEST_ALL
 from tests.support.engines import limited
 from tests.support.known_sets import SETS
 
 LEAST_KILLED = 0.95
 LEAST_MISCONCEPTIONS, LEAST_ALTERNATIVES = 6, 4
 #: Mutants of a set that are tried again; `autograder mutants` tries all of them.
-SAMPLE = 12 if os.environ.get("TEST_ALL") else 4
+SAMPLE = 12 if TEST_ALL else 4
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,7 @@ def test_nearly_every_mutant_loses_points(course):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_a_sample_of_the_mutants_gets_what_is_kept(course, quick, name):
     (problem_set,) = find_problem_sets(course, [name])
     known = known_results(problem_set)

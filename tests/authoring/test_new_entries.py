@@ -54,7 +54,6 @@ def with_entry(folder, code, kind="misconception", loses=LOSES):
 
 
 NEVER_READ = "def nats_to_bits(x)\n    return x"
-OF_ANOTHER_ITEM = "def entropy(p):\n    return 0"
 #: Answers that never end, and where they hang.
 ENDLESS = {
     "in a call": "def nats_to_bits(x):\n    while True:\n        pass",
@@ -77,6 +76,7 @@ def test_an_entry_that_python_cannot_read_is_no_misconception(folder, quick, cod
 
 
 @pytest.mark.parametrize("code", ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.sampled(1)
 def test_an_entry_that_never_ends_is_no_misconception(folder, quick, code):
     problem_set, place = with_entry(folder, code)
     (fault,) = prove(problem_set, quick).faults
@@ -89,7 +89,7 @@ def test_an_entry_whose_process_ends_is_no_misconception(folder, quick):
     assert fault.startswith(f"{place}: it does not run to its end: The Python process died")
 
 
-def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(information, tmp_path):
+def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(information, quick):
     """The checks include what a call raised in their own message."""
     file = information / "bank" / "kraft_sum.md"
     text = file.read_text()
@@ -105,8 +105,7 @@ def test_a_test_that_words_the_end_of_a_call_itself_hides_it_from_nobody(informa
     )
     problem_set = ProblemSet(information)
     drafts = [entry for entry in problem_set.entries if entry.is_draft]
-    with SandboxExecutor(require_sandbox(), Limits(cell_seconds=3, total_seconds=60)) as engine:
-        (fault,) = propose_losses(problem_set, drafts, engine)
+    (fault,) = propose_losses(problem_set, drafts, quick)
     assert "it never ends, or takes too long" in fault
 
 
@@ -157,6 +156,7 @@ def test_lost_tests_are_proposed_in_the_order_of_the_notebook(information, execu
         (NEVER_READ, "it is not plain Python"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_nothing_is_proposed_for_what_is_no_misconception(folder, quick, code, says):
     problem_set, place = with_entry(folder, code, loses="")
     drafts = [entry for entry in problem_set.entries if entry.is_draft]

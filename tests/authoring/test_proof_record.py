@@ -188,9 +188,7 @@ def test_what_is_proven_is_not_run_again(toys, tmp_path):
     assert proven(again) == (set(), 0)
     assert records(again) == before
     assert known_behaviour(again)["root"]["half"].keys() == {"root-0", "root-1"}
-    assert known_messages(again)["root-1"] == ["Look at root again.", "name 'root' is not defined"] or known_messages(
-        again
-    )
+    assert known_messages(again)["root-1"] == ["Look at root again."]
 
 
 @pytest.mark.parametrize(

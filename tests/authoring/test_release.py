@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import os
 import re
 import shutil
 
@@ -19,11 +18,12 @@ from autograder.problem_set.bank import BankEntry
 from autograder.problem_set.chapter_links import book_addresses, chapter_addresses, link_chapters, with_links
 from autograder.problem_set.source import ProblemSet, answered, find_problem_sets, grade_id, is_solution, is_test
 from autograder.problem_set.versions import student_version
+from tests.support import TEST_ALL
 from tests.support.copied_sets import copy_set
 from tests.support.known_sets import SETS
 
 #: Sets that run in a kernel here; what needs no run is tested on all sets.
-RUN = ["ps0-warmup", "ps1-information"] if os.environ.get("TEST_ALL") else ["ps0-warmup"]
+RUN = ["ps0-warmup", "ps1-information"] if TEST_ALL else ["ps0-warmup"]
 
 
 @pytest.mark.parametrize("name", SETS)

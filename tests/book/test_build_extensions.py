@@ -1,12 +1,14 @@
 """How the book is built: what is kept, what is written in parallel, and the one warning about everything missing."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from book.extensions.build.executed_cells import THREADS, use_one_thread
 from book.extensions.build.kept import digest_of, kept
 from tests.support import ROOT
 
@@ -66,6 +68,12 @@ def test_pages_written_by_two_processes_are_the_same(project, tmp_path):
         sites.append({page.relative_to(site): page.read_text() for page in site.rglob("*.html")})
     assert sites[0] == sites[1]
     assert all('class="katex"' in sites[0][Path(f"book/{name}.html")] for name in names)
+
+
+def test_pages_that_are_executed_side_by_side_have_one_thread_each(monkeypatch):
+    monkeypatch.setattr(os, "environ", {THREADS[0]: "2"})
+    use_one_thread()
+    assert [os.environ[name] for name in THREADS] == ["2", *["1"] * (len(THREADS) - 1)]
 
 
 def test_what_is_kept_is_made_again_when_it_depends_on_something_else(tmp_path):

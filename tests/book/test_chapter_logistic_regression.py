@@ -1,26 +1,16 @@
 """The fits of the chapter on logistic regression agree with scikit-learn's, without its penalty."""
 
-import ast
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression as OtherLogisticRegression
 
-from tests.support.book_pages import source_of
-
-PAGE = "book/models/logistic-regression"
+from tests.support.chapter_functions import names_of
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    """The names that the chapter's cells before the exercises define, without check cells and those that draw."""
-    namespace: dict[str, object] = {}
-    for cell in source_of(PAGE).cells:
-        if cell.cell_type == "markdown" and "## Exercises" in cell.source:
-            break
-        if cell.cell_type == "code" and "check" not in cell.metadata and "plt." not in cell.source:
-            exec(compile(ast.parse(cell.source), PAGE, "exec"), namespace)
-    return namespace
+    """The names that the chapter's cells before the exercises define."""
+    return names_of("book/models/logistic-regression")
 
 
 def unpenalised(X, y):

@@ -82,6 +82,7 @@ def chapters(course):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_no_function_of_a_chapter_earns_all_points_of_an_item(course, chapters, name):
     (problem_set,) = find_problem_sets(course, [name])
     source = instructor_version(problem_set)

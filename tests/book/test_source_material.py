@@ -313,6 +313,7 @@ def test_the_names_of_cells_are_unique_and_plain():
             assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), f"{page}: the name `{name}` is not in kebab-case"
             assert name not in seen, f"{page} and {seen[name]} both have a cell `{name}`"
             seen[name] = page
+    assert seen
 
 
 def test_the_rows_are_all_different_and_on_chapters_or_in_the_gallery():

@@ -38,6 +38,7 @@ def test_the_formgrader_shows_every_student_the_grade_we_gave(formgrader, page, 
     grades = read_grades(ClassDirectory(graded_class), problem_set)
     page.goto(f"{formgrader}/formgrader/manage_submissions/ps1-information")
     page.locator("tr", has_text="student-01").wait_for()
+    assert len(grades) == STUDENTS
     for student, items in grades.items():
         score = sum(points for points in items.values() if points is not None)
         text = page.locator("tr", has_text=student).inner_text()

@@ -1,6 +1,7 @@
 """Grades given by hand, and tests that the machine could not decide."""
 
 import csv
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -16,7 +17,7 @@ from autograder.problem_set.chapter_links import book_addresses
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
 from autograder.reports.feedback import UNDECIDED, _items, write_feedback
-from autograder.reports.wording import wording_of
+from autograder.reports.recorded import Recorded
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
@@ -122,8 +123,9 @@ def test_not_attempted_never_stands_beside_points(tmp_path, warmup):
     grade_class(directory, [warmup], Scripted(), 1)
     outcome = directory.outcome(ada)
     outcome.not_attempted[:] = ["nats_to_bits"]
+    work = Recorded.read(directory, warmup).of(ada, outcome)
     for points, says in ((0.0, "not attempted"), (1.0, "")):
-        [row] = _items(warmup, {"nats_to_bits": points}, outcome, {}, wording_of(warmup))
+        [row] = _items(replace(work, items={"nats_to_bits": points}), {})
         assert row["remark"] == says
 
 

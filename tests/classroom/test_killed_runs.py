@@ -13,12 +13,13 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.directory import ClassDirectory
 from autograder.commands.main import main
+from tests.support import TEST_ALL
 
 pytestmark = pytest.mark.usefixtures("warm_engine")  # for what goes on after a kill
 
 #: Classes, for each phase, whose grading is killed twice; `make test-all` has four, and others can be asked for:
 #: KILLS=20 .venv/bin/python -m pytest tests/classroom/test_killed_runs.py
-KILLS = int(os.environ.get("KILLS", "4" if os.environ.get("TEST_ALL") else "1"))
+KILLS = int(os.environ.get("KILLS", "4" if TEST_ALL else "1"))
 
 
 def contents(root):
@@ -101,6 +102,7 @@ MARKED = f"""
 import os, sys
 from autograder.classroom import batch
 from autograder.commands.main import main
+from tests.support import TEST_ALL
 marks = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
 def marked(phase, function):
     def call(*arguments):

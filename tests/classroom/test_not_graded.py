@@ -154,6 +154,7 @@ def in_class(two_sets, command, *words):
         ("bank", None, None, "contains no known answers"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_a_half_written_set_stops_no_other(two_sets, monkeypatch, capsys, file, replace, by, says):
     path = two_sets / "course" / "solutions" / OTHER / file
     if replace is None:
@@ -228,6 +229,7 @@ def no_room(at):
 
 
 @pytest.mark.parametrize("file", ["outcome.json", f"{SET}.ipynb", "seen_by_hand.json", "messages.json"])
+@pytest.mark.sampled(2)
 def test_a_disk_that_is_full_ends_the_run_in_a_sentence_and_leaves_no_half_result(directory, warmup, monkeypatch, file):
     with monkeypatch.context() as patched:
         patched.setattr(atomic_files, "_replace", no_room(file))
@@ -249,7 +251,8 @@ def test_a_gradebook_without_room_ends_the_run_in_a_sentence(directory, warmup, 
     assert directory.outcomes([SET]) == {}
 
 
-@pytest.mark.parametrize("kilobytes", [40, 120, 300])
+@pytest.mark.parametrize("kilobytes", [120, 40, 300])  # with 40, the disk is full for certain: the sample
+@pytest.mark.sampled(1)
 def test_a_class_on_a_disk_that_fills_up(tmp_path, warmup, kilobytes):
     """On a real, small disk, at several moments; then with enough space."""
     if os.geteuid() != 0:
@@ -286,7 +289,7 @@ print(open({str(disk / "class" / "grades.csv")!r}).read())
     assert "SECOND 0 0" in done.stdout, done.stdout + done.stderr
     assert "ada,ps0-warmup,1,1,1,graded" in done.stdout
     first = done.stdout.split("FIRST ")[1][0]
-    assert first in "01"
+    assert first == "1" if kilobytes == 40 else first in "01"
     if first == "1":
         (sentence,) = done.stderr.strip().splitlines()
         assert sentence.startswith("autograder: ")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import subprocess
 import sys
 
@@ -20,14 +19,14 @@ from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import Executed
 from autograder.engine.submission_run import MAX_OUTPUT
 from autograder.problem_set.source import grade_id, is_solution
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 from tests.support.scripted import Scripted, hand_in
 
 SET = "ps0-warmup"
 EVE = Submission("eve", SET)
 PICTURE = base64.b64encode(b"\x89PNG\r\n" + bytes(60_000)).decode()
 #: How many headings are handed in; in `make test-all` as many as once made a page of 16 MB.
-HEADINGS = 1_500_000 if os.environ.get("TEST_ALL") else 300_000
+HEADINGS = 1_500_000 if TEST_ALL else 300_000
 #: Characters of a graded notebook: of the largest that may be handed in, and of the outputs that grading adds.
 LARGEST = MAX_SUBMISSION_BYTES + MAX_OUTPUT
 
@@ -162,6 +161,7 @@ def measured(course, tmp_path_factory):
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.__name__)
+@pytest.mark.sampled(2)
 def test_every_page_of_a_hostile_notebook_is_small(tmp_path, warmup, measured, hostile):
     directory = ClassDirectory(tmp_path)
     hand_in(tmp_path, warmup, "eve")

@@ -288,6 +288,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
         (FILE, "{}".encode("utf-16"), "it is"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_a_student_who_hands_in_no_notebook_has_failed_and_is_not_missing(room, notebook, name, data, reason, capsys):
     room.collect((f"hoppergrace_102_6_{FILE}", notebook("grace")), (f"lovelaceada_101_5_{name}", data))
     assert room.code == 3

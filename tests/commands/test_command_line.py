@@ -51,6 +51,7 @@ def one_sentence(result):
 
 
 @pytest.mark.parametrize("words", [[], ["export", "--class", "nowhere"], ["export", "--help"]], ids=" ".join)
+@pytest.mark.sampled(1)
 def test_a_command_in_a_process_of_its_own_says_and_returns_the_same(words, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     here = run(*words)

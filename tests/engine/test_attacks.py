@@ -123,6 +123,7 @@ def before(engines, source, warmup, released):
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
+@pytest.mark.sampled(45)
 def test_attack(attack: Attack, engines, before, source, warmup, released):
     engine = engines["idle" if attack.idle else "quick" if attack.quick else "usual"]
     submission = answered(released, {"nats_to_bits": attack.cell})
@@ -300,6 +301,7 @@ FORMATS = [
 
 
 @pytest.mark.parametrize("change", FORMATS, ids=lambda change: change.__name__)
+@pytest.mark.sampled(6)
 def test_attack_on_the_format(change, engines, source, warmup, released):
     submission = answered(released, {"nats_to_bits": WRONG})
     change(submission)
@@ -441,6 +443,7 @@ APPLY = "assert apply(lambda x: x + 1, 3.0) == 11.0"
         'time.sleep(60)',
     ],
 )  # fmt: skip
+@pytest.mark.sampled(3)
 def test_attack_through_the_functions_of_a_test(engines, reply):
     serve = f"def reply(request, connection):\n    if request['op'] == 'get': value(connection, request, function)\n    else:\n        {reply}\n"
     (found,) = outcomes(engines["idle"], HIJACK + serve, [(APPLY, {})])
@@ -475,6 +478,7 @@ def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner(engines):
 
 
 @pytest.mark.parametrize("where", ["cell", "test"])
+@pytest.mark.sampled(1)
 def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where):
     """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
     sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"

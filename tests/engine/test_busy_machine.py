@@ -14,10 +14,12 @@ from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import grade
-from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.bank import promised_losses
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
+from tests.support import TEST_ALL
 from tests.support.engines import limited
+from tests.support.known_sets import bank_mixes
 
 #: Seconds after which the load ends by itself, whatever happens to the test.
 BOUND = 240
@@ -45,7 +47,7 @@ def test_a_class_gets_the_same_points_on_a_busy_machine(graphs, executor):
     """A set whose reference makes thousands of small calls, and answers from its bank, on an overloaded machine."""
     source = instructor_version(graphs)
     released = without_hidden_tests(source)
-    times, many = (5, 3) if os.environ.get("TEST_ALL") else (3, 1)
+    times, many = (5, 3) if TEST_ALL else (3, 1)
     mixes = [[], *bank_mixes(graphs.bank)[:many]]
     submissions = [
         answered(released, graphs.reference_answers | {entry.replaces: entry.code for entry in mix}) for mix in mixes

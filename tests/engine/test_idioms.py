@@ -32,8 +32,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.sandbox import PACKAGE
+from tests.support.jupyter_kernel import KernelExecutor, prepare_environment
 
 FOLDER = Path(__file__).with_name("idioms")
 FILES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -137,6 +137,7 @@ MANY_FILES = ("magics", "shell")
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.sampled(2)
 def test_a_kernel_and_the_engine_agree(name, executor, control_group, monkeypatch):
     if name in MANY_FILES and control_group is None:
         pytest.skip("without a control group, a submission may open too few files for all these idioms at once")
@@ -186,7 +187,7 @@ def test_there_are_enough_idioms():
 
 # ---- cell execution by itself
 
-#: Executes cells in their own process, with a clock of 0.3 s of processor time, and calls a function in a snapshot.
+#: Executes cells in their own process, with a clock of some seconds of processor time, and calls a function in a snapshot.
 HARNESS = """
 import contextlib, json, os, signal, sys
 from autograder.engine.student.warm_up import warm_kernel
@@ -199,7 +200,7 @@ def ring(*_):
 
 @contextlib.contextmanager
 def clock():
-    signal.setitimer(signal.ITIMER_PROF, 0.3, 0.1)
+    signal.setitimer(signal.ITIMER_PROF, float(sys.argv[2]), 0.1)
     try:
         yield
     finally:
@@ -220,10 +221,10 @@ json.dump(replies, answers, allow_nan=False)
 """
 
 
-def run_cells(tmp_path, *sources, draw=True, limit=2_000_000):
+def run_cells(tmp_path, *sources, draw=True, limit=2_000_000, seconds=0.3):
     """Execute cells; return each cell's outputs, and finally what `in_snapshot` returns in a fork."""
     done = subprocess.run(
-        [sys.executable, "-c", HARNESS, str(limit)],
+        [sys.executable, "-c", HARNESS, str(limit), str(seconds)],
         input=json.dumps([[source, draw] for source in sources]),
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
         cwd=tmp_path,
@@ -263,7 +264,7 @@ def test_an_endless_cell_is_stopped_wherever_it_spins(tmp_path):
 def test_a_cell_that_never_ends_shows_nothing_in_a_later_one(tmp_path):
     stubborn = "import asyncio\nwhile True:\n    try:\n        await asyncio.Event().wait()\n    except asyncio.CancelledError:\n        pass"
     spin = "import asyncio\nasyncio.get_running_loop().call_soon(exec, 'while True: pass')\n" + stubborn
-    replies = run_cells(tmp_path, spin, "import gc\nfor _ in range(3):\n    gc.collect()")
+    replies = run_cells(tmp_path, spin, "import gc\nfor _ in range(3):\n    gc.collect()", seconds=2)
     assert errors_of(replies[0]) == ["CellTimeoutError"]
     assert replies[1]["outputs"] == []
 

@@ -1,19 +1,19 @@
 """nbgrader's own execution in a Jupyter kernel gives the same scores as the engine."""
 
-import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from autograder.common.errors import AutograderError
-from autograder.engine import jupyter_kernel as kernel
-from autograder.engine.jupyter_kernel import KernelExecutor, prepare_environment
 from autograder.engine.score import grade
-from autograder.problem_set.bank import bank_mixes, promised_losses
+from autograder.problem_set.bank import promised_losses
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import instructor_version, student_version
-from tests.support.known_sets import SETS
+from tests.support import TEST_ALL
+from tests.support import jupyter_kernel as kernel
+from tests.support.jupyter_kernel import KernelExecutor, prepare_environment
+from tests.support.known_sets import SETS, bank_mixes
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
@@ -50,7 +50,7 @@ def test_the_kernel_gives_every_bank_entry_the_same_scores_as_the_engine(course,
         return grade(source, answered(released, answers), KernelExecutor(cell_timeout=300)).lost(problem_set.tests)
 
     mixes = [[], *bank_mixes(problem_set.bank)]
-    if name != WHOLE and not os.environ.get("TEST_ALL"):
+    if name != WHOLE and not TEST_ALL:
         mixes = random.Random(name).sample(mixes, 2)
     with ThreadPoolExecutor(2) as pool:
         for mix, found in zip(mixes, pool.map(lost, mixes), strict=True):

@@ -58,6 +58,7 @@ def below(process, depth=None):
 
 
 @pytest.mark.parametrize("which", ["base", "set"])
+@pytest.mark.sampled(1)
 def test_an_examiner_that_does_not_answer_costs_nobody_a_point(engine, source, warmup, hurried, which):
     """Once, every test of every submission awaited manual grading, or the grader waited for ever."""
     if which == "set":
@@ -91,7 +92,8 @@ def test_a_runner_killed_from_outside_again_and_again_is_the_machines_fault(engi
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        with pytest.raises(MachineError, match="killed from outside"):
+        # On a busy machine, the killer may meet a supervisor that has not yet started its runner.
+        with pytest.raises(MachineError, match="killed from outside|supervisor of a submission has ended"):
             engine(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(5)")]))
     finally:
         over.set()

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from autograder.problem_set.source import grade_id
+from tests.support.engines import limited
 
 STUDENT = """
 import warnings
@@ -79,6 +80,28 @@ def test_what_crosses_in_a_test_cell(executor):
     named = {"takes_operands": ["Value"]}
     for test, outputs in zip(tests, judged(executor, STUDENT, [(test, named) for test in tests]), strict=True):
         assert not [output for output in outputs if output.output_type == "error"], (test, outputs)
+
+
+def test_a_call_within_a_call_keeps_the_time_limit_of_the_outer_one(executor):
+    """Or only the examiner could stop it, and the tests after it would not run."""
+    student = "def inner(x): return x\ndef outer(f):\n    f(1)\n    while True: pass"
+    tests = [("outer(lambda x: inner(x))", {}), ("assert inner(3) == 3", {})]
+    first, second = judged(limited(executor, cell_seconds=1, total_seconds=20), student, tests)
+    assert first[-1].ename.startswith("TimeoutError")
+    assert second == []
+
+
+def test_time_is_counted_once_though_calls_are_nested(executor):
+    student = """
+import time
+def inner(x):
+    end = time.process_time() + 0.4
+    while time.process_time() < end: pass
+    return x
+def outer(f): return f(1)
+"""
+    test = "assert outer(lambda x: inner(x)) == inner(1) == 1"
+    assert judged(limited(executor, cell_seconds=1.1, total_seconds=20), student, [(test, {})]) == [[]]
 
 
 def test_a_test_cell_sees_changed_arguments_if_it_asks_to(executor):

@@ -14,12 +14,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_ce
 
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import Executed
-from autograder.engine.jupyter_kernel import KernelExecutor
 from autograder.engine.restore import NOT_RUN, handed_in_pictures, is_run, restore
 from autograder.engine.score import grade
 from autograder.engine.submitted_notebook import MAX_CODE, read_submission
 from autograder.problem_set.source import answered, grade_id, is_solution
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
+from tests.support.jupyter_kernel import KernelExecutor
 
 HIDDEN = "nats_to_bits-hidden"
 

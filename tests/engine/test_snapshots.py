@@ -187,6 +187,7 @@ ELSEWHERE = (
 @pytest.mark.parametrize(
     ("answer", "hand"), [(ELSEWHERE, True), ("import time\ndef nats_to_bits(x):\n    time.sleep(99)", False)]
 )
+@pytest.mark.sampled(1)
 def test_an_answer_that_needs_a_thread_awaits_a_hand(impatient, warmup, source, answer, hand):
     """A fork has no threads but its own; an answer that only sleeps is the student's own fault."""
     graded = grade(source, answered(student_version(warmup), {"nats_to_bits": answer}), impatient)

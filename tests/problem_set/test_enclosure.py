@@ -289,6 +289,7 @@ def same(before: dict, after: dict) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_the_namespace_is_the_same_with_and_without_the_test_cells(course, quiet, capsys, monkeypatch, name):
     monkeypatch.setattr("matplotlib.pyplot.show", lambda *args, **kwargs: None)
     (problem_set,) = find_problem_sets(course, [name])
@@ -326,6 +327,7 @@ def test_failing_tests_leave_no_name_either(course, quiet, capsys, name):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_any_names_that_students_choose_cost_no_points_in_ipython(course, quiet, capsys, monkeypatch, name):
     monkeypatch.setattr("matplotlib.pyplot.show", lambda *args, **kwargs: None)
     (problem_set,) = find_problem_sets(course, [name])
@@ -338,6 +340,7 @@ def test_any_names_that_students_choose_cost_no_points_in_ipython(course, quiet,
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_any_names_that_students_choose_cost_no_points_when_graded(course, executor, name):
     (problem_set,) = find_problem_sets(course, [name])
     source = instructor_version(problem_set)

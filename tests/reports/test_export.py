@@ -186,6 +186,7 @@ def test_a_worksheet_with_the_numbers_of_another_assignment_is_refused(tmp_path,
         (moodle.PLATFORM, "set/Ada Lovelace_7001_assignsubmission_file_x.ipynb", "7001"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_numbers_are_known_from_the_names_of_files(tmp_path, warmup, platform, name, number):
     notebook = hand_in(tmp_path / "elsewhere", warmup, "x").read_bytes()
     archive = tmp_path / "download.zip"

@@ -1,8 +1,10 @@
 """The functions with which test cells judge: right forms pass, wrong ones are explained, hidden checks reveal nothing."""
 
+import ast
 import linecache
 import math
 import warnings
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +13,16 @@ import sympy as sp
 from mpmath import mp
 
 from tests.support.judging import message
+
+
+def test_no_sentence_is_written_twice(course):
+    """Whoever rewords or translates a message finds it in one place."""
+    code = ast.parse((course / "solutions" / "checks.py").read_text(encoding="utf-8"))
+    texts = [node.value for node in ast.walk(code) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    sentences = Counter(text for text in texts if len(text.split()) >= 6)
+    assert len(sentences) > 100
+    assert [text for text, times in sentences.items() if times > 1] == []
+
 
 # ---- what is right passes, in every form
 

@@ -4,7 +4,6 @@ import functools
 import importlib
 import math
 import operator
-import os
 import sys
 import threading
 
@@ -15,6 +14,7 @@ import pytest
 from autograder.engine.score import grade
 from autograder.problem_set.source import answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import instructor_version, without_hidden_tests
+from tests.support import TEST_ALL
 from tests.support.judging import message
 
 FEW, MANY = (np.ones(10),), (np.ones(1000),)
@@ -252,10 +252,11 @@ def ps5(course):
 
 
 #: Each of them alone would need a run of the whole set; `make test-all` does that.
-TOGETHER = 1 if os.environ.get("TEST_ALL") else 7
+TOGETHER = 1 if TEST_ALL else 7
 
 
 @pytest.mark.parametrize("first", range(0, len(SCRATCH), TOGETHER))
+@pytest.mark.sampled(1)
 def test_honest_scratch_cells_cost_nothing(ps5, executor, first):
     problem_set, source, solved = ps5
     scratch = [nbformat.v4.new_code_cell(text) for text in list(SCRATCH.values())[first : first + TOGETHER]]

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from nbformat import NotebookNode
 
 from autograder.authoring.leaks import REGION
 from autograder.problem_set.source import ProblemSet, find_problem_sets, grade_id, is_prose, is_solution
@@ -21,12 +22,16 @@ EXAMPLE = "A worked example of the same kind"
 IN_PROSE = ["1. The idea", "2. What to look at", "3. A way to begin"]
 
 
-def items(problem_set: ProblemSet):
-    """Go through the cells that the student writes, each with the text before it."""
+def items(problem_set: ProblemSet) -> list[tuple[NotebookNode, str]]:
+    """Return the cells that the student writes, each with the text before it."""
     cells = problem_set.notebook.cells
-    for before, cell in zip(cells, cells[1:], strict=False):
-        if is_solution(cell):
-            yield cell, before.source if before.cell_type == "markdown" and grade_id(before) is None else ""
+    found = [
+        (cell, before.source if before.cell_type == "markdown" and grade_id(before) is None else "")
+        for before, cell in zip(cells, cells[1:], strict=False)
+        if is_solution(cell)
+    ]
+    assert len(found) == len(problem_set.items)
+    return found
 
 
 def written_lines(code: str) -> list[str]:

@@ -53,6 +53,7 @@ def solved(problem_set: ProblemSet):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_every_printed_call_of_a_visible_test_can_be_pasted(course: Path, name, monkeypatch):
     (problem_set,) = find_problem_sets(course, [name])
     calls: list = []

@@ -9,6 +9,7 @@ from tests.support.known_sets import SETS
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled(3)
 def test_a_set_is_proven_as_recorded(course, executor, name):
     """`autograder release --prove` observes everything again."""
     (problem_set,) = find_problem_sets(course, [name])

@@ -32,6 +32,7 @@ STUBS = {
 @pytest.mark.parametrize("name", STUBS)
 def test_a_stub_earns_nothing(course, name):
     (problem_set,) = find_problem_sets(course, [name])
+    assert STUBS[name].keys() <= problem_set.items.keys()
     names: dict = {"__name__": "__main__"}
     earned: dict[str, float] = {}
     for cell in problem_set.notebook.cells:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jupytext
 import yaml
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from jupyter_cache import get_cache
 from nbformat import NotebookNode
 
@@ -146,6 +146,13 @@ def code_cells(site: Path, page: str) -> list[CodeCell]:
 def html_of(site: Path, page: str) -> BeautifulSoup:
     """A page of the site, parsed."""
     return BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def some_of(html: BeautifulSoup, selector: str) -> list[Tag]:
+    """The elements of a page that a selector finds, at least one: without any, a test would pass whatever it asserts."""
+    found = html.select(selector)
+    assert found, f"{selector} finds nothing"
+    return found
 
 
 def _without_listings(markdown: str) -> str:

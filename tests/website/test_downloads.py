@@ -23,8 +23,8 @@ from packaging.requirements import Requirement
 
 from book.extensions.downloads.chapter_notebooks import BUTTON, _cells, serialised, style_cell, with_cells_left_out
 from book.extensions.downloads.plain_markdown import Code, Page, PlainMarkdown, Text, escaped, paragraph
-from tests.support import ROOT
-from tests.support.book_pages import chapters, code_cells, html_of, source_of
+from tests.support import ROOT, TEST_ALL
+from tests.support.book_pages import chapters, code_cells, html_of, some_of, source_of
 
 PACKAGES = ("numpy", "sympy", "matplotlib", "ipykernel")
 TIMEOUT = 300  # seconds a cell, as in the build
@@ -95,18 +95,18 @@ def test_the_notebook_has_every_code_cell_in_order(site, page):
 def test_the_notebook_has_what_the_page_has(site, page):
     html, text = html_of(site, page), markdown_of(site, page)
     found = {re.sub(r"\$.*?\$|\W", "", h) for h in re.findall(r"^#{1,2} (.*)$", text, re.MULTILINE)}
-    for heading in html.select("article h1, article h2"):
+    for heading in some_of(html, "article h1, article h2"):
         words = "".join(part for part in heading.find_all(string=True) if not part.find_parent(class_="math"))
         is_empty = "Problem sets" in words and not html.select("ul.problem-sets")
         assert is_empty or re.sub(r"\W", "", words) in found, f"{page}: the section {words} is missing"
-    for number in html.select(".eqno"):
+    for number in some_of(html, ".eqno"):
         tag = number.get_text().rstrip("#").strip("()")
         assert rf"\tag{{{tag}}}" in text, f"{page}: equation {tag} is missing"
-    for caption in html.select(".caption-number"):
+    for caption in some_of(html, ".caption-number"):
         name = caption.get_text().strip()
         if name.startswith("Fig"):
             assert f"**{name}.** " in text, f"{page}: the caption of {name} is missing"
-    for title in html.select("div.proof > .admonition-title, div.exercise > .admonition-title"):
+    for title in some_of(html, "div.proof > .admonition-title, div.exercise > .admonition-title"):
         name = re.match(r"\w+ [\d.]+", title.get_text())
         assert name is None or re.search(rf"(\*\*|### ){re.escape(name[0])}[ .]", text), f"{page}: no {name[0]}"
     assert len(html.select("div.solution")) == len(re.findall(r"^#{3,} Solution", text, re.MULTILINE))
@@ -193,7 +193,7 @@ def test_the_small_environment_has_nothing_else(small_environment):
 
 
 #: Chapters whose notebooks run in the small environment; `make test-all` runs all of them.
-RUN = chapters() if os.environ.get("TEST_ALL") else random.Random("downloads").sample(chapters(), 3)
+RUN = chapters() if TEST_ALL else random.Random("downloads").sample(chapters(), 3)
 
 
 @pytest.mark.parametrize("page", chapters())

@@ -90,6 +90,7 @@ def press(figure, role: str, name: str, *keys: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.sampled(3)
 def test_every_control_is_reached_by_the_tabulator_in_order(figure, kind):
     live = figure(kind, whole=True)
     controls = live.locator(".interactive :is(input, button, [tabindex='0'])")
@@ -104,6 +105,7 @@ def test_every_control_is_reached_by_the_tabulator_in_order(figure, kind):
 
 
 @pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.sampled(3)
 def test_axe_finds_nothing_while_the_figure_is_used(figure, kind):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -127,6 +129,7 @@ def test_axe_finds_nothing_while_the_figure_is_used(figure, kind):
 
 
 @pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.sampled(3)
 def test_a_phone_shows_the_figure_without_scrolling_sideways(figure, kind):
     live = figure(kind, whole=True, viewport=PHONE)
     assert live.locator(".interactive").is_visible()
@@ -140,6 +143,7 @@ SCRIPTS = re.compile(r'<script[^>]* src="[^"]*_static/(interactive\.js|figures/[
 
 
 @pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.sampled(3)
 def test_the_picture_stays_without_scripts_on_paper_and_when_the_script_fails(browser, address, figure, kind):
     still = figure(kind, java_script_enabled=False)
     assert still.locator("img").is_visible()

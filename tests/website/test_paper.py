@@ -25,6 +25,7 @@ SHORT, LONG = "table:not(.ledger, :has(tr:nth-child(8)))", "table:has(tr:nth-chi
         ("book/practice/for-instructors", "details:has(table.proof-table)", None),
     ],
 )
+@pytest.mark.sampled(3)
 def test_short_things_stay_on_one_sheet_and_long_ones_leave_none_half_empty(opened, page, kind, expected):
     window = opened(f"{page}.html")
     window.emulate_media(media="print")

@@ -45,6 +45,7 @@ def shown(page):
     ],
     ids=["term", "equation", "theorem", "figure", "reference"],
 )
+@pytest.mark.sampled(2)
 def test_the_pointer_shows_what_a_link_leads_to(visit, link, words):
     page = visit(PAGE)
     assert not shown(page).is_visible()
@@ -99,6 +100,7 @@ def test_touch_shows_no_card(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.sampled(1)
 def test_axe_finds_nothing_in_a_card(visit, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -1,6 +1,5 @@
 """Pages on paper: every figure, every solution, no code that is cut off; and the whole book as one PDF."""
 
-import os
 import re
 import sys
 import unicodedata
@@ -8,7 +7,7 @@ import unicodedata
 import pypdfium2
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, TEST_ALL
 from tests.support.book_pages import chapters, html_of
 from tests.support.visits import DESK, PATIENCE
 
@@ -49,6 +48,7 @@ def window(address, browser):
 
 
 @pytest.mark.parametrize("name", chapters())
+@pytest.mark.sampled(3)
 def test_a_chapter_is_printed_with_all_figures_and_solutions(site, address, window, name):
     page = window.new_page()
     page.goto(f"{address}{name}.html")
@@ -107,7 +107,7 @@ def printed_pages(site):
     from book.pdf import read_pages
 
     pages = read_pages(site)
-    return pages if os.environ.get("TEST_ALL") else [*pages[:2], pages[-1]]
+    return pages if TEST_ALL else [*pages[:2], pages[-1]]
 
 
 @pytest.fixture(scope="module")

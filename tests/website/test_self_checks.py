@@ -144,6 +144,7 @@ def test_storage_that_is_forbidden_or_foreign_stops_nothing(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.sampled(1)
 def test_axe_finds_nothing_in_an_answered_question(visit, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

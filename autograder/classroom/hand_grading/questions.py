@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
@@ -217,11 +216,7 @@ def _one_of_each_group(answers: list[Answer], hand_ins: Mapping[str, str]) -> li
 
 
 def _cells(directory: ClassDirectory, submission: Submission) -> dict[str, NotebookNode]:
-    path = directory.graded_notebook(submission)
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError):
-        raise AutograderError(f"The graded notebook {path} cannot be read; grade it again with --again.") from None
+    notebook = directory.read_graded_notebook(submission)
     return {grade_id(cell): cell for cell in notebook.cells if is_solution(cell)}
 
 
@@ -320,7 +315,7 @@ def give(
                     raise StaleAnswerError("The gradebook has no such answer any more; reload the page.") from None
                 grade.manual_score = points
                 grade.needs_manual_grade = points is None and grade.auto_score is None
-                # nbgrader keeps comments with answers: that on a test stands with the answer which it judges.
+                # nbgrader attaches comments to answers: one on a test belongs to the answer that the test judges.
                 about = gradebook.find_comment(item.name, problem_set.name, problem_set.name, who)
                 about.manual_comment = comment or None
             gradebook.db.commit()

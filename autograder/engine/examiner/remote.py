@@ -280,7 +280,7 @@ class Snapshot:
         if self.lost:
             raise RuntimeError(self.lost)
         self.count += 1
-        number = self.count
+        number, left = self.count, self.left
         encoder = Encoder(self._refer)
         request: dict[str, Any] = {"id": number, "op": operation, "seconds": self.left}
         for name, value in fields.items():
@@ -294,7 +294,7 @@ class Snapshot:
                 raise WireError("an answer is out of order")
             used = reply.get("used")
             if type(used) is float and used > 0:
-                self.left -= used
+                self.left = left - used  # which includes what calls within this one used
             value = self._understand(reply, buffers, _observed if "observe" in request else None)
             if self.recorded < MAX_RECORDED:
                 # For counted steps, only the value: other Python versions count differently for the same answer.

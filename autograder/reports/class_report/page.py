@@ -34,7 +34,7 @@ from autograder.reports.page_templates import page_template
 MAX_NOTICES, MAX_NOTICE = 5, 300
 #: Items that the figure of misconceptions shows; the table has all.
 MAX_BARS = 12
-#: A trend of fewer percentage points than this is none.
+#: A smaller change than this counts as steady.
 STEADY = 0.05
 
 

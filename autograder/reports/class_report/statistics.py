@@ -101,7 +101,7 @@ class Term:
     student : str
         Who.
     shares : dict of str to (float or None)
-        For each set that was given out, in their order, the share of its decided points; None where there is none.
+        For each set that was given out, in their order, the share of its decided points; None if none is decided.
     outcomes : dict of str to str
         What came of each set.
     overall : float or None

@@ -1,6 +1,6 @@
 """Canvas: what its gradebook imports, a file for each set.
 
-Canvas knows an assignment by the number behind its title, ``Homework 1 (4711)``, and a student by ID. Both stand in the
+Canvas knows an assignment by the number behind its title, ``Homework 1 (4711)``, and a student by ID. Both are in the
 gradebook that it exports. Without a number, it asks whether to make a new assignment.
 """
 

@@ -28,7 +28,7 @@ class Export:
     roster : Roster, optional
         Knows what the platforms call each student.
     table : str
-        Text of the platform's own table; empty where there is none.
+        Text of the platform's own table; empty if none was given.
     column : str
         The title that the platform has for the set, where its name does not tell.
     provisional : bool
@@ -58,7 +58,7 @@ class Export:
         return {s: r.score for s, r in results.items() if r.outcome in ready and r.score is not None}
 
     def only_set(self, why: str) -> ProblemSet:
-        """Return the set, where one alone is exported."""
+        """Return the set if only one is exported; otherwise raise UsageError, with `why` as its first words."""
         if len(self.problem_sets) != 1:
             raise UsageError(f"{why}: name one problem set.")
         return self.problem_sets[0]

@@ -15,6 +15,8 @@ STAMP = "environment.sha256"
 # What a cell's output depends on besides its own text. jupyter-cache looks only at the text.
 ENVIRONMENT_FILES = ("requirements.txt", "book/matplotlibrc")
 DATA_FILES = "book/**/*.csv"
+# Pages are executed side by side. Threads of their matrix products would wait for each other's processors.
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
 
 def environment_digest(root: Path) -> str:
@@ -47,10 +49,17 @@ def use_matplotlibrc(root: Path) -> None:
         os.environ["MATPLOTLIBRC"] = str(style)
 
 
+def use_one_thread() -> None:
+    """Give each kernel one thread for linear algebra, unless the environment says otherwise."""
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+
+
 def drop_stale_cache(app: Sphinx) -> None:
     """Empty the cache of executed pages if it was filled in another environment."""
     root = Path(app.srcdir)
     use_matplotlibrc(root)
+    use_one_thread()
     cache = Path(app.outdir).parent / ".jupyter_cache"
     stamp = cache / STAMP
     digest = environment_digest(root)

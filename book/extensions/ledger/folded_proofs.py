@@ -1,6 +1,6 @@
-"""Fold the check cells: below each result stands one line that says how often it was checked and opens the proof.
+"""Fold the check cells: below each result, one line says how often it was checked and opens the proof.
 
-A proof stays open if its cell has the tag `open-proof`; its line then has nothing to open. The cell may stand anywhere
+A proof stays open if its cell has the tag `open-proof`; its line then has nothing to open. The cell may be anywhere
 between its equation and the next code cell, so that it need not split a sentence: the line always comes directly below
 the equation. Nothing changes in the downloaded notebook, which has each cell where the author put it.
 """

@@ -64,7 +64,7 @@ def same(one: object, other: object) -> bool:
 
 
 def shown(value: object) -> str:
-    """Write an outcome as it stands after “it returns”, or with the error that it is."""
+    """Write an outcome as it follows “it returns”; an error with its type."""
     if isinstance(value, Exception):
         return f"{type(value).__name__}: {value}"
     if isinstance(value, tuple):

@@ -22,7 +22,7 @@ REPAIRS = [
     (re.compile(r'<summary aria-label="[^"]*">'), "<summary>"),
     # A server that calls a notebook JSON would make the browser show it in a new window.
     (re.compile(r'(<a href="[^"]+\.ipynb") target="_blank"'), r"\1 download"),
-    # A paragraph may not stand in the summary of a fold.
+    # HTML allows no paragraph in the summary of a fold.
     (re.compile(r'<p class="((?:collapsed|expanded) admonition-title)">([^<]*)</p>'), r'<span class="\1">\2</span>'),
     # The corner of a table that has row names heads nothing.
     (re.compile(r'<th class="head">(?:<p>\s*</p>|\s*)</th>'), "<td></td>"),

@@ -47,7 +47,7 @@ def figure_of(page: str, name: str, way: str) -> str:
     Returns
     -------
     str
-        The figure, without what stands once in the site: its id, its number and the link to it.
+        The figure, without what may occur only once in the site: its id, its number and the link to it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What stands around the text of a chapter: its part and the time it takes above it, and below it why to read on.
+"""The frame of a chapter: above the text, its part and the time it takes; below, why to read on.
 
 The role ``{hours}`` gives the time that all chapters take, or all problem sets.
 """

@@ -1,7 +1,6 @@
 """Show at a glance which code is wrong: cells tagged ``faulty`` or ``repaired`` say so, and their changed words are marked.
 
-A cell with both tags compares the two. ``changed`` in the metadata of a cell lists what the fault or the repair is, as it
-stands in the code:
+A cell with both tags compares the two. ``changed`` in the metadata of a cell quotes the fault or the repair from the code:
 
     tags: [faulty]
     changed: ["np.exp(z)"]
@@ -17,7 +16,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# Which words stand above a cell with these tags.
+# The words above a cell with these tags.
 WORDS = {("faulty",): "faulty", ("repaired",): "repaired", ("faulty", "repaired"): "faulty and right"}
 CLASS = "cell-mark"
 CHANGED = "changed_code"
@@ -34,7 +33,7 @@ def marked(code: str, words: Iterable[str]) -> str:
     code : str
         HTML, as Pygments writes it: text, and elements without elements in them.
     words : iterable of str
-        What to mark, as it stands in the code; each must be there.
+        What to mark, quoted from the code; each must be there.
 
     Returns
     -------

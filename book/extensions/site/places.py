@@ -1,4 +1,4 @@
-"""Where a label stands: on which page, and in which section."""
+"""Where a label is: on which page, and in which section."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """The index of the search: Pagefind makes it from the pages, and ``book/static/search.js`` asks it.
 
-Pagefind would index the finished pages, in which each formula stands three times and a definition weighs as much as the
-output of a cell. It gets a plain copy of each page instead, made from the source: headings with the ids of their
+Pagefind would index the finished pages, which contain each formula three times and in which a definition weighs as much
+as the output of a cell. It gets a plain copy of each page instead, made from the source: headings with the ids of their
 sections, text, formulas as text, and a weight for each. A section is also found by the terms of the glossary that it
 explains, and by the words of ``book/search-words.yml``.
 """
@@ -81,7 +81,7 @@ def text_of(node: nodes.Node) -> str:
 def heading(level: int, name: str, text: str, weight: float, others: Sequence[str]) -> str:
     """Write a heading, and unseen below it the other words by which its section is found.
 
-    The excerpts of the search leave out what stands between ⟦ and ⟧.
+    The excerpts of the search leave out what is between ⟦ and ⟧.
     """
     written = f'<h{level} id="{html.escape(name)}" data-pagefind-weight="{weight:g}">{html.escape(text)}</h{level}>'
     if others:
