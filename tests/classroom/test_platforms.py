@@ -1,9 +1,7 @@
 """Whose work it is follows from what each platform writes into names, never from what a student writes."""
 
 import copy
-import io
 import json
-import zipfile
 
 import nbformat
 import pytest
@@ -15,6 +13,7 @@ from autograder.commands.main import main
 from autograder.common.errors import UsageError
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import student_version
+from tests.support.zips import zipped
 
 NAME = "ps0-warmup"
 FILE = f"{NAME}.ipynb"
@@ -47,15 +46,6 @@ def notebook(released):
         return nbformat.writes(made).encode()
 
     return write
-
-
-def zipped(*files, date=(2026, 10, 12, 23, 50, 0)):
-    """Write a zip; return its bytes."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, data in files:
-            archive.writestr(zipfile.ZipInfo(name, date), data)
-    return made.getvalue()
 
 
 @pytest.fixture
@@ -218,7 +208,7 @@ def test_moodles_grading_worksheet_as_roster_tells_two_of_one_name_apart(room, n
     students.write_text("student_id,first_name,last_name\n40,Anna,Schmidt\n41,Anna,Schmidt\n", encoding="utf-8")
     files = [(f"Anna Schmidt_{n}_assignsubmission_file_/{FILE}", notebook(str(n))) for n in (7040, 7041)]
     assert room.collect(*files) == {}
-    assert room.err.count("or name the assignment's grading worksheet as --roster") == 2
+    assert room.err.count("or name the assignment's grading worksheet as --table") == 2
     students.write_text(
         "Identifier,Full name,ID number,Email address,Status,Grade\n"
         "Participant 7041,Anna Schmidt,41,b@x.org,Submitted for grading - ,\n"
@@ -338,7 +328,7 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
     assert set(room.collect(*files)) == {"ada", "grace", "mary"}
     assert room.time("ada") == "2026-10-12 21:50:10 UTC"
     assert room.time("mary") == "2026-11-03 09:00:00 UTC"
-    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is not a date" in room.out
+    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is not a date" in room.err
 
 
 @pytest.mark.parametrize("written", [f"{MOODLE}/", "lovelaceada_101_9_hw/", "ada/"])

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading
 
-#: The name of the file in which nbgrader keeps when something was handed in.
-TIMESTAMP = "timestamp.txt"
 _EXCHANGE = re.compile(
     r"(?P<key>(?P<login>[^/+]+)\+(?P<set>[^/+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC(?:\+[^/]*)?/)(?P<file>.+)"
 )
