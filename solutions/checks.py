@@ -144,6 +144,19 @@ def _check_size(value):
     return sum(_check_size(item) for item in value) if isinstance(value, list | tuple) else 1
 
 
+def _check_is_unread(value):
+    """Whether a value, or an entry of a list, is something that must be read to know its numbers."""
+    import numbers
+
+    import numpy as np
+
+    if isinstance(value, list | tuple):
+        nested = [item for item in value if isinstance(item, list | tuple)]
+        one_of_each = {type(item): item for item in value if not isinstance(item, list | tuple)}
+        return any(map(_check_is_unread, [*one_of_each.values(), *nested]))
+    return not (value is None or isinstance(value, np.ndarray | np.generic | numbers.Number | str))
+
+
 def _check_is_constant(value):
     """Whether all entries of an array are the same number, to the last bit."""
     import numpy as np
@@ -711,8 +724,18 @@ class Check:
         self._returned(value)
         if not isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
             self._fail(f"{call} returned {_check_typed(value)}", "a number or an array")
+        several = isinstance(expected, tuple) and isinstance(value, list | tuple)
+        for number, part in enumerate(value if several else [value], 1):
+            # What computes its numbers only when they are read has not done the work, whatever the call took.
+            if _check_is_unread(part):
+                named = f"part {number} of {call} is" if several else f"{call} returned"
+                self._fail(f"{named} {_check_typed(part)}, which is more than numbers", "a number or an array")
         if isinstance(expected, tuple):
-            value = dict(enumerate(value if isinstance(value, list | tuple) else [value]))
+            value = dict(enumerate(value if several else [value]))
+            # A part that is not judged holds no more than there are samples: its writing would hide much work.
+            most = max(len(a) for a in args if np.ndim(a))
+            for number in [number for number in value if number >= len(expected) and _check_size(value[number]) > most]:
+                self._fail(f"part {number + 1} of {call} holds more than {most} numbers", "fewer")
             for number, right in enumerate(expected):
                 self._compare_part(f"part {number + 1} of {call}", value.get(number), right)
         else:
