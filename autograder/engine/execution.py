@@ -42,6 +42,7 @@ _PACKAGES = (
     "nbformat",
     "nbgrader",
     "numpy",
+    "packaging",
     "scipy",
     "sympy",
     "traitlets",
