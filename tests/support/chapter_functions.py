@@ -9,13 +9,18 @@ from tests.support.book_pages import source_of
 
 
 def functions_of(page: str) -> dict[str, object]:
-    """Define the functions of a chapter and what its cells import; check cells, with their own names, are skipped."""
+    """Define the functions of a chapter and what its cells import; check cells, with their own names, are skipped.
+
+    So are functions whose defaults are the chapter's data: `names_of` runs the cells that make those.
+    """
     wanted = (ast.FunctionDef, ast.Import, ast.ImportFrom)
     namespace: dict[str, object] = {}
     for cell in source_of(page).cells:
         if cell.cell_type == "code" and "check" not in cell.metadata:
-            body = [statement for statement in ast.parse(cell.source).body if isinstance(statement, wanted)]
-            exec(compile(ast.Module(body, []), page, "exec"), namespace)
+            for statement in ast.parse(cell.source).body:
+                if isinstance(statement, wanted):
+                    with contextlib.suppress(NameError):
+                        exec(compile(ast.Module([statement], []), page, "exec"), namespace)
     return namespace
 
 
