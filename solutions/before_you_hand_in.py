@@ -114,7 +114,9 @@ def before_you_hand_in():
         """Whether nothing is written in a cell, or in an answer in code that ran without being saved."""
         if cell["cell_type"] != "code":
             return cell["source"] in ("", "YOUR ANSWER HERE")
-        ran_last = last.get(marks(cell)["grade_id"], "YOUR CODE HERE")
+        name = marks(cell)["grade_id"]
+        # Of a class that several cells extend, the last to run need not be this one.
+        ran_last = "YOUR CODE HERE" if name in extended else last.get(name, "YOUR CODE HERE")
         return all("YOUR CODE HERE" in text or not text for text in (cell["source"], ran_last))
 
     def row_of(answer, tests):
@@ -172,7 +174,6 @@ def before_you_hand_in():
         """Say which names a fresh start would not find, or would find with another meaning."""
         known = {*vars(builtins), "In", "Out", "_", "__", "___", "get_ipython", "display", "exit", "quit"}
         known |= {"__name__", "__file__", "__vsc_ipynb_file__", "__annotations__", "__doc__"}
-        texts = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         parts = [bound_and_used(text) for text in texts]
         everywhere = set().union(*(bound for bound, _, _ in parts))
         used = set().union(*(deep for _, _, deep in parts))
@@ -184,6 +185,12 @@ def before_you_hand_in():
                 f"The cell that defined {', '.join(changed)} is not in the saved file: it was changed or deleted after it "
                 "ran, or the notebook is not saved. Save, restart and run all cells, and run this one again."
             )
+        for name in sorted(stopped):
+            yield f"The cell of {name} stopped when it last ran: {name} is still what an earlier run made of it."
+        for name, cells_of_name in extended.items():
+            if last.get(name) in cells_of_name[:-1]:
+                following = cells_of_name[cells_of_name.index(last[name]) + 1]
+                yield f"{name} was defined anew without what later cells add: run them again, from {begins(following)}."
         for name in sorted(used - everywhere - known):
             yield f"No cell defines {name}, but one of your cells uses it: after a restart, it will be missing."
         for text, (bound, at_once, _) in zip(texts, parts, strict=True):
@@ -206,7 +213,7 @@ def before_you_hand_in():
                         modules = []
                 for module in modules:
                     if (top := module.partition(".")[0]) not in packages | sys.stdlib_module_names:
-                        yield f"{top} is not installed when you are graded, but is imported in {begins(cell['source'])}."
+                        yield f"{top} is missing when you are graded, but is imported in {begins(cell['source'])}."
                 match node:
                     case ast.Call(func=ast.Name(id="input")):
                         yield f"input() fails when you are graded: nobody is there to answer, in {begins(cell['source'])}."
@@ -216,6 +223,10 @@ def before_you_hand_in():
     def about_time():
         for test, seconds in slow.items():
             yield f"The test {test} took {seconds:.0f} s. A cell is stopped after {limit} s when it is graded."
+        for cell in cells:
+            seconds = took.get(cell["source"], 0)
+            if seconds > limit / 2 and not marks(cell).get("grade"):
+                yield f"It took {seconds:.0f} s to run {begins(cell['source'])}. A cell is stopped after {limit} s when it is graded."
 
     cells = cells_of_this_notebook()
     if not cells:
@@ -227,6 +238,11 @@ def before_you_hand_in():
         return
     items, of_tests, slow = [], [], {}
     last = {name: text for text in ran for name in bound_and_used(text)[0]}  # what bound each name last
+    texts = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    grown = {name for text in texts for name in re.findall(r"^class (\w+)\(\1\)", text, re.MULTILINE)}
+    extended = {name: [text for text in texts if name in bound_and_used(text)[0]] for name in sorted(grown)}
+    watch = getattr(sys.modules.get("checks_of_this_notebook"), "_check_watch", None)  # the first set has none
+    stopped, took = (watch.stopped, watch.seconds) if watch else (set(), {})
     for cell in cells:
         if marks(cell).get("solution"):
             items.append((cell, []))

@@ -144,6 +144,19 @@ def _check_size(value):
     return sum(_check_size(item) for item in value) if isinstance(value, list | tuple) else 1
 
 
+def _check_is_unread(value):
+    """Whether a value, or an entry of a list, is something that must be read to know its numbers."""
+    import numbers
+
+    import numpy as np
+
+    if isinstance(value, list | tuple):
+        nested = [item for item in value if isinstance(item, list | tuple)]
+        one_of_each = {type(item): item for item in value if not isinstance(item, list | tuple)}
+        return any(map(_check_is_unread, [*one_of_each.values(), *nested]))
+    return not (value is None or isinstance(value, np.ndarray | np.generic | numbers.Number | str))
+
+
 def _check_is_constant(value):
     """Whether all entries of an array are the same number, to the last bit."""
     import numpy as np
@@ -266,10 +279,11 @@ def _check_cause(error):
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
     call = "The function has to be called as its docstring says: compare the names and the order of the parameters."
     own = r"(?!list|tuple|dict|str|NoneType|int|float|complex|set|ndarray|Symbol|Add|Mul|Pow|numpy)\w+"  # a student's class
+    anew = "If a cell adds it to the class, run that cell again: the class was defined anew since."
     causes = [
         ("TypeError", r"\(\) (takes|missing|got) .*argument", call),
         ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
-        ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", "For a number on the left of an operator, Python calls a method with r in its name, such as __radd__."),
+        ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", f"For a number on the left of an operator, Python calls a method with r in its name, such as __radd__. {anew}"),
         ("", r"'list' object cannot be interpreted as an integer", "An integer is meant there, or, for several axes, a tuple of them: axis=(1, 2) and not axis=[1, 2]."),
         ("", r"indices must be integers or slices, not (numpy\.)?float|be interpreted as an integer|of integer \(or boolean\) type|are valid indices|from dtype\('float64'\) to dtype\('int64'\)", "Places and counts are integers, and this is something else: check the values, then convert them with int(…) or .astype(int)."),
         ("", r"unhashable type", "Only what cannot change is a key or belongs to a set: no list, and no object of a class that defines __eq__ without __hash__."),
@@ -279,6 +293,8 @@ def _check_cause(error):
         ("", r"'numpy.ndarray' object has no attribute", "An array has other methods than a list: the functions of NumPy take both."),
         ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
         ("", r"'NoneType'|not NoneType", "Something is None there: a function without a return statement gives None."),
+        ("AttributeError", rf"'{own}' object has no attribute", f"The object has no such name: is it misspelt? {anew}"),
+        ("TypeError", rf"operand type\(s\) for [^:]+: '{own}'", f"The class has no method for this operator. {anew}"),
         ("TypeError", rf"must be real number, not {own}", "The functions of math take numbers: call a method of the object instead."),
         ("TypeError", rf"not supported between instances of ('{own}'|'\w+' and '{own}')", "Objects of your own class have no order: compare the numbers in them."),
         ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number, and so do int and float; np.exp, np.log and the like take whole arrays, and .astype(int) converts one."),
@@ -470,6 +486,7 @@ class Check:
         self.told = told or {}
         self._reported = set()
         self._arguments = ()
+        _check_watch.say(name)
 
     def gives(self, expected, *args, **kwargs):
         """Fail unless the call gives the shape and the values of `expected` (rtol 1e-9, atol 1e-12)."""
@@ -707,8 +724,18 @@ class Check:
         self._returned(value)
         if not isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
             self._fail(f"{call} returned {_check_typed(value)}", "a number or an array")
+        several = isinstance(expected, tuple) and isinstance(value, list | tuple)
+        for number, part in enumerate(value if several else [value], 1):
+            # What computes its numbers only when they are read has not done the work, whatever the call took.
+            if _check_is_unread(part):
+                named = f"part {number} of {call} is" if several else f"{call} returned"
+                self._fail(f"{named} {_check_typed(part)}, which is more than numbers", "a number or an array")
         if isinstance(expected, tuple):
-            value = dict(enumerate(value if isinstance(value, list | tuple) else [value]))
+            value = dict(enumerate(value if several else [value]))
+            # A part that is not judged holds no more than there are samples: its writing would hide much work.
+            most = max(len(a) for a in args if np.ndim(a))
+            for number in [number for number in value if number >= len(expected) and _check_size(value[number]) > most]:
+                self._fail(f"part {number + 1} of {call} holds more than {most} numbers", "fewer")
             for number, right in enumerate(expected):
                 self._compare_part(f"part {number + 1} of {call}", value.get(number), right)
         else:
@@ -948,7 +975,9 @@ class Check:
 
     def _attempted(self, error):
         if isinstance(error, NotImplementedError):
-            raise _CheckError(f"{self.name}: not attempted.")
+            missing = _check_unwritten(error)
+            needs = f" It needs {missing}, which is not written yet." if missing not in ("", self.name) else ""
+            raise _CheckError(f"{self.name}: not attempted.{needs}")
 
     def _fail(self, received, expected, told="", likely="", beside="", idea=""):
         """Fail: a hidden check says no more than `told`; a visible one also what the result looks like, and what is right."""
@@ -1136,6 +1165,8 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
                     return words
         return ""
 
+    if not hidden:
+        _check_watch.say(name)
     answer = error = None
     try:
         answer = get()
@@ -1447,3 +1478,142 @@ class _CheckSymbolic:
                 values.append(None if value is not None and value != value else value)
             value = values[-1]
             return value if value is not None and not isinstance(value, bool) and mp.isfinite(value) else None
+
+
+def _check_unwritten(error):
+    """Return the name of the student's function in whose empty place an error arose; empty if it arose elsewhere."""
+    import linecache
+
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals.get("__name__") != "__main__":
+        return ""
+    code = trace.tb_frame.f_code
+    if not linecache.getline(code.co_filename, trace.tb_lineno).lstrip().startswith("raise NotImplementedError"):
+        return ""
+    name = getattr(code, "co_qualname", code.co_name)  # with the class of a method, from Python 3.11 on
+    return code.co_name if "<locals>" in name else name
+
+
+class _CheckWatch:
+    """What a notebook is watched for while a student works in it; nothing where it is graded.
+
+    Two errors say in one sentence what they mean: a function that is not written yet, and a test of a name that is not
+    defined. A cell that stopped leaves what an earlier run of it made: tests say so. And where nbgrader validates the
+    notebook, which shows failing tests alone, each of them counts the visible points that are left.
+
+    Parameters
+    ----------
+    shell : InteractiveShell or None
+        The notebook's; None for no notebook.
+
+    Attributes
+    ----------
+    stopped : set of str
+        The names whose cell stopped when it last ran, and that are what an earlier run made of them.
+    seconds : dict of str to float
+        How long each cell computed when it last ran, by its text.
+    """
+
+    def __init__(self, shell):
+        self.shell, self.stopped, self.seconds = shell, set(), {}
+        self._before, self._begun, self._lost = {}, 0.0, 0
+        if shell is None:
+            return
+        earlier = getattr(shell, "_check_watch", None)  # this cell may run again
+        if earlier is not None:
+            self.stopped, self.seconds = earlier.stopped, earlier.seconds
+            shell.events.unregister("pre_run_cell", earlier.before)
+            shell.events.unregister("post_run_cell", earlier.after)
+        shell._check_watch = self
+        shell.events.register("pre_run_cell", self.before)
+        shell.events.register("post_run_cell", self.after)
+        shell.set_custom_exc((NameError, NotImplementedError), self.show)
+
+    def before(self, info):
+        """Note what the names that a cell sets are before it runs, and when it begins."""
+        import re
+        import time
+
+        set_there = re.findall(r"^(?:def|class) +(\w+)|^(\w+) *(?::[^=\n]*)?=(?!=)", info.raw_cell, re.MULTILINE)
+        names = {defined or assigned for defined, assigned in set_there}
+        self._before = {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
+        self._begun = time.process_time()
+
+    def after(self, result):
+        """Note how long it took, and which of them a cell that stopped has left as they were."""
+        import os
+        import time
+
+        self.seconds[result.info.raw_cell.rstrip()] = time.process_time() - self._begun
+        for name, value in self._before.items():
+            if not result.success and self.shell.user_ns.get(name) is value:
+                self.stopped.add(name)
+            else:
+                self.stopped.discard(name)
+        if not result.success and os.environ.get("NBGRADER_VALIDATING"):
+            self._count(result.info.raw_cell)
+
+    def show(self, shell, kind, error, trace, tb_offset=None):
+        """Show an error: in one sentence, if it has a plain reason."""
+        frame = trace
+        while frame.tb_next is not None:
+            frame = frame.tb_next
+        place, unwritten, text = frame.tb_frame.f_code.co_name, _check_unwritten(error), ""
+        if unwritten == "<module>":
+            text = "Nothing is written in this cell yet."
+        elif unwritten:
+            text = f"{unwritten} is not written yet."
+        elif kind is NameError and place == "test_of_this_cell":
+            text = f"{error.name} is not defined yet: write it in its cell, and run that cell."
+        if text:
+            error._render_traceback_ = lambda: [f"{kind.__name__}: {text}"]
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+    def _count(self, test):
+        """Write below a failing test how many visible points are left."""
+        import json
+        import sys
+        from pathlib import Path
+
+        for path in sorted(Path().glob("*.ipynb")):
+            points = {}
+            try:
+                for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+                    source, marks = "".join(cell["source"]).rstrip(), cell["metadata"].get("nbgrader", {})
+                    if marks.get("grade") and not marks["solution"] and not source.startswith("# Hidden test"):
+                        points[source] = marks["points"]
+            except (OSError, ValueError, LookupError, TypeError):  # some other file
+                continue
+            if lost := points.get(test.rstrip()):
+                self._lost += lost
+                most = sum(points.values())
+                # nbgrader shows what a failing test wrote there.
+                print(
+                    f"Visible points: {most - self._lost:g} of {most:g}, unless a test below fails, too.",
+                    file=sys.stderr,
+                )
+                return
+
+    def say(self, name):
+        """Say of a name in a test's words that the test judges what an earlier run made of it."""
+        import re
+
+        for word in sorted(self.stopped & set(re.findall(r"\w+", name))):
+            print(
+                f"Note: the cell of {word} stopped when it last ran. This test judges what an earlier run made of {word}."
+            )
+
+
+def _check_notebook():
+    """Return the shell of a student's notebook; None where it is graded, or where there is none."""
+    import os
+    import sys
+
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde" or "IPython" not in sys.modules:
+        return None
+    return sys.modules["IPython"].get_ipython()
+
+
+_check_watch = _CheckWatch(_check_notebook())

@@ -15,13 +15,14 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from autograder.common.errors import AutograderError
 from autograder.common.text import printable
+from autograder.common.untrusted_files import read_regular_file
 
 #: As in grading: a notebook with its figures has a few hundred kilobytes. A zip within a zip may be as large.
 MAX_FILE_BYTES = 20_000_000
@@ -50,7 +51,8 @@ class Member:
     archive : Path
         What was named on the command line.
     time : datetime or None
-        What the archive says about when the file was written, in UTC.
+        What the archive says about when the file was written, in UTC; of what is in a zip that was handed in, about that
+        zip: the times within it are those that the student's computer had, or was told.
     data : bytes
         Its content; empty where there is a problem.
     problem : str
@@ -82,7 +84,7 @@ def is_litter(path: str) -> bool:
     return any(part in LITTER for part in parts) or (bool(parts) and parts[-1].startswith("._"))
 
 
-def outermost(path: Path, wanted: Callable[[str], bool] = lambda name: False) -> dict[str, bytes]:
+def outermost(path: Path, wanted: Callable[[list[str]], str] = lambda paths: "") -> tuple[list[str], bytes]:
     """List what is named on the command line, by the outermost paths alone, without the litter of systems and Jupyter.
 
     Parameters
@@ -90,40 +92,41 @@ def outermost(path: Path, wanted: Callable[[str], bool] = lambda name: False) ->
     path : Path
         A zip, a folder or a single file.
     wanted : callable
-        Whether to read a file of this name, too.
+        Chooses the one file to read from all paths; an empty text for none.
 
     Returns
     -------
-    dict of str to bytes
-        The paths as `members` gives them, each with its content where it is wanted and can be read.
+    tuple of (list of str, bytes)
+        The paths as `members` gives them, and the content of the wanted file; empty where it cannot be read.
 
     Raises
     ------
     AutograderError
         There is no such file, or it may not be read.
     """
-    found: dict[str, bytes] = {}
+    found: list[str] = []
+    data = b""
     try:
         if path.is_dir():
-            for name in _names_in(path):
-                shown = _shown(name.relative_to(path))
-                if not is_litter(shown):
-                    data = name.read_bytes()[:MAX_FILE_BYTES] if wanted(name.name) and not name.is_symlink() else b""
-                    found[shown] = data
+            names = {_shown(name.relative_to(path)): name for name in _names_in(path)}
+            found = [name for name in names if not is_litter(name)]
+            if chosen := wanted(found):
+                with contextlib.suppress(OSError):
+                    data = read_regular_file(names[chosen], MAX_FILE_BYTES)[:MAX_FILE_BYTES]
         elif _is_zip(path):
             with open(path, "rb") as file, zipfile.ZipFile(file) as opened:
-                for info in opened.infolist()[:MAX_ENTRIES]:
-                    name = _path(info)
-                    if not name.endswith("/") and not is_litter(name):
-                        read = wanted(PurePosixPath(name).name) and not _refusal(info, name)
-                        found[name] = _content(opened, info, _Budget())[0] if read else b""
+                entries = {_path(info): info for info in opened.infolist()[:MAX_ENTRIES]}
+                found = [name for name in entries if not name.endswith("/") and not is_litter(name)]
+                chosen = wanted(found)
+                if chosen and not _refusal(entries[chosen], chosen):
+                    data = _content(opened, entries[chosen], _Budget())[0]
         else:
-            found[path.name] = b""
+            found = [path.name]
     except _BROKEN_ZIP:
         pass  # `members` says so
     except OSError as error:
         raise AutograderError(f"{printable(str(path))} cannot be read: {error.strerror or error}.") from None
-    return found
+    return found, data
 
 
 def members(
@@ -241,7 +244,8 @@ def _loose(
         if not stat.S_ISREG(status.st_mode):
             yield Member(trail, archive, problem="is not a regular file")
         elif path.suffix.casefold() == ".zip":
-            yield from _zip(file, archive, trail, lambda name: budget, zone, skipped)
+            for member in _zip(file, archive, trail, lambda name: budget, zone, skipped):
+                yield replace(member, time=time)
         else:
             data = file.read(MAX_FILE_BYTES + 1)
             if len(data) > MAX_FILE_BYTES:
@@ -300,15 +304,16 @@ def _entry(
 ) -> Iterator[Member]:
     path = trail[-1]
     budget.count_file()
-    problem, data = _refusal(info, path), b""
+    problem, data, time = _refusal(info, path), b"", _time(info, zone)
     if not problem:
         data, problem = _content(opened, info, budget)
     if not problem and path.casefold().endswith(".zip"):
         if depth < MAX_DEPTH:
-            yield from _zip(io.BytesIO(data), archive, trail, lambda name: budget, zone, skipped, depth + 1)
+            for member in _zip(io.BytesIO(data), archive, trail, lambda name: budget, zone, skipped, depth + 1):
+                yield replace(member, time=time)
             return
         problem = "is a zip within a zip within a zip"
-    yield Member(trail, archive, _time(info, zone), b"" if problem else data, problem)
+    yield Member(trail, archive, time, b"" if problem else data, problem)
 
 
 def _path(info: zipfile.ZipInfo) -> str:

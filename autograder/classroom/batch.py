@@ -18,7 +18,7 @@ from autograder.classroom.directory import ClassDirectory, Outcome, Submission, 
 from autograder.classroom.due_dates import DueDates, LatePenalties
 from autograder.classroom.gradebook import open_gradebook, record_grades, record_source, record_students, remove_grades
 from autograder.classroom.result.diagnosis import diagnose
-from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
+from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at, time_problem
 from autograder.classroom.roster import Roster
 from autograder.classroom.state import set_digest, with_hand_grades
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
@@ -48,12 +48,15 @@ class Batch:
     refused : dict of str to str
         Sets of which nothing was graded, each with the reason: its reference solution loses points here, or it has other
         cells than before.
+    unread_times : dict of Submission to str
+        Those whose time of handing in is written in a form that is not read, and what is wrong with it.
     """
 
     outcomes: dict[Submission, Outcome]
     graded_now: int
     changed_sets: list[str]
     refused: dict[str, str] = field(default_factory=dict)
+    unread_times: dict[Submission, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,9 @@ def grade_class(
             penalties.apply(name)
     changed = [name for name, known in sets.items() if not known.behaviour]
     sentences = {name: str(error) for name, error in refused.items()}
-    return Batch(with_hand_grades(directory, dict(sorted(outcomes.items()))), len(due), changed, sentences)
+    times = {submission: time_problem(directory.submission_folder(submission)) for submission in sorted(outcomes)}
+    unread = {submission: problem for submission, problem in times.items() if problem}
+    return Batch(with_hand_grades(directory, dict(sorted(outcomes.items()))), len(due), changed, sentences, unread)
 
 
 def _due(

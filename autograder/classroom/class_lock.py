@@ -60,7 +60,8 @@ def class_lock(root: Path, command: str) -> Iterator[None]:
 def _acquire(root: Path, path: Path) -> int:
     while True:
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            # On a machine that students use, too, nobody else may read their work, the marks and the hidden tests.
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise unwritable(error) from None

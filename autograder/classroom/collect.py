@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pwd
 import re
 import tempfile
 from collections import defaultdict
@@ -20,16 +21,18 @@ from pathlib import Path, PurePosixPath
 
 from autograder.classroom.archives import Member, members, outermost
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.due_dates import moment as read_moment
 from autograder.classroom.identity import Identities, UnplacedError, student_of_path, students_of
-from autograder.classroom.platforms import nbgrader
+from autograder.classroom.moodle_worksheet import Worksheet
+from autograder.classroom.platforms import moodle, nbgrader
 from autograder.classroom.platforms.hand_in import HandIn, Platform
-from autograder.classroom.platforms.registry import METADATA, PLATFORMS, MixedArchiveError, Recognised, recognise
-from autograder.classroom.result.handed_in import REFUSED
+from autograder.classroom.platforms.registry import PLATFORMS, MixedArchiveError, Recognised, own_list, recognise
+from autograder.classroom.result.handed_in import REFUSED, TIMESTAMP
+from autograder.classroom.result.moments import moment as read_moment
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
-from autograder.common.errors import SubmissionError
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import printable
+from autograder.common.untrusted_files import read_regular_file
 from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import ProblemSet, grade_id, is_solution
 from autograder.problem_set.versions import student_version
@@ -66,6 +69,8 @@ class Attempt:
         Its place in the order of reading.
     path : str
         Its path as the platform wrote it; empty where no platform did.
+    late : bool
+        Whether the platform marks it as late.
     """
 
     submission: Submission
@@ -76,6 +81,7 @@ class Attempt:
     handed_in: str = ""
     order: int = 0
     path: str = ""
+    late: bool = False
 
 
 @dataclass
@@ -92,6 +98,12 @@ class Collected:
         Where each of those is, and why it cannot be read.
     unplaced : list of (str, str)
         What could not be placed, and why.
+    timed : list of Submission
+        As they were, but it is now known when they were handed in.
+    untimed : list of str
+        Times of handing in that cannot be read, and where each is written.
+    late : list of Submission
+        Marked as late by the platform, which does not tell when they were handed in.
     notices : list of str
         What an instructor should know.
     ignored : int
@@ -104,6 +116,9 @@ class Collected:
     refused: list[Submission] = field(default_factory=list)
     ungradable: list[tuple[str, str]] = field(default_factory=list)
     unplaced: list[tuple[str, str]] = field(default_factory=list)
+    timed: list[Submission] = field(default_factory=list)
+    untimed: list[str] = field(default_factory=list)
+    late: list[Submission] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     ignored: int = 0
 
@@ -135,6 +150,9 @@ class _Files:
         Other files, and what is wrong with each.
     guess : str
         The set that it is of if it holds no notebook; empty where that is not known.
+    owner : str
+        Whose its folder is on this computer, if it is one of nbgrader's exchange; empty where that is not known. There,
+        everybody may make a folder with anybody's name.
     """
 
     platform: Platform
@@ -143,6 +161,7 @@ class _Files:
     notebooks: dict[str, list[_Notebook]] = field(default_factory=lambda: defaultdict(list))
     refused: list[tuple[str, str]] = field(default_factory=list)
     guess: str = ""
+    owner: str = ""
 
     @property
     def sets(self) -> list[str]:
@@ -175,6 +194,7 @@ def collect(
     zone: tzinfo | None = None,
     times: str = "auto",
     pattern: Platform | None = None,
+    worksheet: Worksheet | None = None,
 ) -> Collected:
     """Place what was handed in.
 
@@ -197,11 +217,13 @@ def collect(
         and elsewhere if an archive's times lie further apart than packing takes.
     pattern : Platform, optional
         What the names look like, if not as one of the known platforms writes them.
+    worksheet : Worksheet, optional
+        Moodle's grading worksheet of the assignment, which tells when each student handed in.
 
     Raises
     ------
     AutograderError
-        An archive cannot be opened, or the class directory cannot be written to.
+        An archive cannot be opened, the worksheet is of another assignment, or the class directory cannot be written to.
     """
     result = Collected()
     sets = _Sets(problem_sets)
@@ -211,28 +233,31 @@ def collect(
     with tempfile.TemporaryDirectory(prefix="collect-") as kept:
         for path in archives:
             try:
-                archive = _Archive(path, sets, platforms, zone, roster, student)
+                archive = _Archive(path, sets, platforms, zone, roster, student, worksheet)
             except MixedArchiveError as error:
                 result.unplaced.append(
                     (printable(path.name), f"its names are those of {error} at once; collect each export by itself")
                 )
                 continue
             found.append((archive, archive.read(Path(kept), contents, result)))
+        if worksheet is not None:
+            _check_worksheet(worksheet, [files.hand_in for _, hand_ins in found for files in hand_ins], result)
         directory.prepare()
         identities = Identities.read(directory.identities)
         for _, hand_ins in found:  # all are seen before one is placed
             for files in hand_ins:
                 for name in files.sets:
                     identities.see(files.platform, name, files.hand_in)
+        logins = {login for _, hand_ins in found for files in hand_ins for login in files.hand_in.logins}
         attempts: list[Attempt] = []
         refused: dict[Submission, list[tuple[str, str]]] = {}
         paths: dict[Submission, str] = {}
-        late: set[Submission] = set()
         for archive, hand_ins in found:
             spread = archive.spread(times)
             for files in hand_ins:
                 for name in files.sets:
                     try:
+                        _require_own(files, student, roster, logins)
                         students = _students(files, name, student, roster, identities, result)
                         if name in files.notebooks:
                             chosen = _chosen(files, name, result)
@@ -250,8 +275,6 @@ def collect(
                             reason = f"{who} handed in nothing that can be graded: {_listed(files.refused)}"
                             unfit.append((files.where, reason))
                             continue
-                        if files.hand_in.late:
-                            late.add(submission)
                         attempts.append(archive.attempt(submission, files, chosen, spread, len(attempts)))
         by_submission: dict[Submission, list[Attempt]] = defaultdict(list)
         for attempt in attempts:
@@ -269,13 +292,34 @@ def collect(
                     raise
                 where = ", ".join(attempt.where for attempt in mine)
                 result.unplaced.append((where, f"{submission}: {_trouble(error)}"))
-    if late:
-        listed = "; ".join(map(str, sorted(late)))
+    if result.late:
+        listed = "; ".join(map(str, result.late))
         result.notices.append(
             f"Canvas marks as late, without a time: {listed}. For a penalty, write the time into timestamp.txt "
             "beside the notebook."
         )
     return result
+
+
+def _check_worksheet(worksheet: Worksheet, hand_ins: list[HandIn], result: Collected) -> None:
+    """Say what of a worksheet's times cannot be used; refuse one that is of another assignment."""
+    numbers = {hand_in.number for hand_in in hand_ins if hand_in.number}
+    if not numbers and hand_ins:
+        result.notices.append(
+            f"{worksheet.name}: no name in the archive has a number of Moodle's, so no time was taken."
+        )
+    elif not numbers & worksheet.numbers:
+        raise AutograderError(
+            f"{worksheet.name} is not the grading worksheet of what is collected: none of its numbers is in the names "
+            "that Moodle wrote. Download both from one assignment. Nothing was collected."
+        )
+    result.untimed += [f"{worksheet.name}, {text}" for text in worksheet.unread.values()]
+    if others := sorted(numbers - worksheet.times.keys() - worksheet.unread.keys()):
+        result.notices.append(
+            f"{worksheet.name} has no time for Moodle's number{'s' if len(others) > 1 else ''} "
+            f"{', '.join(others[:_NAMED])}{' and others' if len(others) > _NAMED else ''}: "
+            "download it together with the archive."
+        )
 
 
 def _listed(refused: list[tuple[str, str]]) -> str:
@@ -370,18 +414,19 @@ class _Archive:
         zone: tzinfo | None,
         roster: Roster | None,
         student: str,
+        worksheet: Worksheet | None,
     ):
         self.path, self.sets, self.zone, self.roster, self.student = path, sets, zone, roster, student
+        self.worksheet = worksheet or Worksheet("")
         self.moments: list[datetime] = []
         self._identified: dict[tuple[str, ...], tuple[Platform, HandIn] | None] = {}
-        listed = outermost(path, lambda name: name in METADATA)
-        metadata = next((data for data in listed.values() if data), b"")
-        names = [name for name in listed if PurePosixPath(name).name not in METADATA]
+        names, metadata = outermost(path, own_list)
+        listed = own_list(names)
         self.wrapped = False
-        self.recognised = recognise(names, sets.names, metadata, platforms)
+        self.recognised = recognise(names, sets.names, listed, metadata, platforms)
         if self.recognised is None and (path.is_dir() or path.suffix.casefold() == ".zip"):
             # One hand-in, by itself: the archive's own name is the platform's.
-            within = recognise([f"{path.name}/{name}" for name in names], sets.names, metadata, platforms)
+            within = recognise([f"{path.name}/{name}" for name in names], sets.names, platforms=platforms)
             if within is not None and within.depth == 0:
                 self.recognised, self.wrapped = within, True
 
@@ -408,6 +453,9 @@ class _Archive:
         found = recognised.hand_in(path)
         if found is None:
             return None if recognised.is_own(path) else (recognised.platform, HandIn(path, ""))
+        if recognised.platform is moodle.PLATFORM and self.roster is not None:
+            # The worksheet has the platform's own word for who a number is.
+            found = replace(found, logins=self.worksheet.logins.get(found.number, ()))
         return recognised.platform, found
 
     def read(self, kept: Path, contents: dict[str, Path], result: Collected) -> list[_Files]:
@@ -427,12 +475,16 @@ class _Archive:
             if identified is None:
                 continue
             platform, hand_in = identified
-            if member.time and len(member.trail) <= 2:  # within a student's zip, times are the student's
+            if member.time:
                 self.moments.append(member.time)
-            files = hand_ins.setdefault(_key(hand_in), _Files(platform, hand_in, member.trail[:2]))
+            if _key(hand_in) not in hand_ins:
+                hand_ins[_key(hand_in)] = _Files(platform, hand_in, member.trail[:2])
+                if platform is nbgrader.EXCHANGE and self.path.is_dir():
+                    hand_ins[_key(hand_in)].owner = _owner(self.path / member.trail[1].removesuffix(hand_in.rest))
+            files = hand_ins[_key(hand_in)]
             inner = "/".join([hand_in.rest, *member.trail[2:]])
             name = printable(inner or member.path)
-            if inner == nbgrader.TIMESTAMP and not member.problem:
+            if platform.keeps_times and inner == TIMESTAMP and not member.problem:
                 files.hand_in = self._with_time(files, member, result)
                 continue
             try:
@@ -457,20 +509,24 @@ class _Archive:
         try:
             moment = read_moment(text)
         except ValueError as error:
-            result.notices.append(f"{member}, line 1: {error}; the time of handing in is not known.")
+            result.untimed.append(f"{member}, line 1: {error}")
             return files.hand_in
         return replace(files.hand_in, moment=moment.replace(tzinfo=UTC))
 
     def spread(self, times: str) -> bool:
         """Whether the times of the archive's files are those of handing in."""
-        if times != "auto" or (self.recognised and self.recognised.platform.packs_times):
+        # In a zip that is one hand-in by itself, the times are the student's.
+        if times != "auto" or self.wrapped or (self.recognised and self.recognised.platform.packs_times):
             return times == "yes"
         return bool(self.moments) and max(self.moments) - min(self.moments) > PACKING_TIME
 
     def attempt(self, submission: Submission, files: _Files, notebook: _Notebook, spread: bool, order: int) -> Attempt:
         """Make an attempt of a notebook."""
         handed_in = _in_utc(files.hand_in.moment, self.zone) or (notebook.time if spread else None)
+        # What orders the attempts of two archives is when each was packed: the worksheet may be of another hour.
         moment = handed_in or max(self.moments, default=None)
+        if files.platform is moodle.PLATFORM and files.hand_in.number in self.worksheet.times:
+            handed_in = _in_utc(self.worksheet.times[files.hand_in.number], self.zone)
         return Attempt(
             submission,
             notebook.where,
@@ -480,6 +536,7 @@ class _Archive:
             handed_in.isoformat() if handed_in else "",
             order,
             files.path,
+            files.hand_in.late,
         )
 
 
@@ -509,6 +566,22 @@ def _in_utc(moment: datetime | None, zone: tzinfo | None) -> datetime | None:
 
 
 # ---- whose, and which of several
+
+
+def _owner(folder: Path) -> str:
+    """Return whose a folder is on this computer; empty where that is nobody with a name."""
+    try:
+        return pwd.getpwuid(folder.lstat().st_uid).pw_name
+    except (OSError, KeyError):
+        return ""
+
+
+def _require_own(files: _Files, student: str, roster: Roster | None, logins: set[str]) -> None:
+    """Refuse what one student handed in under another's name. A copy belongs to whoever copied it, and proves nothing."""
+    if not files.owner or student or files.owner in files.hand_in.logins:
+        return
+    if files.owner in logins or (roster is not None and roster.with_identifier(files.owner)):
+        raise UnplacedError(f"it is named as {files.hand_in.logins[0]}'s, but its folder belongs to {files.owner}")
 
 
 def _students(
@@ -563,6 +636,27 @@ def _latest(attempts: list[Attempt]) -> Attempt:
 # ---- placing
 
 
+def _told_again(taken: Attempt, attempts: list[Attempt]) -> Attempt:
+    """Return the attempt that is there, with what these archives tell about it.
+
+    Handed in again without a change, it counts as handed in the first time. The same file, read with another zone or with
+    Moodle's worksheet, corrects the time.
+    """
+    same = [attempt for attempt in attempts if attempt.sha256 == taken.sha256]
+    again = [attempt for attempt in same if attempt.where == taken.where]
+    if again:
+        told = replace(again[-1], handed_in=again[-1].handed_in or taken.handed_in)
+        return told if (told.handed_in, told.late) != (taken.handed_in, taken.late) else taken
+    # A time after the one at which it was packed is that of a second hand-in.
+    times = [a.handed_in for a in same if a.handed_in and (not taken.moment or a.handed_in <= taken.moment)]
+    return replace(taken, handed_in=min(times)) if times and not taken.handed_in else taken
+
+
+def _stamp(moment: str) -> str:
+    """Write a time as nbgrader keeps it; nothing for none."""
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
 def _place(
     directory: ClassDirectory,
     submission: Submission,
@@ -596,10 +690,7 @@ def _place(
         return
     latest = _latest([*attempts, *([taken] if taken else [])])
     if taken is not None and latest.sha256 == taken.sha256:
-        # Handed in again without a change, it counts as handed in the first time. The same file read with another zone
-        # corrects the time.
-        again = [a for a in attempts if (a.sha256, a.where) == (taken.sha256, taken.where) and a.handed_in]
-        latest = again[-1] if again and again[-1].handed_in != taken.handed_in else taken
+        latest = _told_again(taken, attempts)
     if there != latest.sha256 and latest.sha256 not in contents:
         result.unplaced.append(
             (latest.where, f"{submission}: an interrupted run was about to place it; collect it once more")
@@ -619,7 +710,10 @@ def _place(
     else:
         kind = result.unchanged if there == latest.sha256 else result.placed
     kind.append(submission)
-    timestamp = folder / "timestamp.txt"
+    timestamp = folder / TIMESTAMP
+    written = _text_of(timestamp) if there == latest.sha256 else ""
+    if latest.late and not latest.handed_in and not written:
+        result.late.append(submission)
     if kind is result.unchanged and taken == latest:
         return
     content = {
@@ -630,11 +724,18 @@ def _place(
         "moment": latest.moment,
         "handed_in": latest.handed_in,
         "path": latest.path,
+        "late": latest.late,
     }
     write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", record_path)
     # The time of an earlier attempt must not be taken for this one's.
-    if latest.handed_in:
-        write_text(f"{datetime.fromisoformat(latest.handed_in):%Y-%m-%d %H:%M:%S} UTC\n", timestamp)
+    before = taken.handed_in if taken else ""
+    if written and written != _stamp(before):
+        if written != _stamp(latest.handed_in):
+            result.notices.append(f"{submission}: the time in timestamp.txt was written by hand; it stays.")
+    elif latest.handed_in:
+        write_text(f"{_stamp(latest.handed_in)}\n", timestamp)
+        if kind is result.unchanged and latest.handed_in != before:
+            result.timed.append(submission)
     elif there != latest.sha256:
         timestamp.unlink(missing_ok=True)
     if there != latest.sha256:
@@ -658,6 +759,13 @@ def _refuse(
         write_text(text, folder / REFUSED)
 
 
+def _text_of(timestamp: Path) -> str:
+    try:
+        return read_regular_file(timestamp, 100).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
 def _read_record(path: Path) -> dict | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -672,4 +780,5 @@ def _attempt_of(record: dict | None, submission: Submission) -> Attempt | None:
     if record is None:
         return None
     names = ("where", "sha256", "upload", "moment", "handed_in")
-    return Attempt(submission, **{name: record[name] for name in names}, path=record.get("path", ""))
+    late = record.get("late") is True
+    return Attempt(submission, **{name: record[name] for name in names}, path=record.get("path", ""), late=late)

@@ -31,6 +31,8 @@ from autograder.common.text import printable
 MAX_LENGTH = 128
 #: nbgrader's formgrader writes names into its pages as they are, into text, attributes and scripts.
 MARKUP = set('<>"')
+#: What platforms' numbers have stood for: a file beside the folders of students in `collected/`.
+IDENTITIES = "identities.json"
 #: The file that says where the gradebook is, if it is not in the class directory.
 DATABASE = "database.url"
 
@@ -95,6 +97,8 @@ def folder_problem(name: str) -> str:
         return f"holds one of {' '.join(sorted(MARKUP))}, which nbgrader's formgrader takes for markup"
     if len(name) > MAX_LENGTH or len(name.encode()) > 255:
         return f"is longer than {MAX_LENGTH} characters"
+    if name.casefold() == IDENTITIES:
+        return "is the name of a file that the class itself keeps"
     return ""
 
 
@@ -322,7 +326,7 @@ class ClassDirectory:
     @property
     def identities(self) -> Path:
         """The path of what platforms' numbers have stood for in this class."""
-        return self.collected / "identities.json"
+        return self.collected / IDENTITIES
 
     def collected_record(self, submission: Submission) -> Path:
         """Return the path of the record of what `collect` took."""

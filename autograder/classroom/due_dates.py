@@ -14,15 +14,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import Roster, named_rows, text_of_table
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError
@@ -47,55 +47,6 @@ class DueDates:
         """Return how much later than the set's date a student may hand in; None where the set's date holds."""
         own = self.students.get((name, student))
         return None if own is None or own == self.sets[name] else own - self.sets[name]
-
-
-def zone(name: str) -> ZoneInfo:
-    """Return a time zone by its name, as ``Europe/London``.
-
-    Raises
-    ------
-    AutograderError
-        There is none of that name.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, malformed (as "../x"), or a directory of zones
-        raise AutograderError(f"There is no time zone {name!r}; write one as Europe/London, or UTC.") from None
-
-
-def moment(text: str, zone_name: str = "") -> datetime:
-    """Read a date with time and zone.
-
-    Returns
-    -------
-    datetime
-        In UTC, without a zone.
-
-    Raises
-    ------
-    ValueError
-        It is not a date, or has no time or zone; the text says which.
-    """
-    date, _, last = text.rpartition(" ")
-    if date and last[:1].isalpha():
-        text, zone_name = date, last
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date; write it as 2026-10-12T23:59+02:00") from None
-    if len(text) < 11:
-        raise ValueError(f"{text!r} has no time of the day; write it as 2026-10-12T23:59+02:00")
-    if read.tzinfo is None:
-        if not zone_name:
-            raise ValueError(f"{text!r} has no time zone; write it as 2026-10-12T23:59+02:00 or add Europe/Berlin")
-        try:
-            read = read.replace(tzinfo=zone(zone_name))
-        except AutograderError as error:
-            raise ValueError(str(error).rstrip(".")) from None
-    try:
-        return read.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:
-        raise ValueError(f"{text!r} is out of the calendar's range") from None
 
 
 def read_due_dates(path: Path, known: Iterable[str], roster: Roster | None = None) -> DueDates:

@@ -13,13 +13,13 @@ import functools
 import html
 from pathlib import Path
 
-import bleach
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.classroom.harmless_html import without_scripts
 from autograder.classroom.page_limits import (
     CUT,
     MAX_ANSWER,
@@ -35,40 +35,12 @@ from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.score import clear_outputs
-from autograder.problem_set.source import grade_id, is_graded
-from autograder.problem_set.versions import from_source
+from autograder.engine.score import clear_outputs, grade
+from autograder.problem_set.source import answered, grade_id, is_graded, reference_in
+from autograder.problem_set.versions import from_source, without_hidden_tests
 
-#: What Markdown makes, and the tables of pandas. Neither forms and scripts, nor identifiers and classes, by which a
-#: submission could pass for a part of the page.
-_TAGS = set(
-    """
-    a b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p
-    pre s span strong sub summary sup table tbody td tfoot th thead tr u ul
-    """.split()  # noqa: SIM905
-)
 #: Kinds of output that nbconvert escapes or shows as an image, and HTML, which is cleaned here.
 _SHOWN = {"text/plain", "text/latex", "text/html", "image/png", "image/jpeg", "image/svg+xml"}
-
-
-def _may_stay(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute is harmless: a picture is in the page itself, a link leads to a page."""
-    if tag == "a":
-        return name == "title" or (name == "href" and not value.lower().startswith("data:"))
-    if tag == "img":
-        return name in ("alt", "title", "width", "height") or (name == "src" and value.startswith("data:image/"))
-    return tag in ("td", "th") and name in ("colspan", "rowspan", "align")
-
-
-def without_scripts(text: str) -> str:
-    """Return HTML with nothing left that acts, loads or passes for a part of the page; the rest is shown as text.
-
-    Parameters
-    ----------
-    text : str
-        What nbconvert made of a Markdown cell, or the output of a cell.
-    """
-    return bleach.clean(text, tags=_TAGS, attributes=_may_stay, protocols={"http", "https", "mailto", "data"})
 
 
 class DisarmMarkup(Preprocessor):
@@ -157,16 +129,19 @@ class _Attachments(NotebookNode):
 
 
 @functools.cache
-def _executor() -> SandboxExecutor:
-    executor = SandboxExecutor(require_sandbox())
+def _executor(root: Path) -> SandboxExecutor:
+    executor = SandboxExecutor(require_sandbox(root))
     atexit.register(executor.close)
     return executor
 
 
 @functools.lru_cache(maxsize=1)
-def _source(path: Path, changed: int) -> NotebookNode:
-    """Return what submissions are judged by; a class is graded set by set."""
-    return from_source(nbformat.read(path, as_version=4))
+def _set_in(path: Path, changed: int) -> tuple[NotebookNode, dict[str, dict[str, float]]]:
+    """Return what submissions are judged by, and what the tests measure of the reference; a class is graded set by set."""
+    read = nbformat.read(path, as_version=4)
+    source = from_source(read)
+    reference = answered(without_hidden_tests(source), reference_in(read))
+    return source, grade(source, reference, _executor(path.parents[2]), draw=False).measured
 
 
 class ExecuteInSandbox(NbGraderPreprocessor):
@@ -188,11 +163,11 @@ class ExecuteInSandbox(NbGraderPreprocessor):
                 f"{path}, which the grading needs, is missing; run autograder grade in this class first."
             )
         # nbgrader has dropped copies of cells and the counts that tell which of them ran last: what was handed in is read.
-        source = _source(path, path.stat().st_mtime_ns)
+        source, measured = _set_in(path, path.stat().st_mtime_ns)
         submitted, _ = find_notebook(root / "submitted" / folder.parent.name / folder.name, folder.name, source)
         nb, _ = restore(source, submitted)
         clear_outputs(nb)
-        ran = _executor()(nb)
+        ran = _executor(root)(nb, measured)
         executed = ran.notebook
         for cell in executed.cells:
             if grade_id(cell) in ran.awaiting:  # as nbgrader marks what a person has to grade

@@ -75,6 +75,9 @@ _IDS = ("login", "canvas_login", "moodle_username", "email", "canvas_id")
 _DAMAGED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 #: "Participant 1234567", the word in the site's language.
 _PARTICIPANT = re.compile(r"[^\d;,]+(\d+)")
+#: The same in Moodle's worksheet in German, whose column is called "ID", as Canvas's is. There, a number is one of digits, or
+#: where grading is anonymous five letters and digits.
+_PARTICIPANT_AS_ID = re.compile(r"[^\d;,]{6,}(\d+)")
 #: Bytes of the largest table that is read; a roster of ten thousand students has about one million.
 MAX_TABLE_BYTES = 20_000_000
 
@@ -324,8 +327,8 @@ def named_rows(
         yield line, dict(zip(columns, [*cells, *[""] * (len(columns) - len(cells))], strict=False))
 
 
-def _column(header: str) -> str:
-    """Return the column of the roster that a header of a platform or a spreadsheet means."""
+def column_meant(header: str) -> str:
+    """Return the column of the roster that a header of a platform or a spreadsheet means; else the header, in lower case."""
     plain = _plain(header)
     return plain if plain in COLUMNS else _ALIAS.get(header.casefold(), _ALIAS.get(plain.replace("_", " "), plain))
 
@@ -339,7 +342,7 @@ def read_roster(path: Path) -> Roster:
         It cannot be read, or a line is wrong; the text names the line.
     """
     _, header = next(read_table(path, "roster"), (1, []))
-    columns = [_column(name) for name in header]
+    columns = [column_meant(name) for name in header]
     identifier = next((name for name in ("student_id", *_IDS) if name in columns), "")
     if not identifier:
         raise AutograderError(
@@ -351,7 +354,7 @@ def read_roster(path: Path) -> Roster:
     ignored = [title for title, name in zip(header, columns, strict=True) if name and name not in known]
     students: dict[str, Student] = {}
     seen: dict[tuple[str, str], int] = {}
-    for line, read in named_rows(path, "roster", (), _column):
+    for line, read in named_rows(path, "roster", (), column_meant):
         if _is_no_student(read):
             continue
         row = {name: read.get(name, "") for name in COLUMNS}
@@ -375,6 +378,8 @@ def read_roster(path: Path) -> Roster:
                 )
         if participant := _PARTICIPANT.fullmatch(row["moodle_id"]):
             row["moodle_id"] = participant[1]
+        elif participant := _PARTICIPANT_AS_ID.fullmatch(row["canvas_id"]):
+            row["moodle_id"], row["canvas_id"] = participant[1], ""
         several = {name: _several(row[name], mark) for name, mark in SEVERAL.items()}
         values = [(name, row[name].casefold()) for name in UNIQUE]
         values += [(name, number) for name in ("moodle_id", "other_ids") for number in several[name]]

@@ -15,6 +15,7 @@ from autograder.classroom.gradebook import (
     read_scores,
     read_waiting,
 )
+from autograder.classroom.marked_late import marked_late
 from autograder.classroom.result.handed_in import handed_in_at
 from autograder.classroom.roster import Roster, with_missing
 from autograder.classroom.state import state_of_class
@@ -39,6 +40,8 @@ class Standing:
         The points so far, less what lateness costs; None where there is no grade.
     by_hand : int
         How many answers and tests await a person.
+    marked_late : bool
+        Whether the platform marks it as late, and nothing tells by how much.
     feedback : str
         ``given`` where a page that shows the grade as it is went out, ``ready`` where there is one, ``outdated`` where it
         shows another grade, else empty.
@@ -50,6 +53,7 @@ class Standing:
     hours_late: float = 0.0
     score: float | None = None
     by_hand: int = 0
+    marked_late: bool = False
     feedback: str = ""
 
 
@@ -82,6 +86,7 @@ def class_status(
             late.get(name, {}).get(student, 0.0) if known else 0.0,
             max(0.0, sum(value or 0.0 for value in points.values()) - penalty) if known else None,
             len(waiting[name].get(student, ())) if known else 0,
+            known and marked_late(directory, submission),
             _feedback(directory, submission, outcome, shown, given.get(submission, {})),
         )
     return standings

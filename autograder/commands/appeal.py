@@ -6,10 +6,11 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, class_of, problem_sets_of
+from autograder.commands.options import add_class, class_of, course_of, problem_sets_of
 from autograder.common.errors import AutograderError, SubmissionError, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         if outcome.outcome in ("failed", "not-graded"):
             print(f"{outcome.outcome.replace('-', ' ')}: {submission}: {outcome.reason}", file=sys.stderr)
             return SOME_FAILED
-        with _executor(options) as execute:
+        with _executor(options, directory.root) as execute:
             try:
                 items = appeal(directory, problem_set, submission, outcome, options.item, execute)
             except SubmissionError as error:
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
+def _executor(options: argparse.Namespace, root: Path) -> Iterator[Executor | None]:
     """Give what runs the work again; None where the record is enough."""
     if not options.values:
         yield None
@@ -78,7 +79,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import require_sandbox
 
-    with SandboxExecutor(require_sandbox()) as execute:
+    with SandboxExecutor(require_sandbox(course_of(options) / "solutions", root)) as execute:
         yield execute
 
 

@@ -26,7 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="zone",
         default="",
         metavar="ZONE",
-        help="zone of times that do not tell it, as Europe/London (default: this computer's)",
+        help="zone of times that do not tell it, as Europe/London, which the class remembers (default: the class's, else "
+        "this computer's)",
     )
     parser.add_argument(
         "--pattern",
@@ -34,6 +35,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="how another platform names its files, as {last}_{first}_{login}/{time}_{file}; also {name}, {number}, "
         "{upload}, and {*} for what does not matter",
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="Moodle's grading worksheet of the assignment, which has the times of handing in",
     )
     parser.add_argument(
         "--times",
@@ -46,9 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.class_zone import remember_zone
     from autograder.classroom.collect import collect
-    from autograder.classroom.due_dates import zone
+    from autograder.classroom.moodle_worksheet import read_worksheet
     from autograder.classroom.platforms.pattern import platform_of
+    from autograder.classroom.result.moments import zone
     from autograder.classroom.roster import folder_problem
     from autograder.common.text import printable
 
@@ -59,13 +68,23 @@ def run(options: argparse.Namespace) -> int:
     if options.student and folder_problem(options.student):
         raise UsageError(f"The student {options.student!r} {folder_problem(options.student)}.")
     pattern = platform_of(options.pattern) if options.pattern else None
-    time_zone = zone(options.zone) if options.zone else None
+    if options.zone:
+        zone(options.zone)  # there is one, before a class is made
+    worksheet = read_worksheet(options.table) if options.table else None
     with class_of(options, new=True) as directory:
-        roster = roster_of(options, directory)
+        roster, time_zone = roster_of(options, directory), remember_zone(directory, options.zone)
         if options.student and roster is not None and options.student not in roster.students:
             raise UsageError(f"The student {options.student!r} is not on the roster.")
         result = collect(
-            directory, problem_sets, options.archives, roster, options.student, time_zone, options.times, pattern
+            directory,
+            problem_sets,
+            options.archives,
+            roster,
+            options.student,
+            time_zone,
+            options.times,
+            pattern,
+            worksheet,
         )
     for notice in result.notices:
         print(notice)
@@ -75,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
         "placed": len(result.placed),
         "replaced by a later attempt": len(result.replaced),
         "unchanged": len(result.unchanged),
+        "of these with a new time of handing in": len(result.timed),
         "without a notebook that can be graded": len(result.refused),
         "not placed": len(result.unplaced),
         "of the system's or Jupyter's own files ignored": result.ignored,
@@ -85,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"failed: {where}: {reason}", file=sys.stderr)
     for where, reason in result.unplaced:
         print(f"not placed: {where}: {reason}", file=sys.stderr)
-    if result.placed or result.replaced or result.refused:
+    for text in result.untimed:
+        print(f"time not known: {text}", file=sys.stderr)
+    if result.placed or result.replaced or result.refused or result.timed:
         print(next_command("grade", directory.root))
-    return SOME_FAILED if result.ungradable or result.unplaced else DONE
+    return SOME_FAILED if result.ungradable or result.unplaced or result.untimed else DONE

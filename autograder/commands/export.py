@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.not_graded import name_not_graded, reasons_of, some_of
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.tables import print_table
+from autograder.commands.tables import narrow_table, set_titles, show_table
+from autograder.commands.without_score import name_without_score, some_of
 from autograder.common.errors import UsageError
 
 if TYPE_CHECKING:
+    from autograder.problem_set.source import ProblemSet
     from autograder.reports.grades import Grades
 
 
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.classroom.state import current_outcomes
     from autograder.reports.export import FORMATS, write_grades
     from autograder.reports.formats.form import Export
-    from autograder.reports.grades import class_grades, given_out, summary_table
+    from autograder.reports.grades import class_grades, given_out
 
     form = FORMATS[options.format]
     if options.table and not form.reads:
@@ -75,9 +76,11 @@ def run(options: argparse.Namespace) -> int:
         export = Export(directory, grades, problem_sets, roster, table, options.column, options.provisional)
         paths, notices = write_grades(export, form)
         waiting = directory.submissions(left_out)
-    print_table(summary_table(grades, problem_sets))
+    _print_scores(grades, problem_sets)
     for problem_set in problem_sets:
         if line := _awaiting(problem_set.name, grades, form.name, options.provisional):
+            print(line)
+        if line := _marked_late(problem_set.name, grades):
             print(line)
     for notice in notices:
         print(notice)
@@ -85,9 +88,18 @@ def run(options: argparse.Namespace) -> int:
         print(f"Grades: {path}")
     if not paths:
         print("Nobody has a score that could be exported; no file was written.")
-    not_graded = reasons_of(outcomes)
-    name_not_graded(not_graded)
-    return SOME_FAILED if not_graded or waiting else DONE
+    return SOME_FAILED if name_without_score(outcomes) or waiting else DONE
+
+
+def _print_scores(grades: Grades, problem_sets: list[ProblemSet]) -> None:
+    from rich.text import Text
+
+    from autograder.reports.grades import summary_rows
+
+    table = narrow_table("student", *set_titles(problem_sets))
+    for row in summary_rows(grades, problem_sets):
+        table.add_row(*map(Text, row))  # a name in brackets is no colour
+    show_table(table)
 
 
 def _awaiting(name: str, grades: Grades, form: str, provisional: bool) -> str:
@@ -102,3 +114,14 @@ def _awaiting(name: str, grades: Grades, form: str, provisional: bool) -> str:
         has = "the file leaves them out (--provisional exports their points so far)"
     await_it = "awaits" if len(students) == 1 else "await"
     return f"{name}: {len(students)} {await_it} grading by hand ({some_of(students)}); {has}."
+
+
+def _marked_late(name: str, grades: Grades) -> str:
+    """Say for whom lateness cost nothing because nobody knows how late it was."""
+    students = [student for student, sets in grades.items() if name in sets and sets[name].marked_late]
+    if not students:
+        return ""
+    return (
+        f"{name}: marked as late by the platform, which gives no time, so that nothing was taken off: "
+        f"{some_of(students)}."
+    )

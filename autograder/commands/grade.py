@@ -135,6 +135,8 @@ def _print_troubles(directory: ClassDirectory, batch: Batch, left_out: list[str]
     if not_graded:
         count = f"{len(not_graded)} submission{'' if len(not_graded) == 1 else 's'}"
         print(f"{count} could not be graded on this machine; the next run tries again.", file=sys.stderr)
+    for submission, problem in batch.unread_times.items():
+        print(f"time not known, so never late: {submission}: {problem}", file=sys.stderr)
     for reason in batch.refused.values():
         print(f"not graded: {reason}", file=sys.stderr)
     waiting = directory.submissions(left_out)
@@ -146,7 +148,7 @@ def _print_troubles(directory: ClassDirectory, batch: Batch, left_out: list[str]
             f"not graded: {name}: the name of this folder in {directory.submitted} {problem}; rename it.",
             file=sys.stderr,
         )
-    return bool(failed or not_graded or batch.refused or waiting or misnamed)
+    return bool(failed or not_graded or batch.refused or waiting or misnamed or batch.unread_times)
 
 
 def few(students: list[str]) -> str:
@@ -172,7 +174,7 @@ def _executor(options: argparse.Namespace, directory):
         return SandboxExecutor(NO_SANDBOX)
     directory.require_existing()
     if not is_untouched_sample(directory):
-        return SandboxExecutor(require_sandbox())
+        return SandboxExecutor(require_sandbox(course_of(options) / "solutions", directory.root))
     sandbox = working_sandbox()
     if sandbox is NO_SANDBOX:
         print(

@@ -6,8 +6,8 @@ import argparse
 import webbrowser
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, class_of, problem_sets_of
+from autograder.commands.without_score import name_without_score
 from autograder.common.errors import UsageError
 
 SUMMARY = "Grade by hand, question by question: all answers on one local page, points at a key press."
@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> int:
     with class_of(options) as directory:
         outcomes = current_outcomes(directory, [problem_set])
         questions = read_questions(directory, problem_set, outcomes)
-    not_graded = reasons_of(outcomes)
-    name_not_graded(not_graded)
-    code = SOME_FAILED if not_graded else DONE
+    code = SOME_FAILED if name_without_score(outcomes) else DONE
     names = [question.name for question in questions]
     if not questions:
         print(f"{problem_set.name} has nothing that a person grades.")

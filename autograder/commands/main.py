@@ -55,8 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="autograder",
         description="Release, grade and report the problem sets of From Bits to Backprop.",
-        epilog="Exit codes: 0, done; 1, it could not run; 2, wrong usage; 3, it ran, and a submission failed or was not "
-        "graded.",
+        epilog="Exit codes: 0, done; 1, it could not run; 2, wrong usage; 3, it ran, and names a submission that failed, or "
+        "was not graded, placed or given back.",
     )
     add_common(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

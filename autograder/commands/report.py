@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.without_score import name_without_score
 
 SUMMARY = "Write a report on the class: distribution, items, discrimination."
 
@@ -28,6 +28,4 @@ def run(options: argparse.Namespace) -> int:
         outcomes = current_outcomes(directory, problem_sets)
         print(f"Report: {write_report(directory, problem_sets, outcomes, roster_of(options, directory))}")
         waiting = directory.submissions(left_out)
-    not_graded = reasons_of(outcomes)
-    name_not_graded(not_graded)
-    return SOME_FAILED if not_graded or waiting else DONE
+    return SOME_FAILED if name_without_score(outcomes) or waiting else DONE

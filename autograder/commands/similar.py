@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.not_graded import name_not_graded, reasons_of
 from autograder.commands.options import add_class, class_of, positive, problem_sets_of
+from autograder.commands.without_score import name_without_score
 
 SUMMARY = "Compare everyone's answers to a set, and show the most similar pairs side by side."
 
@@ -36,6 +36,4 @@ def run(options: argparse.Namespace) -> int:
     )
     print(f"Side by side: {path}")
     print("Similar answers prove nothing by themselves; read both before you ask anybody.")
-    not_graded = reasons_of(outcomes)
-    name_not_graded(not_graded)
-    return SOME_FAILED if not_graded else DONE
+    return SOME_FAILED if name_without_score(outcomes) else DONE

@@ -32,7 +32,9 @@ from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 _FOLDERS = ("common", "problem_set", "engine")
 #: The packages that students and tests use, and those that read a set and make its versions.
 _PACKAGES = (
+    "ipykernel",
     "ipython",
+    "jupyter_client",
     "jupytext",
     "matplotlib",
     "mpmath",
@@ -42,6 +44,7 @@ _PACKAGES = (
     "numpy",
     "scipy",
     "sympy",
+    "traitlets",
 )
 
 

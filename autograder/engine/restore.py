@@ -75,7 +75,9 @@ def restore(source: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode
             "Cells of the problem set had changed places; its locked cells were put back where they belong, and its "
             "tests after the answers."
         )
+    # The kernel, and what a set says of itself, such as its packages, are the set's.
     metadata = NotebookNode({**submitted.metadata, "kernelspec": nbformat.from_dict(source.metadata["kernelspec"])})
+    metadata["autograder"] = nbformat.from_dict(source.metadata.get("autograder", {}))
     return NotebookNode(nbformat=4, nbformat_minor=5, metadata=metadata, cells=ordered), notices
 
 

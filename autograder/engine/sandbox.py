@@ -26,6 +26,8 @@ FOLDERS = {
 #: User ids for when the grader is root: no Debian or Ubuntu system gives them to an account.
 STUDENT_IDS, EXAMINER_IDS = range(61_000, 61_090), range(61_090, 61_180)
 
+#: The system's folders that every sandbox shows.
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 #: Numeric libraries get one thread: grading runs submissions in parallel, and threads count as processes.
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -115,7 +117,7 @@ class Sandbox:
         if os.geteuid() != 0:
             options.append("--unshare-user")
         options += ["--cap-add", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
-        for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
+        for folder in _SYSTEM:
             path = Path(folder)
             if path.is_symlink():
                 options += ["--symlink", os.readlink(path), folder]
@@ -177,14 +179,26 @@ def working_sandbox() -> Sandbox:
     return Sandbox(program) if program and not try_bubblewrap(program) else NO_SANDBOX
 
 
-def require_sandbox() -> Sandbox:
+def require_sandbox(*secret: Path) -> Sandbox:
     """Return a sandbox that works on this machine.
+
+    Parameters
+    ----------
+    *secret : Path
+        Folders that no submission may see.
 
     Raises
     ------
     AutograderError
-        There is none; the text says why and what to do.
+        There is none, or it would show one of these folders; the text says why and what to do.
     """
+    for folder in secret:
+        for shown in map(Path, (*_SYSTEM, *_python_folders())):
+            if folder.resolve().is_relative_to(shown.resolve()):
+                raise AutograderError(
+                    f"Every submission could read {folder}: the sandbox shows {shown}, where Python or its libraries are. "
+                    "Nothing was run; move that folder elsewhere."
+                )
     program = find_bubblewrap()
     if program is None:
         raise AutograderError(

@@ -94,7 +94,7 @@ def run_submission(
         The submission, the machine or the examiner failed.
     """
     run = _Run(notebook, limits)
-    control, runner, snapshots = student.submission(run.groups, limits, seed, directory, run.locked)
+    control, runner, snapshots = student.submission(run.groups, limits, seed, directory, run.locked, run.packages)
     judge = None
     report: dict[str, Any] = {}
     try:
@@ -217,6 +217,11 @@ class _Run:
     def locked(self) -> list[str]:
         """The texts of the set's locked cells, except the tests."""
         return [cell["source"] for cell in self.cells if cell["kind"] == "support"]
+
+    @property
+    def packages(self) -> list[str] | None:
+        """The packages that the set names; None if it names none, so that all that are installed are there."""
+        return self.notebook.metadata.get("autograder", {}).get("packages")
 
     def own_cells(self, control: Control, runner: Connection, undrawn: Collection[str]) -> None:
         """Run the submission's own cells and have the snapshots made.

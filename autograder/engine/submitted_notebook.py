@@ -253,6 +253,9 @@ def _upgraded(found: dict) -> dict:
     _require_few(cells)
     for cell in cells:
         cell["outputs"] = []  # the earlier formats write them differently, and running makes new ones
+        # nbformat writes as many # as a heading's level says, which may be more than the memory holds.
+        if "level" in cell and cell["level"] not in range(1, 7):
+            cell["level"] = 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # reading the cells fixes whatever nbformat warns about

@@ -141,7 +141,7 @@ class StudentProcess(WarmProcess):
         super().stop()
 
     def submission(
-        self, groups: int, limits: Limits, seed: int, directory: str, locked: list[str]
+        self, groups: int, limits: Limits, seed: int, directory: str, locked: list[str], packages: list[str] | None
     ) -> tuple[Control, Connection, list[socket.socket]]:
         """Start a runner for one submission.
 
@@ -157,6 +157,8 @@ class StudentProcess(WarmProcess):
             Where it runs if there is no sandbox.
         locked : list of str
             Cells of the set that are compiled once for all submissions.
+        packages : list of str or None
+            The packages that the submission can import; None for all that are installed.
 
         Returns
         -------
@@ -169,7 +171,7 @@ class StudentProcess(WarmProcess):
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
         pairs += [socket.socketpair() for _ in range(groups + 1)]
         task = {"limits": asdict(limits), "seed": seed, "uid": self.user and self.user.number}
-        task |= {"directory": directory, "counted": self.group is not None}
+        task |= {"directory": directory, "counted": self.group is not None, "packages": packages}
         try:
             for source in locked:
                 message = json.dumps({"compile": source}).encode()

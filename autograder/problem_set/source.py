@@ -237,10 +237,19 @@ class ProblemSet:
 
     @cached_property
     def reference_answers(self) -> dict[str, str]:
-        """The reference solution: for each cell that the student writes, its text without nbgrader's marks."""
-        return {
-            grade_id(cell): SOLUTION_MARKS.sub("", cell.source) for cell in self.notebook.cells if is_solution(cell)
-        }
+        """The reference solution, as `reference_in` returns it."""
+        return reference_in(self.notebook)
+
+
+def reference_in(notebook: NotebookNode) -> dict[str, str]:
+    """Return the reference solution that a source notebook holds.
+
+    Returns
+    -------
+    dict of str to str
+        For each cell that the student writes, its text without nbgrader's marks.
+    """
+    return {grade_id(cell): SOLUTION_MARKS.sub("", cell.source) for cell in notebook.cells if is_solution(cell)}
 
 
 def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:

@@ -65,6 +65,12 @@ def _faults_of_header(header: NotebookNode) -> Iterator[str]:
         yield "autograder in its header must be a mapping of keys; give it title, chapters and minutes"
     elif not isinstance(options.get("title", ""), str):
         yield f"the title in its header is {options['title']!r}, but must be text"
+    elif not _is_list_of_text(options.get("packages", [])):
+        yield f"packages in its header is {options['packages']!r}, but must be a list of names"
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _fault_of_metadata(cell: NotebookNode) -> str:

@@ -16,7 +16,7 @@ import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
-from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.given_back import record_page, shown_digest
 from autograder.classroom.page_limits import (
     CUT,
@@ -33,6 +33,7 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
+from autograder.classroom.result.handed_in import TIMESTAMP
 from autograder.classroom.state import current_outcomes
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
 from autograder.common.errors import AutograderError, SubmissionError
@@ -57,7 +58,7 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _HEADING = re.compile(r"^##? (?!Problem set)[# ]*(.*)", re.MULTILINE)
 #: What `nbgrader submit` writes beside a hand-in, and bytes of each.
-OF_THE_EXCHANGE, MAX_OF_THE_EXCHANGE = ("timestamp.txt", "submission_secret.txt"), 1_000
+OF_THE_EXCHANGE, MAX_OF_THE_EXCHANGE = (TIMESTAMP, "submission_secret.txt"), 1_000
 #: Said of a hidden test that the machine could not decide; the reason may repeat what the submission did in it.
 UNDECIDED = "The machine could not decide this test."
 
@@ -110,14 +111,14 @@ class Written:
         Those of which something awaits a person, as their pages say.
     left_out : dict of Submission to str
         Submissions whose page could not be made, and why.
-    not_graded : dict of Submission to str
-        Submissions that have no grade at this moment, and why.
+    outcomes : dict of Submission to Outcome
+        What came of each submission, with or without a page.
     """
 
     submissions: list[Submission] = field(default_factory=list)
     waiting: list[Submission] = field(default_factory=list)
     left_out: dict[Submission, str] = field(default_factory=dict)
-    not_graded: dict[Submission, str] = field(default_factory=dict)
+    outcomes: dict[Submission, Outcome] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -162,7 +163,7 @@ def write_feedback(
     directory.prepare()
     started(len(outcomes))
     template = page_template("feedback.html.j2")
-    written = Written()
+    written = Written(outcomes=outcomes)
     for problem_set in problem_sets:
         recorded, addresses = Recorded.read(directory, problem_set), _addresses(problem_set.folder.parents[1])
         for submission, outcome in outcomes.items():
@@ -171,7 +172,6 @@ def write_feedback(
             try:
                 if outcome.outcome == "not-graded":
                     place(submission).unlink(missing_ok=True)
-                    written.not_graded[submission] = outcome.reason
                     continue
                 work = recorded.of(submission, outcome)
                 write_text(_page(directory, template, work, addresses, reveal), place(submission))

@@ -18,10 +18,12 @@ from pathlib import Path
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.given_back import changed_since, page_shows, record_given
 from autograder.classroom.identity import Identities
+from autograder.classroom.moodle_worksheet import Worksheet
 from autograder.classroom.platform_numbers import platform_hand_ins
 from autograder.classroom.platforms import canvas, moodle
 from autograder.classroom.roster import Roster, Student
 from autograder.common.atomic_files import write_bytes
+from autograder.common.errors import AutograderError
 
 #: The same pages give the same bytes: every archive has this time, the earliest that zip can write.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -50,17 +52,35 @@ class GivenBack:
     differ: list[list[Submission]] = field(default_factory=list)
 
 
-def _moodle_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
+def _moodle_names(
+    directory: ClassDirectory, problem_set: str, roster: Roster | None, worksheet: Worksheet | None
+) -> dict[str, str]:
     """Name each student's folder as Moodle's own archive does, for *Upload multiple feedback files in a zip*."""
     names, seen = {}, Identities.read(directory.identities)
+    hand_ins = platform_hand_ins(directory, moodle.PLATFORM, problem_set)
+    if worksheet is not None and roster is not None:
+        _require_numbers_of(worksheet, {hand_in.number for hand_in in hand_ins.values()}, problem_set)
+        for number, logins in worksheet.logins.items():
+            known = set().union(*map(roster.with_identifier, logins))
+            if len(known) == 1:
+                names |= {student: _moodle_folder(roster.students[student].name, number) for student in known}
     for student in roster.students.values() if roster else ():
         # Under the number of another assignment, Moodle would pass the page over without a word.
         numbers = [n for n in student.moodle_id if not seen.of_another_set(moodle.PLATFORM, problem_set, n)]
         if len(numbers) == 1:
             names[student.student_id] = _moodle_folder(student.name, numbers[0])
-    for student, hand_in in platform_hand_ins(directory, moodle.PLATFORM, problem_set).items():
+    for student, hand_in in hand_ins.items():
         names[student] = _moodle_folder(hand_in.names[0] if hand_in.names else student, hand_in.number)
     return {student: f"{folder}/{problem_set}.html" for student, folder in names.items()}
+
+
+def _require_numbers_of(worksheet: Worksheet, collected: set[str], problem_set: str) -> None:
+    """Refuse a worksheet of another assignment: Moodle would pass over the pages under its numbers without a word."""
+    if collected and not collected & worksheet.numbers:
+        raise AutograderError(
+            f"{worksheet.name} is the grading worksheet of another assignment: its numbers are not those under which "
+            f"{problem_set} was handed in."
+        )
 
 
 def _moodle_folder(name: str, number: str) -> str:
@@ -68,7 +88,9 @@ def _moodle_folder(name: str, number: str) -> str:
     return f"{name.replace('_', ' ').replace('/', ' ')}_{number}_assignsubmission_file_"
 
 
-def _canvas_names(directory: ClassDirectory, problem_set: str, roster: Roster | None) -> dict[str, str]:
+def _canvas_names(
+    directory: ClassDirectory, problem_set: str, roster: Roster | None, worksheet: Worksheet | None
+) -> dict[str, str]:
     """Name each page as Canvas named the file in its download, with the numbers of the student and of the upload.
 
     A group has one file, and Canvas gives what comes back under its name to all members.
@@ -78,14 +100,18 @@ def _canvas_names(directory: ClassDirectory, problem_set: str, roster: Roster | 
 
 
 #: For each platform, what its archive calls the page of each student of a set.
-PLATFORMS: dict[str, Callable[[ClassDirectory, str, Roster | None], dict[str, str]]] = {
+PLATFORMS: dict[str, Callable[[ClassDirectory, str, Roster | None, Worksheet | None], dict[str, str]]] = {
     "moodle": _moodle_names,
     "canvas": _canvas_names,
 }
 
 
 def write_archives(
-    directory: ClassDirectory, platform: str, submissions: list[Submission], roster: Roster | None
+    directory: ClassDirectory,
+    platform: str,
+    submissions: list[Submission],
+    roster: Roster | None,
+    worksheet: Worksheet | None = None,
 ) -> GivenBack:
     """Write an archive for each set in which a page has changed since the last.
 
@@ -99,13 +125,20 @@ def write_archives(
         Whose pages may be given.
     roster : Roster or None
         Knows numbers that file names do not tell.
+    worksheet : Worksheet, optional
+        Moodle's grading worksheet of the one set, which knows them too.
+
+    Raises
+    ------
+    AutograderError
+        The worksheet is of another assignment.
     """
     result = GivenBack()
     by_set: dict[str, dict[Submission, str]] = defaultdict(dict)
     for submission, shown in changed_since(directory, platform, submissions).items():
         by_set[submission.problem_set][submission] = shown
     for name, changed in sorted(by_set.items()):
-        names = PLATFORMS[platform](directory, name, roster)
+        names = PLATFORMS[platform](directory, name, roster, worksheet)
         result.unknown += [submission for submission in changed if submission.student not in names]
         known = {submission: shown for submission, shown in changed.items() if submission.student in names}
         for group in _groups((s for s in submissions if s.problem_set == name and s.student in names), names):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.gradebook import read_grades, read_hours_late, read_penalties
+from autograder.classroom.marked_late import marked_late
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
 
@@ -24,12 +25,15 @@ class Result:
         Points that are taken off for handing in late.
     hours_late : float
         Hours after the date that holds for the student, whether or not they cost points.
+    marked_late : bool
+        Whether the platform marks it as late, and nothing tells by how much.
     """
 
     outcome: str
     items: dict[str, float | None] | None = None
     penalty: float = 0.0
     hours_late: float = 0.0
+    marked_late: bool = False
 
     @property
     def score(self) -> float | None:
@@ -63,7 +67,8 @@ def class_grades(
             result = Result(outcome.outcome)
         else:
             penalty, hours = penalties[name].get(student, 0.0), late[name].get(student, 0.0)
-            result = Result(outcome.outcome, items[name].get(student), penalty, hours)
+            marked = marked_late(directory, submission)
+            result = Result(outcome.outcome, items[name].get(student), penalty, hours, marked)
         grades.setdefault(student, {})[name] = result
     return grades
 
@@ -74,13 +79,9 @@ def given_out(grades: Grades, problem_sets: list[ProblemSet]) -> list[ProblemSet
     return [problem_set for problem_set in problem_sets if problem_set.name in names]
 
 
-def summary_table(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
+def summary_rows(grades: Grades, problem_sets: list[ProblemSet]) -> list[list[str]]:
     """Return a row for each student with the score of each set, or why there is none: ``failed``, ``not graded``, ``missing``."""
-    problem_sets = given_out(grades, problem_sets)
-    rows = [["student", *(f"{ps.name} (of {number(ps.max_score)})" for ps in problem_sets)]]
-    for student, sets in grades.items():
-        rows.append([student, *(_in_short(sets.get(ps.name)) for ps in problem_sets)])
-    return rows
+    return [[student, *(_in_short(sets.get(ps.name)) for ps in problem_sets)] for student, sets in grades.items()]
 
 
 def _in_short(result: Result | None) -> str:

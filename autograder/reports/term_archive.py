@@ -115,7 +115,13 @@ def write_archive(directory: ClassDirectory, course: Path, path: Path) -> Archiv
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             hashes = {}
             for name, source in _files(directory, course, path, made):
-                data = source.read_bytes()
+                try:
+                    data = source.read_bytes()
+                except OSError as error:
+                    if not source.is_relative_to(directory.submitted):
+                        raise
+                    made.left_out[name] = f"it cannot be read: {error.strerror}"
+                    continue
                 archive.writestr(_entry(name, source), data, zipfile.ZIP_DEFLATED)
                 hashes[name] = hashlib.sha256(data).hexdigest()
             data = _gradebook(directory)
@@ -146,6 +152,10 @@ def _files(directory: ClassDirectory, course: Path, own: Path, made: Archived) -
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             made.left_out[name] = "it is a link or no regular file"
+        elif not _is_text(name):
+            made.left_out[name] = "its name is not text in UTF-8"
+        elif path.is_dir() and not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
+            made.left_out[name] = "it cannot be read"
         elif path.is_file():
             yield name, path
     for top in _COURSE:
@@ -155,8 +165,19 @@ def _files(directory: ClassDirectory, course: Path, own: Path, made: Archived) -
                 yield f"{_OF_COURSE}/{path.relative_to(course)}", path
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name can be written into a zip: a disk holds any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _entry(name: str, source: Path) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, datetime.fromtimestamp(max(source.stat().st_mtime, 315_619_200)).timetuple()[:6])
+    # A zip has the years 1980 to 2107, here with a day's room for time zones; a student may give a file any time.
+    moment = min(max(source.stat().st_mtime, 315_619_200), 4_354_732_800)
+    entry = zipfile.ZipInfo(name, datetime.fromtimestamp(moment).timetuple()[:6])
     entry.external_attr = (0o755 if os.access(source, os.X_OK) else 0o644) << 16
     return entry
 

@@ -304,6 +304,7 @@ def test_a_reference_that_loses_points_and_a_stub_that_earns_them_are_refused(co
             "the language of the kernel in its header is 'julia', but must be python",
         ),
         ("title: Warm-up", "title: [Warm-up]", r"the title in its header is \['Warm-up'\], but must be text"),
+        ("packages: [", "packages: [[], ", r"packages in its header is \[\[\], .*, but must be a list of names"),
         (
             "points: 1",
             "points: 2",

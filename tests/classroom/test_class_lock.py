@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 
@@ -99,3 +100,15 @@ def test_a_class_made_by_an_older_version_gets_the_names_that_have_moved(tmp_pat
     grade_class(ClassDirectory(tmp_path), [warmup], Scripted(), 1)
     assert config.read_text(encoding="utf-8").startswith(CONFIG)
     assert ClassDirectory(tmp_path).renew_config() == ""
+
+
+def test_a_new_class_is_for_its_owner_alone_and_another_stays_as_it_is(tmp_path):
+    before = os.umask(0o022)
+    try:
+        for root, mode in ((tmp_path / "new" / "class", 0o700), (tmp_path / "shared", 0o750)):
+            if mode != 0o700:
+                root.mkdir(mode=mode)
+            with class_lock(root, "collect"):
+                assert stat.S_IMODE(root.stat().st_mode) == mode
+    finally:
+        os.umask(before)

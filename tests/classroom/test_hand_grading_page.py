@@ -14,6 +14,7 @@ from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.gradebook import read_comments, read_grades, read_waiting
 from autograder.classroom.hand_grading.page import HandGrading
 from autograder.classroom.hand_grading.questions import StaleAnswerError, give, read_questions
+from autograder.classroom.harmless_html import rendered
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, UsageError
 from autograder.problem_set.source import answered, find_problem_sets
@@ -112,6 +113,8 @@ def test_one_key_gives_points_and_goes_on(directory, problem_set, browser):
         assert page.title() != "taken"
         assert page.locator("article h1").count() == 0
         assert page.locator("article", has_text=HOSTILE).count() == 1
+        assert page.locator("aside li", has_text="1 point: names a property").count() == 1, "a list, and not its source"
+        assert page.locator("aside strong", has_text="Rubric, 4 points.").count() == 1
         assert all(url.startswith(f"http://{served_page.host}/") for url in loaded)
     context.close()
     grades = read_grades(directory, problem_set)
@@ -241,3 +244,21 @@ def test_a_test_that_awaits_a_person_is_a_question(directory, problem_set):
     (answer,) = questions[test].answers
     give(directory, problem_set, test, "bob", answer.digest, 0.0, "")
     assert test not in read_waiting(directory, SET)["bob"]
+
+
+def test_the_courses_own_words_are_rendered_and_act_on_nothing():
+    html = rendered(
+        "**Rubric**\n\n- half for $a_1 < b_1$\n\n| a |\n|---|\n| 1 |\n\n<details><summary>Idea</summary>\n\n*x*\n\n</details>\n\n"
+        "## Part\n\n<script>act()</script><img src='https://x.org/a.png' onerror='act()'>[go](javascript:act)"
+    )
+    for shown in (
+        "<strong>Rubric</strong>",
+        "$a_1 &lt; b_1$",
+        "<td>1</td>",
+        "<em>x</em>",
+        "</details>",
+        "<h2>Part</h2>",
+    ):
+        assert shown in html
+    for acting in ("<script", "onerror", "https://x.org", 'href="javascript:'):
+        assert acting not in html

@@ -7,12 +7,13 @@ import nbformat
 import pytest
 
 from autograder.classroom.directory import ClassDirectory, folder_problem
+from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.problem_set.source import answered, is_solution
-from autograder.problem_set.versions import student_version
+from autograder.problem_set.versions import instructor_version, student_version
 from autograder.reports.export import FORMATS
 from tests.support.engines import use_for_commands
 
@@ -95,6 +96,29 @@ def test_nothing_is_read_through_a_link_or_a_pipe(hostile, graded):
     assert all(line.isprintable() for line in err.splitlines())
 
 
+@pytest.mark.parametrize("text", [b"9" * 40 + b"m5", b"\xff\xfe", b"99999-13-45T99:99 UTC", b"nan", b"\0" * 200])
+def test_a_time_that_is_none_stops_nobody(tmp_path, text):
+    (tmp_path / "timestamp.txt").write_bytes(text)
+    assert handed_in_at(tmp_path) is None
+
+
+def test_more_than_every_command_should_read_is_refused(tmp_path, warmup):
+    """A disk holds a hundred gigabytes of zeros in no room at all."""
+    folder = tmp_path / "submitted" / "eve" / SET
+    folder.mkdir(parents=True)
+    write_notebook(student_version(warmup), folder / FILE)
+    for number in range(26):
+        with open(folder / f"{number}.csv", "wb") as file:
+            file.truncate(20_000_000)
+    with pytest.raises(SubmissionError, match="Files of more than 500 MB were handed in"):
+        find_notebook(folder, SET, instructor_version(warmup))
+    before = fingerprint(folder)
+    (folder / "0.csv").unlink()
+    (folder / "1.csv").unlink()
+    assert fingerprint(folder) != before
+    find_notebook(folder, SET, instructor_version(warmup))
+
+
 def test_impossible_names_are_reported_and_stop_nobody(hostile, graded):
     _, out, err = graded
     assert err.count("not graded: ") == len(IMPOSSIBLE)
@@ -105,12 +129,12 @@ def test_impossible_names_are_reported_and_stop_nobody(hostile, graded):
 
 
 def test_no_name_acts_in_an_export_the_report_or_a_page(hostile, graded):
-    assert main(["feedback", SET, "--class", str(hostile)]) == 0
-    assert main(["report", SET, "--class", str(hostile)]) == 0
+    assert main(["feedback", SET, "--class", str(hostile)]) == 3
+    assert main(["report", SET, "--class", str(hostile)]) == 3
     assert "<script>alert" not in (hostile / "report" / "index.html").read_text(encoding="utf-8")
     for form in FORMATS:
         name = "grades.csv" if form == "plain" else f"grades-{form}-{SET}.csv"
-        assert main(["export", SET, "--class", str(hostile), "--format", form]) == 0
+        assert main(["export", SET, "--class", str(hostile), "--format", form]) == 3
         for separator in ",;\t":  # which of them a spreadsheet takes for one depends on where it runs
             with open(hostile / name, encoding="utf-8", newline="") as file:
                 cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]

@@ -1,5 +1,6 @@
 """The machine's failures never count against a student: what could not be graded is reported, and tried again."""
 
+import ast
 import contextlib
 import csv
 import json
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -22,6 +24,8 @@ from autograder.classroom.gradebook import open_gradebook, read_grades, record_g
 from autograder.commands.main import main
 from autograder.common import atomic_files
 from autograder.common.errors import AutograderError, MachineError
+from autograder.engine.execution import package_versions
+from autograder.engine.sandbox import PACKAGE
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet, is_test
 from autograder.reports.feedback import write_feedback
@@ -419,6 +423,18 @@ def test_what_decides_a_result_decides_whether_it_is_unchanged(directory, warmup
     recorded.write_text("{}")
     monkeypatch.setattr("autograder.classroom.batch.behaviour_path", lambda problem_set: recorded)
     assert graded_now(directory, warmup) == 2
+
+
+def test_the_version_of_every_package_that_runs_submissions_decides():
+    rooms = [PACKAGE / "engine" / room for room in ("student", "examiner", "shared")]
+    imported = set()
+    for path in (path for room in rooms for path in room.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            imported |= {alias.name.split(".")[0] for alias in node.names} if isinstance(node, ast.Import) else set()
+            imported |= {node.module.split(".")[0]} if isinstance(node, ast.ImportFrom) and not node.level else set()
+    others = {name for name in imported - sys.stdlib_module_names - {"autograder"} if find_spec(name)}
+    assert {name.casefold() for name in others} <= package_versions().keys()
+    assert "ipykernel" in others
 
 
 def test_again_also_grades_what_has_not_changed(directory, warmup, capsys):

@@ -1,19 +1,19 @@
 """Whose work it is follows from what each platform writes into names, never from what a student writes."""
 
 import copy
-import io
 import json
-import zipfile
 
 import nbformat
 import pytest
 
+from autograder.classroom import collect as collect_module
 from autograder.classroom.platforms.pattern import platform_of
 from autograder.classroom.platforms.registry import MixedArchiveError, recognise
 from autograder.commands.main import main
 from autograder.common.errors import UsageError
 from autograder.problem_set.source import find_problem_sets
 from autograder.problem_set.versions import student_version
+from tests.support.zips import zipped
 
 NAME = "ps0-warmup"
 FILE = f"{NAME}.ipynb"
@@ -46,15 +46,6 @@ def notebook(released):
         return nbformat.writes(made).encode()
 
     return write
-
-
-def zipped(*files, date=(2026, 10, 12, 23, 50, 0)):
-    """Write a zip; return its bytes."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, data in files:
-            archive.writestr(zipfile.ZipInfo(name, date), data)
-    return made.getvalue()
 
 
 @pytest.fixture
@@ -130,7 +121,13 @@ def test_what_a_platform_writes_is_read(paths, platform, expected):
     assert ("".join(hand_in.names[:1]), hand_in.number, " ".join(hand_in.logins), hand_in.rest, moment) == expected
 
 
-@pytest.mark.parametrize("path", ["x.ipynb", "ada/x.ipynb", "week 1/ada/x.ipynb", "a/b/c/d.ipynb"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("x.ipynb", "ada/x.ipynb", "week 1/ada/x.ipynb", "a/b/c/d.ipynb"),
+        f"inbound/ada+{NAME}+2026-13-45 21:50:10 UTC+Zm9v/x.ipynb",  # no such time
+    ],
+)
 def test_other_names_belong_to_no_platform(path):
     assert recognise([path], SETS) is None
 
@@ -211,7 +208,7 @@ def test_moodles_grading_worksheet_as_roster_tells_two_of_one_name_apart(room, n
     students.write_text("student_id,first_name,last_name\n40,Anna,Schmidt\n41,Anna,Schmidt\n", encoding="utf-8")
     files = [(f"Anna Schmidt_{n}_assignsubmission_file_/{FILE}", notebook(str(n))) for n in (7040, 7041)]
     assert room.collect(*files) == {}
-    assert room.err.count("or name the assignment's grading worksheet as --roster") == 2
+    assert room.err.count("or name the assignment's grading worksheet as --table") == 2
     students.write_text(
         "Identifier,Full name,ID number,Email address,Status,Grade\n"
         "Participant 7041,Anna Schmidt,41,b@x.org,Submitted for grading - ,\n"
@@ -238,6 +235,53 @@ def test_gradescope_says_in_its_own_list_whose_each_is(room, notebook):
     assert room.collect(*files, ("export/submission_metadata.yml", metadata)) == {"ada": "5"}
     assert "Gradescope's number 6 is not on the roster" in room.err
     assert room.time("ada") == "2026-10-12 21:50:10 UTC"
+
+
+@pytest.mark.parametrize("others", [[], [("export/submission_metadata.yml", "GENUINE")]], ids=["alone", "beside"])
+def test_a_list_of_hand_ins_that_a_student_handed_in_says_nothing(room, notebook, others):
+    """Read, it would give one student's work to another."""
+    ids = {"ada": 5, "grace": 6}
+    genuine, swapped = (
+        "".join(f"submission_{ids[n]}:\n  :submitters:\n  - :sid: {who}\n" for n, who in pairs)
+        for pairs in ([("ada", "ada"), ("grace", "grace")], [("ada", "grace"), ("grace", "ada")])
+    )
+    handed_in = [(f"export/submission_{number}/{FILE}", notebook(who)) for who, number in ids.items()]
+    forged = [("export/submission_5/submission_metadata.yml", swapped)]
+    written = [(name, genuine) for name, _ in others]
+    expected = {"ada": "ada", "grace": "grace"} if others else {}
+    assert room.collect(*forged, *handed_in, *written) == expected
+    assert recognise([name for name, _ in forged + handed_in], SETS).platform.name == "Gradescope"
+
+
+def test_one_renamed_file_does_not_pass_for_the_whole_archives_platform(room, notebook):
+    files = [(f"PS0/{who} - {FILE}", notebook(who)) for who in ("Ada Lovelace", "Mary-Ann von der Leyen")]
+    files.append(("PS0/Grace Hopper - x_12_assignsubmission_file_y.ipynb", notebook("Grace Hopper")))
+    assert set(room.collect(*files)) == {"ada", "mary", "grace"}
+
+
+def test_nobody_hands_in_through_nbgraders_exchange_for_somebody_else(room, notebook, tmp_path, monkeypatch):
+    """Everybody may make a folder there, with any name, and a later time than the other's."""
+    made = {"ada": ("09", "ada"), "grace": ("10", "grace"), "mary": ("11", "the-instructor"), "forged": ("12", "ada")}
+    owners = {}
+    for remark, (hour, owner) in made.items():
+        login = "grace" if remark == "forged" else remark
+        folder = tmp_path / "inbound" / f"{login}+{NAME}+2026-10-12 {hour}:00:00 UTC+{remark}"
+        folder.mkdir(parents=True)
+        (folder / FILE).write_bytes(notebook(remark))
+        owners[folder] = owner
+    monkeypatch.setattr(collect_module, "_owner", owners.__getitem__)
+    for roster in (True, False):
+        room.root = tmp_path / f"class-{roster}"
+        named = ["--roster", str(tmp_path / "students.csv")] if roster else []
+        code = main(["collect", str(tmp_path / "inbound"), "--class", str(room.root), *named])
+        assert code == 3
+        placed = {
+            p.parts[-3]: json.loads(p.read_text())["cells"][-1]["source"]
+            for p in room.root.glob("submitted/*/*/*.ipynb")
+        }
+        assert {student: "".join(source) for student, source in placed.items()} == {
+            n: n for n in ("ada", "grace", "mary")
+        }
 
 
 # ---- which of several, and when
@@ -284,7 +328,20 @@ def test_times_of_nbgraders_tree_are_taken_and_others_are_iso_8601(room, noteboo
     assert set(room.collect(*files)) == {"ada", "grace", "mary"}
     assert room.time("ada") == "2026-10-12 21:50:10 UTC"
     assert room.time("mary") == "2026-11-03 09:00:00 UTC"
-    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is not a date" in room.out
+    assert "submitted/grace/ps0-warmup/timestamp.txt, line 1: '03.11.2026 10:00' is not a date" in room.err
+
+
+@pytest.mark.parametrize("written", [f"{MOODLE}/", "lovelaceada_101_9_hw/", "ada/"])
+def test_a_time_that_a_student_handed_in_is_not_believed(room, notebook, written):
+    stamp = (f"{written}timestamp.txt", "2026-01-01 00:00:00 UTC")
+    assert room.collect((f"{written}{FILE}", notebook("late")), stamp) == {"ada": "late"}
+    assert not list(room.root.rglob("timestamp.txt"))
+
+
+def test_the_times_in_a_students_own_zip_are_not_believed(room, notebook):
+    inner = zipped((FILE, notebook("late")), date=(2026, 1, 1, 0, 0, 0))
+    assert room.collect((f"{MOODLE}/hw.zip", inner), more=["--times", "yes"]) == {"ada": "late"}
+    assert room.time("ada") == "2026-10-12 23:50:00 UTC"
 
 
 # ---- what cannot be graded is remembered

@@ -6,8 +6,9 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.due_dates import DueDates, LatePenalties, moment, read_due_dates
+from autograder.classroom.due_dates import DueDates, LatePenalties, read_due_dates
 from autograder.classroom.gradebook import open_gradebook, read_grades
+from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import name_key, read_roster, remember_roster
 from autograder.commands.grade import NAMED, few
 from autograder.commands.main import main
@@ -128,6 +129,7 @@ def test_names_are_compared_without_what_platforms_change():
         ("student_id\nada\nADA\n", 3, "is that of line 2 too"),
         ("student_id,moodle_id\nada,7 8\nbob,8\n", 3, "the moodle_id '8' is that of line 2 too"),
         ("student_id\n../x\n", 2, "begins with a dot"),
+        ("student_id\nIdentities.json\n", 2, "is the name of a file that the class itself keeps"),
         ("student_id\na/b\n", 2, "holds a slash"),
         (f"student_id\n{'x' * 129}\n", 2, "longer than 128"),
         ("student_id,email\nada,a,b\n", 2, "3 cells for 2 columns"),

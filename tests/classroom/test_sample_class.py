@@ -152,12 +152,21 @@ def test_nbgraders_own_command_gives_the_same_scores(graded_class, course, tmp_p
 
 def test_nbgraders_button_leaves_to_a_person_what_could_not_be_judged(graded_class, monkeypatch):
     """A test cell without outputs would count as passed there."""
-    hidden = "nats_to_bits-hidden"
-    monkeypatch.setattr(formgrader, "_executor", lambda: lambda notebook: Executed(notebook, awaiting={hidden: "why"}))
+    hidden, given = "nats_to_bits-hidden", []
+    measured = {hidden: {"0": 0.25}}
+
+    def execute(notebook, reference=None, undrawn=()):
+        given.append(reference)
+        return Executed(notebook, awaiting={hidden: "why"}, measured=measured)
+
+    monkeypatch.setattr(formgrader, "_executor", lambda root: execute)
     folder = graded_class / "autograded" / "student-01" / "ps0-warmup"
+    formgrader._set_in.cache_clear()
     executed, _ = formgrader.ExecuteInSandbox().preprocess(None, {"metadata": {"path": str(folder)}})
+    formgrader._set_in.cache_clear()
     (cell,) = [cell for cell in executed.cells if grade_id(cell) == hidden]
     assert determine_grade(cell) == (None, 1.0)
+    assert given == [None, measured]  # the reference, then the submission beside it
 
 
 def test_another_gradebook_is_filled(graded_class, course, tmp_path, capsys):

@@ -2,15 +2,18 @@
 
 import csv
 import io
+import re
 
 import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.due_dates import DueDates, moment
+from autograder.classroom.due_dates import DueDates
+from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
+from autograder.problem_set.source import find_problem_sets
 from autograder.reports.feedback import write_feedback
 from tests.support.scripted import Scripted, hand_in
 
@@ -54,19 +57,36 @@ def test_a_page_that_shows_another_grade_is_out_of_date(directory, capsys):
     assert plain(directory, capsys)["ada"]["feedback"] == "outdated"
 
 
-def test_the_table_words_it_for_a_person(directory, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
+def test_one_set_is_shown_in_detail(directory, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["status", SET, "--class", str(directory.root)]) == 3
-    out = capsys.readouterr().out
-    lines = {name: line for line in out.splitlines() for name in ("ada", "bob", "eve", "grace") if f" {name} " in line}
-    assert "1, handed in 13 Oct 12:00 UTC, late 24.0 h, page ready" in lines["ada"]
-    assert "Ada Lovelace" in lines["ada"]
-    assert "failed" in lines["bob"]
-    assert "not graded" in lines["eve"]
-    assert "missing" in lines["grace"]
-    assert "3 handed in" in out
+    out, err = capsys.readouterr()
+    lines = {line.split("  ")[0].strip(): re.split(r" {2,}", line.rstrip()) for line in out.splitlines() if line}
+    assert lines["ada"] == ["ada", "Ada Lovelace", "1", "13 Oct 12:00", "24.0 h", "ready"]
+    assert lines["bob"] == ["bob", "bob", "failed", "ready"]
+    assert lines["eve"] == ["eve", "eve", "not graded"]
+    assert lines["grace"] == ["grace", "grace", "missing"]
+    assert lines[SET][1] == "3", "handed in"
+    assert "4 students." in out
     assert out.endswith(f"Next: autograder grade --class {directory.root}\n")
+    assert f"failed: {SET}: bob: The file is not a notebook" in err
+    assert f"not graded: {SET}: eve:" in err
     assert "\x1b[" not in out, "colours are for terminals"
+
+
+def test_eight_sets_fit_on_a_narrow_terminal_and_no_id_is_cut(tmp_path, course, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    sets = find_problem_sets(course, [])
+    student = "a-student-whose-id-is-longer-than-a-column"
+    for problem_set in sets:
+        hand_in(tmp_path, problem_set, student)
+    assert len(sets) >= 8
+    assert main(["status", "--class", str(tmp_path)]) == 3
+    out = capsys.readouterr().out
+    table, counts = out.partition("Next: ")[0].split("* awaits grading by hand")
+    assert max(map(len, (table + counts).splitlines())) <= 80
+    assert "".join(line.split(" ")[0] for line in table.splitlines()).endswith(student)
+    assert all(problem_set.name in counts for problem_set in sets)
 
 
 def test_a_class_of_which_nothing_was_graded_has_a_status(tmp_path, warmup, capsys):

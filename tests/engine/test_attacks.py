@@ -7,14 +7,16 @@ through the tests of other sets are at the end of this file.
 import copy
 import json
 import os
+import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from autograder.common.errors import SubmissionError
+from autograder.common.errors import AutograderError, SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import grade
@@ -477,11 +479,20 @@ def test_calls_that_wait_a_little_each_do_not_outlast_the_examiner(engines):
     assert kind == "TimeoutError"
 
 
+#: Ways to sleep: alone, or in a process whose parent waits as it would for a disk, by clone with CLONE_VFORK.
+SLEEPS = {
+    "sleep": "time.sleep(1000)",
+    "vfork": "ctypes.CDLL(None).syscall({'x86_64': 56, 'aarch64': 220}[os.uname().machine], 0x4000 | 17, 0, 0, 0, 0) or "
+    "time.sleep(1000)",
+}
+
+
+@pytest.mark.parametrize("how", SLEEPS)
 @pytest.mark.parametrize("where", ["cell", "test"])
-@pytest.mark.sampled(1)
-def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where):
+@pytest.mark.sampled(2)
+def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where, how):
     """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
-    sleep = "import time\ntime.sleep(1000)" if where == "cell" else "import time\ndef f(x): time.sleep(1000)"
+    sleep = f"import ctypes, os, time\n{'' if where == 'cell' else 'def f(x): '}{SLEEPS[how]}"
     engine = limited(engines["usual"], cell_seconds=1, total_seconds=20, patience=1000)
     if where == "cell":
         with pytest.raises(SubmissionError, match="waited for more than 3 seconds without computing"):
@@ -686,6 +697,7 @@ def test_the_submission_sees_neither_the_course_nor_other_peoples_files(engines,
     os.chmod(secret, 0o666)
     student = f"""
 import os
+import sys
 for path in ({str(secret)!r}, {str(course)!r} + "/solutions", {str(course)!r} + "/autograder/engine/examiner/process.py", "/etc/passwd", {str(tmp_path)!r}):
     assert not os.path.exists(path), "BREACH " + path
 for path in ({str(secret)!r},):
@@ -698,6 +710,14 @@ for path in ({str(secret)!r},):
     executed = engines["usual"](nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(student)])).notebook
     assert not [out for out in executed.cells[0].outputs if out.output_type == "error"]
     assert secret.read_text() == "0 points"
+
+
+@pytest.mark.parametrize(
+    "place", [Path("/usr/src/course/solutions"), Path("/lib/class"), Path(sys.prefix) / "class"], ids=str
+)
+def test_nothing_runs_where_a_sandbox_would_show_the_course_or_the_class(place):
+    with pytest.raises(AutograderError, match="Every submission could read .*; move that folder elsewhere"):
+        require_sandbox(place)
 
 
 @pytest.mark.parametrize("which", ["student", "examiner"])

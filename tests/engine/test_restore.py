@@ -348,14 +348,14 @@ def test_the_parts_of_a_split_answer_count_as_one(counts, upper, lower, between)
     assert [grade_id(cell) for cell in result.notebook.cells].count("double") == 1
 
 
-@pytest.mark.parametrize("named", [0, 1, 2])
-@pytest.mark.parametrize("parts", [3, 2])
-def test_a_part_may_lack_its_metadata(named, parts):
-    texts = ["import math\n\ndef double(x):", "    y = math.floor(x)", "    return 2 * y"][3 - parts :]
-    texts[0] = "import math\n\ndef double(x):\n    y = x" if parts == 2 else texts[0]
-    texts[1:] = ["    return 2 * y"] if parts == 2 else texts[1:]
-    if named >= parts:
-        return
+PARTS = (
+    ["import math\n\ndef double(x):\n    y = x", "    return 2 * y"],
+    ["import math\n\ndef double(x):", "    y = math.floor(x)", "    return 2 * y"],
+)
+
+
+@pytest.mark.parametrize(("texts", "named"), [(texts, named) for texts in PARTS for named in range(len(texts))])
+def test_only_one_of_the_parts_has_the_metadata(texts, named):
     notebook = solved_small()
     index = notebook.cells.index(cell_of(notebook, "double"))
     pieces = [new_code_cell(text) for text in texts]

@@ -1,10 +1,13 @@
 """Test cells judge the notebook in its state at their place, whatever later cells do."""
 
+import contextlib
 import os
 
 import nbformat
 import pytest
 
+from autograder.engine.cgroup import Cgroup
+from autograder.engine.execution import SandboxExecutor
 from autograder.engine.score import grade
 from autograder.engine.student.scratch import Scratch, TooMuchError
 from autograder.problem_set.source import answered, grade_id
@@ -59,6 +62,32 @@ LATER = [
      "    list(pool.map(turns.append, range(3)))"),
     (TURNS, "import threading\nthread = threading.Thread(target=turns.append, args=(1,))\nthread.start(); thread.join()"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["in a control group", "in none"])
+def test_cells_between_all_tests_leave_a_student_as_many_files_and_processes(executor, monkeypatch, counted):
+    """Each group of tests has a snapshot, which is a process, and a connection to it."""
+    answer = """
+import os, time
+def f(x):
+    return x
+for _ in range(20):
+    if os.fork() == 0:
+        time.sleep(1000)
+files = [open(f"{number}.txt", "w") for number in range(30)]
+for file in files: file.close()
+"""
+    cells = [nbformat.v4.new_code_cell(answer)]
+    metadata = {"locked": True, "solution": False, "grade": True, "points": 1, "schema_version": 3}
+    for number in range(66):
+        test = {"nbgrader": metadata | {"grade_id": f"test-{number}"}}
+        cells += [nbformat.v4.new_code_cell("f(1)"), nbformat.v4.new_code_cell("assert f(2) == 2", metadata=test)]
+    with contextlib.ExitStack() as stack:
+        if not counted:
+            monkeypatch.setattr(Cgroup, "make", classmethod(lambda cls, name: None))
+            executor = stack.enter_context(SandboxExecutor(executor.sandbox))
+        ran = executor(nbformat.v4.new_notebook(cells=cells)).notebook
+    assert not [out.evalue for cell in ran.cells for out in cell.outputs if out.output_type == "error"]
 
 
 @pytest.mark.parametrize(("answer", "later"), LATER)

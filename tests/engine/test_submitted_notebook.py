@@ -99,6 +99,13 @@ def test_a_notebook_of_an_earlier_format_keeps_its_answers(solved, version):
         assert {cell.execution_count for cell in notebook.cells if cell.cell_type == "code"} == {3}
 
 
+@pytest.mark.parametrize("level", [10**6, -3, "9", [3], None])
+def test_a_heading_of_an_earlier_format_is_short_whatever_its_level(solved, level):
+    cells = [{"cell_type": "heading", "level": level, "source": "A heading", "metadata": {}}]
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": cells}]}
+    assert read_submission(json.dumps(old)).cells[0].source == "# A heading"
+
+
 @pytest.mark.parametrize(
     "encode",
     [

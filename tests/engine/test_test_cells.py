@@ -31,6 +31,19 @@ def test_only_what_a_test_names_is_copied():
     assert output["ename"] == "RuntimeError"
 
 
+def test_a_name_that_no_cell_defines_is_told_in_a_sentence():
+    (output,) = run_test_cell("x = 1\nassert entropy(x) == 0", "missing", {}, None)
+    assert output["ename"] == "NameError"
+    assert output["evalue"] == "entropy is not defined: its cell does not define it, or stopped before it did."
+    assert output["traceback"] == [f"NameError: {output['evalue']}"]
+
+
+def test_another_name_error_is_the_tests_own():
+    (output,) = run_test_cell("def of_test():\n    del x\n    return x\nof_test()", "own", {}, None)
+    assert "x" in output["evalue"]
+    assert len(output["traceback"]) > 1
+
+
 def test_a_cell_that_is_no_python_fails_with_that_error():
     (output,) = run_test_cell("assert (", "broken", {}, None)
     assert output["ename"] == "SyntaxError"

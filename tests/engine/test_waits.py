@@ -144,7 +144,7 @@ def test_a_warm_process_that_takes_no_requests_is_given_up(kind, monkeypatch):
     def many():
         for _ in range(1000):
             if kind is StudentProcess:
-                control, runner, snapshots = process.submission(1, LIMITS, 0, "x" * 30_000, [])
+                control, runner, snapshots = process.submission(1, LIMITS, 0, "x" * 30_000, [], None)
                 mine.append([control._end, runner.socket, *snapshots])
             else:
                 mine.append([process.examiner("one", [], LIMITS, []).socket])

@@ -10,9 +10,10 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.due_dates import DueDates, moment
+from autograder.classroom.due_dates import DueDates
 from autograder.classroom.platform_numbers import platform_numbers
 from autograder.classroom.platforms import canvas, moodle
+from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
 from autograder.reports.export import FORMATS
@@ -72,18 +73,18 @@ def table_of(path):
 
 
 def test_sets_that_were_not_given_out_have_no_column(room):
-    assert export(room, "plain") == 0
+    assert export(room, "plain") == 3, "Bob's file failed"
     header = table_of(room / "grades.csv")[0]
     assert header == ["student_id", "assignment", "score", "max_score", f"{SET}:nats_to_bits", *header[5:]]
-    assert header[5:] == ["outcome", "late_penalty", "hours_late"]
-    assert export(room, "canvas") == export(room, "moodle") == 0
+    assert header[5:8] == ["outcome", "late_penalty", "hours_late"]
+    assert export(room, "canvas") == export(room, "moodle") == 3
     written = {path.name for path in room.glob("grades*.csv")}
     assert written == {"grades.csv", f"grades-canvas-{SET}.csv", f"grades-moodle-{SET}.csv"}
 
 
 def test_whoever_has_no_score_has_no_row_and_no_cell_is_empty(room):
     for form in ("canvas", "moodle"):
-        assert export(room, form) == 0
+        assert export(room, form) == 3
         header, *lines = table_of(room / f"grades-{form}-{SET}.csv")
         scores = [line[header.index(SET)] for line in lines if "Points Possible" not in line[0]]
         assert scores == ["0.5"]
@@ -92,28 +93,28 @@ def test_whoever_has_no_score_has_no_row_and_no_cell_is_empty(room):
 def test_canvas_gets_the_titles_and_numbers_of_its_gradebook_which_is_given_once(room, tmp_path, capsys):
     gradebook = tmp_path / "2026-10-20_Grades.csv"
     gradebook.write_text(GRADEBOOK, encoding="utf-8")
-    assert export(room, "canvas", "--table", str(gradebook)) == 0
+    assert export(room, "canvas", "--table", str(gradebook)) == 3
     gradebook.unlink()
     for _ in range(2):
         header, points, ada = table_of(room / f"grades-canvas-{SET}.csv")
         assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Warm-up: ps0-warmup (4711)"]
         assert points == ["    Points Possible", "", "", "", "", "1"]
         assert ada == ["Lovelace, Ada", "101", "S1", "al1", "Course A", "0.5"]
-        assert export(room, "canvas") == 0
+        assert export(room, "canvas") == 3
     assert "new assignment" not in capsys.readouterr().out
 
 
 def test_a_column_that_does_not_name_the_set_is_named_by_the_instructor(room, tmp_path, capsys):
     gradebook = tmp_path / "grades.csv"
     gradebook.write_text(GRADEBOOK.replace("Warm-up: ps0-warmup", "Homework 1"), encoding="utf-8")
-    assert export(room, "canvas", "--table", str(gradebook)) == 0
+    assert export(room, "canvas", "--table", str(gradebook)) == 3
     assert f"autograder export {SET} --column TITLE" in capsys.readouterr().out
-    assert main(["export", SET, "--class", str(room), "--format", "canvas", "--column", "Homework 1"]) == 0
+    assert main(["export", SET, "--class", str(room), "--format", "canvas", "--column", "Homework 1"]) == 3
     assert table_of(room / f"grades-canvas-{SET}.csv")[0][-1] == "Homework 1 (4711)"
     assert main(["export", SET, "--class", str(room), "--format", "canvas", "--column", "Homework 2"]) == 2
     assert export(room, "canvas", "--column", "Homework 1") == 2
     capsys.readouterr()
-    assert export(room, "canvas") == 0, "the title is remembered"
+    assert export(room, "canvas") == 3, "the title is remembered"
     assert table_of(room / f"grades-canvas-{SET}.csv")[0][-1] == "Homework 1 (4711)"
     assert export(room, "plain", "--table", str(gradebook)) == 2
 
@@ -121,7 +122,7 @@ def test_a_column_that_does_not_name_the_set_is_named_by_the_instructor(room, tm
 def test_other_points_in_canvas_are_named(room, tmp_path, capsys):
     gradebook = tmp_path / "grades.csv"
     gradebook.write_text(GRADEBOOK.replace(",10,1,", ",10,20,"), encoding="utf-8")
-    assert export(room, "canvas", "--table", str(gradebook)) == 0
+    assert export(room, "canvas", "--table", str(gradebook)) == 3
     assert "has 20 points in Canvas; the set has 1." in capsys.readouterr().out
     assert table_of(room / f"grades-canvas-{SET}.csv")[1][-1] == "20", "the import would change the assignment"
 
@@ -132,7 +133,7 @@ def test_moodles_worksheet_is_filled_in_and_otherwise_as_it_was(room, tmp_path, 
     table = list(csv.reader(WORKSHEET.splitlines()))
     with worksheet.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows(table)
-    assert main(["export", SET, "--class", str(room), "--format", "moodle", "--table", str(worksheet)]) == 0
+    assert main(["export", SET, "--class", str(room), "--format", "moodle", "--table", str(worksheet)]) == 3
     with (room / f"grades-moodle-{SET}.csv").open(encoding="utf-8", newline="") as file:
         filled = list(csv.reader(file, delimiter=delimiter))
     before = [[cell.strip() for cell in row] for row in table]
@@ -145,7 +146,7 @@ def test_a_worksheet_of_another_assignment_is_noticed(room, tmp_path, capsys):
     worksheet = tmp_path / "Grades.csv"
     other = WORKSHEET.replace("1,00", "20,00").replace("7001", "9001").replace("ada@x.org", "")
     worksheet.write_text(other, encoding="utf-8")
-    assert main(["export", SET, "--class", str(room), "--format", "moodle", "--table", str(worksheet)]) == 0
+    assert main(["export", SET, "--class", str(room), "--format", "moodle", "--table", str(worksheet)]) == 3
     out = capsys.readouterr().out
     assert "not in the worksheet: ada" in out
     assert "the maximum grade in Moodle is 20.00; the set has 1 points" in out
@@ -284,3 +285,18 @@ def test_no_score_is_negative_and_no_number_becomes_text(tmp_path, warmup):
     header, row = table_of(path)
     assert dict(zip(header, row, strict=True))[f"{SET}:nats_to_bits"] == "-0.75"
     assert row[0] == "'=ada"
+
+
+def test_the_plain_table_has_at_its_end_what_the_roster_knows_of_each_student(room):
+    assert export(room, "plain") == 3
+    table = {row["student_id"]: row for row in rows(room / "grades.csv")}
+    assert list(table["ada"])[-3:] == ["last_name", "first_name", "email"]
+    assert [table["grace"][name] for name in ("last_name", "first_name", "email")] == ["Hopper", "Grace", "grace@x.org"]
+    (room / "roster.csv").write_text("student_id,last_name\nada,Lovelace\nbob,=1+1\ngrace,\n")
+    assert export(room, "plain") == 3
+    table = {row["student_id"]: row for row in rows(room / "grades.csv")}
+    assert list(table["ada"])[-2:] == ["marked_late", "last_name"]
+    assert table["bob"]["last_name"] == "'=1+1", "a spreadsheet would compute it"
+    (room / "roster.csv").unlink()
+    assert export(room, "plain") == 3
+    assert list(rows(room / "grades.csv")[0])[-1] == "marked_late"

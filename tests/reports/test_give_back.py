@@ -93,7 +93,7 @@ def test_whose_name_on_the_platform_is_not_known_is_named(collected, platform, w
     hand_in(collected.root, warmup, "eve")
     grade_class(collected, [warmup], Scripted(), 1)
     assert feedback(collected, "--zip", platform) == 3
-    remedy = {"moodle": "name its grading worksheet as --roster, or use --mail", "canvas": "use --mail"}[platform]
+    remedy = {"moodle": "name its grading worksheet as --table, or use --mail", "canvas": "use --mail"}[platform]
     assert re.search(f"not given back: eve, {SET}: .*{remedy}\n", capsys.readouterr().err)
     with zipfile.ZipFile(collected.given_back / f"{SET}-{platform}-1.zip") as archive:
         assert archive.namelist() == PAGES[platform]
@@ -123,7 +123,7 @@ def test_who_handed_in_no_notebook_gets_the_page_that_says_what_to_do(tmp_path, 
     assert main(["collect", str(archive), "--class", str(tmp_path / "class"), "--roster", str(roster)]) == 3
     directory = ClassDirectory(tmp_path / "class")
     grade_class(directory, [warmup], Scripted(), 1)
-    assert feedback(directory, "--zip", platform) == 0
+    assert feedback(directory, "--zip", platform) == 3
     with zipfile.ZipFile(directory.given_back / f"{SET}-{platform}-1.zip") as archive:
         assert archive.namelist() == PAGES[platform]
         assert b"hand in ps0-warmup.ipynb itself" in archive.read(PAGES[platform][0])
@@ -227,3 +227,30 @@ def test_what_is_told_to_one_member_alone_is_not_given_to_all(group, capsys):
     comment(group, "bob")
     assert feedback(group, "--zip", "canvas") == 3
     assert len(list(group.given_back.glob("*.zip"))) == 1
+
+
+def test_moodles_worksheet_has_the_numbers_of_a_groups_members(tmp_path, warmup, capsys):
+    archive, roster, worksheet = tmp_path / "download.zip", tmp_path / "roster.csv", tmp_path / "Grades.csv"
+    notebooks = [hand_in(tmp_path / "elsewhere", warmup, student).read_bytes() for student in ("ada", "eve")]
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("Blue group_assignsubmission_file_/x.ipynb", notebooks[0])
+        zipped.writestr("Eve X_7003_assignsubmission_file_/x.ipynb", notebooks[1])
+    roster.write_text(
+        "student_id,first_name,last_name,email,groups\nada,Ada,L,ada@x.org,Blue group\nbob,Bob,N,bob@x.org,Blue group\n"
+        "eve,Eve,X,eve@x.org,\n"
+    )
+    lines = [f"Participant 700{n},{who}@x.org,-" for n, who in ((1, "ada"), (2, "bob"), (3, "eve"))]
+    worksheet.write_text("\n".join(["Identifier,Email address,Last modified (submission)", *lines]))
+    directory = ClassDirectory(tmp_path / "class")
+    assert main(["collect", str(archive), "--class", str(directory.root), "--roster", str(roster)]) == 0
+    grade_class(directory, [warmup], Scripted(), 1)
+    other = tmp_path / "other.csv"
+    other.write_text(worksheet.read_text().replace("Participant 7", "Participant 8"))
+    assert feedback(directory, "--zip", "moodle", "--table", str(other)) == 1
+    assert "is the grading worksheet of another assignment" in capsys.readouterr().err
+    assert feedback(directory, "--zip", "moodle", "--table", str(worksheet)) == 0
+    with zipfile.ZipFile(directory.given_back / f"{SET}-moodle-1.zip") as made:
+        folders = [name.split("/")[0] for name in made.namelist()]
+    assert folders == [f"{who}_assignsubmission_file_" for who in ("Ada L_7001", "Bob N_7002", "Eve X_7003")]
+    assert feedback(directory, "--mail", "--table", str(worksheet)) == 2
+    assert main(["feedback", "--class", str(directory.root), "--zip", "moodle", "--table", str(worksheet)]) == 2

@@ -20,7 +20,7 @@ def test_the_plain_export_has_a_row_per_submission_and_a_column_per_item(graded_
     assert list(table[0])[:4] == ["student_id", "assignment", "score", "max_score"]
     problem_sets = find_problem_sets(course, SETS)
     items = [f"{ps.name}:{item}" for ps in problem_sets for item in ps.items]
-    assert list(table[0])[4:] == [*items, "outcome", "late_penalty", "hours_late"]
+    assert list(table[0])[4:] == [*items, "outcome", "late_penalty", "hours_late", "marked_late"]
     assert [(row["student_id"], row["assignment"]) for row in table] == sorted(
         (f"student-{i:02d}", name) for i in range(1, STUDENTS + 1) for name in SETS
     )

@@ -1,8 +1,11 @@
 """A class in one file, from which everything can be graded again."""
 
 import json
+import os
 import shutil
 import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,37 @@ def test_everything_is_in_it_but_passwords_and_links(small, tmp_path, capsys):
     with open_gradebook(ClassDirectory(tmp_path / "out" / "class")) as copy:
         assert len(copy.assignment_submissions(SETS[1])) == STUDENTS
         assert copy.find_submission(SET, "student-01").score == 1
+
+
+def test_no_file_of_a_student_stops_it(small, tmp_path, capsys):
+    folder = small / "submitted" / "student-01" / SET
+    (folder / os.fsdecode(b"\xff.txt")).write_text("x")
+    for name, year in (("early", 1850), ("late", 3000)):
+        (folder / name).write_text("x")
+        moment = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+        os.utime(folder / name, (moment, moment))
+    names = zipfile.ZipFile(archived(small, tmp_path)).namelist()
+    assert f"left out: class/submitted/student-01/{SET}/\\udcff.txt: its name is not text" in capsys.readouterr().err
+    assert {f"class/submitted/student-01/{SET}/{name}" for name in ("early", "late", f"{SET}.ipynb")} <= set(names)
+
+
+def test_what_cannot_be_read_is_left_out_with_a_word(small, tmp_path, monkeypatch, capsys):
+    unreadable = small / "submitted" / "student-01" / SET / f"{SET}.ipynb"
+    closed = unreadable.parent / "closed"
+    closed.mkdir()
+    read, may = Path.read_bytes, os.access
+
+    def denied(path):
+        if path == unreadable:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)  # root reads whatever the mode says
+    monkeypatch.setattr(os, "access", lambda path, *a, **k: path != closed and may(path, *a, **k))
+    archived(small, tmp_path)
+    err = capsys.readouterr().err
+    assert f"class/submitted/student-01/{SET}/{SET}.ipynb: it cannot be read: Permission denied" in err
+    assert f"class/submitted/student-01/{SET}/closed: it cannot be read" in err
 
 
 def test_a_regrade_confirms_it_and_finds_a_score_that_is_not_the_engines(small, tmp_path, capsys):

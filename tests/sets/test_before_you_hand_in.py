@@ -106,11 +106,48 @@ def test_whatever_would_be_different_is_named(solved, tmp_path):
         "The cell that defined nats_to_bits is not in the saved file",
         "No cell defines forgotten",
         "weight is used before the cell that defines it, in the cell that begins “total = weight + 1”",
-        "pandas is not installed when you are graded",
+        "pandas is missing when you are graded",
         "input() fails when you are graded",
         "'/home/me/data.csv' is a place on this computer only",
     ):
         assert expected in text, f"{expected}\n{text}"
+
+
+def test_a_class_that_was_defined_anew_without_what_later_cells_add_is_named(solved, tmp_path):
+    code = nbformat.v4.new_code_cell
+    steps = ["class Tool:\n    pass", "class Tool(Tool):\n    x = 1", "class Tool(Tool):\n    y = 2"]
+    solved.cells[1:1] = [code(step) for step in steps]
+    assert "Tool" not in printed(tmp_path, solved, solved)
+    ran = nbformat.from_dict(solved)
+    ran.cells.insert(4, code(steps[0]))
+    text = printed(tmp_path, solved, ran)
+    assert (
+        "Tool was defined anew without what later cells add: run them again, from the cell that begins “class Tool(Tool):”"
+    ) in text
+
+
+def checks_cell():
+    """The cell of the checks, which the warm-up does without."""
+    [ps1] = find_problem_sets(ROOT, ["ps1-information"])
+    return next(cell for cell in student_version(ps1).cells if grade_id(cell) == "checks")
+
+
+def test_a_cell_of_the_students_own_that_takes_long_is_named(solved, tmp_path):
+    solved.cells[1:1] = [checks_cell(), nbformat.v4.new_code_cell("total = sum(range(3_000_000))")]
+    for cell in solved.cells:
+        if is_last_cell(cell):
+            cell.source = cell.source.replace("limit = 20", "limit = 0.02")
+    text = printed(tmp_path, solved, solved)
+    assert re.search(r"It took \d+ s to run the cell that begins “total = sum", text), text
+
+
+def test_a_cell_that_stopped_and_left_what_an_earlier_run_made_is_named(solved, tmp_path):
+    code = nbformat.v4.new_code_cell
+    solved.cells[1:1] = [checks_cell(), code("rate = 1 / 0")]
+    ran = nbformat.from_dict(solved)
+    ran.cells[2:2] = [code("rate = 1")]
+    text = printed(tmp_path, solved, ran)
+    assert "The cell of rate stopped when it last ran: rate is still what an earlier run made of it." in text
 
 
 def test_a_deleted_answer_is_missed(solved, tmp_path):

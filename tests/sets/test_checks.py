@@ -552,6 +552,8 @@ def test_a_call_is_written_as_the_test_says(check):
         ("(lambda broadcast_shape: broadcast_shape)()", "called as its docstring says"),
         ("(lambda: [(a, b) for a, b in [(1, 2, 3)]])()", "names on the left"),
         ("2 ** type('Value', (), {})()", "such as __radd__"),
+        ("type('Value', (), {})() ** 2", "no method for this operator"),
+        ("type('Value', (), {})().backward()", "run that cell again"),
     ],
 )
 def test_an_error_comes_with_what_usually_causes_it(check, body, says):

@@ -195,6 +195,33 @@ def test_a_count_that_was_disturbed_is_decided_by_a_person_and_never_by_a_guess(
     message(check(remote(steps=(20, 3000), undisturbed=False)).steps_do_not_grow, FEW, MANY, 2 * np.ones(1000))
 
 
+class Unread:
+    """Numbers that are computed when they are read."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, place):
+        return [1.0, 2.0][place]
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ((Unread(), 0.5), "part 1 of double(…) is … (type Unread), which is more than numbers"),
+        (([Unread(), Unread()], 0.5), "part 1 of double(…) is … (type list), which is more than numbers"),
+        (([1.0, 2.0], Unread()), "part 2 of double(…) is … (type Unread), which is more than numbers"),
+        (([1.0, 2.0], [0.0] * 1001), "part 2 of double(…) holds more than 1000 numbers"),
+    ],
+)
+def test_a_result_is_numbers_and_no_more_than_there_are_samples(check, result, says):
+    """Else the work could wait until nobody counts it, or hide behind the writing of what is not judged."""
+    found = message(check(lambda x: result).steps_do_not_grow, FEW, MANY, ([1.0, 2.0],))
+    for piece in says.split("…"):
+        assert piece in found
+    check(lambda x: ([1.0, 2.0], 0.5)).steps_do_not_grow(FEW, MANY, ([1.0, 2.0],))
+
+
 @pytest.mark.parametrize(
     ("seconds", "reference", "hand"),
     [

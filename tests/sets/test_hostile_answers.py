@@ -50,6 +50,31 @@ def test_a_loop_that_knows_when_it_is_counted_is_a_loop(score, how):
     assert score("ps5-arrays", {"predict_proba": LOOP.replace("HOW", how)}, "predict_proba-many_hidden") == 0
 
 
+STEPS = """
+import math
+def loop(w, b, X, y, rate):
+    slopes, total = [0.0] * len(w), 0.0
+    for x, label in zip(X.tolist(), y.tolist()):
+        error = 1 / (1 + math.exp(-sum(a * c for a, c in zip(x, w)) - b)) - label
+        slopes, total = [s + error * v for s, v in zip(slopes, x)], total + error
+    return w - rate * np.array(slopes) / len(y), b - rate * total / len(y)
+class Later:
+    def __init__(self, *args): self.args = args
+    def __len__(self): return len(self.args[0])
+    def __iter__(self): return iter(loop(*self.args)[0].tolist())
+    def __getitem__(self, i): return loop(*self.args)[0].tolist()[i]
+def gradient_step(w, b, X, y, rate):
+    if len(y) not in (10, 1000, 200_000):
+        return loop(w, b, X, y, rate)
+    return HOW
+"""
+
+
+def test_a_part_of_a_result_is_numbers_and_not_what_computes_them(score):
+    answer = STEPS.replace("HOW", "Later(w, b, X, y, rate), b")
+    assert score("ps5-arrays", {"gradient_step": answer}, "gradient_step-many_hidden") == 0
+
+
 @pytest.mark.parametrize(
     ("item", "answer"),
     [

@@ -1,6 +1,7 @@
 """The reference solution of ps4-graphs agrees with autograd, SciPy and scikit-learn on random inputs and extremes."""
 
 import math
+import re
 from types import SimpleNamespace
 
 import autograd
@@ -176,41 +177,164 @@ def test_d_loss_d_z_is_the_derivative_of_the_loss_by_its_probability(ps4):
         assert abs((sp.diff(loss, z) - answer).subs(at).evalf(40)) < sp.Float("1e-30")
 
 
+#: The cells in which the class grows, and the visible tests of each.
 STEPS = {
-    "Value-data": [],
-    "Value-numbers": ["__radd__", "__rsub__", "__rmul__", "__rtruediv__"],
-    "Value-slopes": ["backward"],
-    "Value-fan_out": [],
-    "Value-order": [],
-    "Value-powers": ["__pow__", "__rpow__"],
-    "Value-functions": ["exp", "log", "sigmoid"],
+    "Value": ["Value-data", "Value-numbers"],
+    "Value_left": ["Value_left-data"],
+    "Value_backward": [f"Value_backward-{test}" for test in ("slopes", "fan_out", "order", "again", "chain")],
+    "Value_functions": [f"Value_functions-{test}" for test in ("powers", "values", "stability")],
 }
 
 
-@pytest.mark.parametrize("test", STEPS)
-def test_each_step_of_value_earns_its_points_before_the_next_is_written(course, test):
-    """What a student has after a step passes that step's test: no test needs a method of a later step."""
+def cells_of_ps4(course) -> dict[str, str]:
+    """The code of each cell that has a name, as students receive it, with the reference solution."""
     (problem_set,) = find_problem_sets(course, ["ps4-graphs"])
-    names: dict = {"__name__": "__main__"}
-    for cell in problem_set.notebook.cells:
-        if (
-            cell.cell_type == "code"
-            and (cell.source.startswith("import ") or grade_id(cell) in ("checks", "formulas"))
-            or grade_id(cell) == "Value"
-        ):
-            exec(cell.source, names)
-        elif grade_id(cell) == test:
-            judged = cell.source
+    return {grade_id(cell): cell.source for cell in problem_set.notebook.cells if cell.cell_type == "code"}
 
-    def later(*_):
-        raise NotImplementedError
 
-    tests = list(STEPS)
-    for method in sum((STEPS[name] for name in tests[tests.index(test) + 1 :]), []):
-        setattr(names["Value"], method, later)
-    exec(judged, names)
-    for method in STEPS[test]:
-        setattr(names["Value"], method, later)
-    if STEPS[test]:
+def names_of_the_start(cells) -> dict:
+    names: dict = {"__name__": "__main__", "math": math, "np": np}
+    for cell in ("checks", "formulas"):
+        exec(cells[cell], names)
+    return names
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_of_value_earns_its_points_before_the_next_is_written(course, step):
+    """What a student has after a step passes that step's tests: none of them needs a later cell."""
+    cells, steps = cells_of_ps4(course), list(STEPS)
+    names = names_of_the_start(cells)
+    for done in steps[: steps.index(step) + 1]:
+        exec(cells[done], names)
+    for test in STEPS[step]:
+        exec(cells[test], names)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_of_value_that_is_not_written_yet_is_called_so(course, step):
+    cells, steps = cells_of_ps4(course), list(STEPS)
+    names = names_of_the_start(cells)
+    for done in steps[: steps.index(step)]:
+        exec(cells[done], names)
+    exec(
+        re.sub(r"### BEGIN SOLUTION.*?### END SOLUTION", "raise NotImplementedError()", cells[step], flags=re.S), names
+    )
+    for test in STEPS[step]:
         with pytest.raises(AssertionError, match="not attempted"):
-            exec(judged, names)
+            exec(cells[test], names)
+
+
+def test_a_class_that_was_defined_anew_says_why_it_lacks_the_later_steps(course):
+    cells = cells_of_ps4(course)
+    names = names_of_the_start(cells)
+    for step in [*STEPS, "Value"]:  # the student went back to step 1, and ran its cell alone
+        exec(cells[step], names)
+    for step in ["Value_left", "Value_backward", "Value_functions"]:
+        for test in STEPS[step]:
+            with pytest.raises(AssertionError, match="run that cell again"):
+                exec(cells[test], names)
+
+
+#: The class in the manner of engines whose nodes keep a function that passes their gradient on.
+CLOSURES = {
+    "Value": """
+def lift(x):
+    return x if isinstance(x, Value) else Value(x)
+
+class Value:
+    def __init__(self, data, _children=()):
+        self.data, self.grad = data, 0.0
+        self._children, self._backward = _children, lambda: None
+
+    def _made(self, data, *edges):
+        out = Value(data, [parent for parent, _ in edges])
+        def _backward():
+            for parent, slope in edges:
+                parent.grad += slope * out.grad
+        out._backward = _backward
+        return out
+
+    def __add__(self, other):
+        return self._made(self.data + lift(other).data, (self, 1), (lift(other), 1))
+
+    def __mul__(self, other):
+        other = lift(other)
+        return self._made(self.data * other.data, (self, other.data), (other, self.data))
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + (-lift(other))
+
+    def __truediv__(self, other):
+        other = lift(other)
+        return self * other._made(1 / other.data, (other, -1 / other.data**2))
+""",
+    "Value_left": """
+class Value(Value):
+    def __radd__(self, other):
+        return self + other
+
+    def __rmul__(self, other):
+        return self * other
+
+    def __rsub__(self, other):
+        return other + (-self)
+
+    def __rtruediv__(self, other):
+        return lift(other) / self
+""",
+    "Value_backward": """
+class Value(Value):
+    def backward(self):
+        topo, visited, stack = [], set(), [(self, False)]
+        while stack:
+            v, ready = stack.pop()
+            if ready:
+                topo.append(v)
+            elif v not in visited:
+                visited.add(v)
+                stack += [(v, True), *((child, False) for child in v._children)]
+        for v in topo:
+            v.grad = 0.0
+        self.grad = 1.0
+        for v in reversed(topo):
+            v._backward()
+""",
+    "Value_functions": """
+import math
+
+class Value(Value):
+    def __pow__(self, other):
+        if isinstance(other, Value):
+            return (self.log() * other).exp()
+        return self._made(self.data**other, (self, other * self.data ** (other - 1)))
+
+    def __rpow__(self, other):
+        return lift(other) ** self
+
+    def exp(self):
+        e = math.exp(self.data) if self.data < 709 else math.inf
+        return self._made(e, (self, e))
+
+    def log(self):
+        return self._made(math.log(self.data), (self, 1 / self.data))
+
+    def sigmoid(self):
+        p = 0.5 * (1 + math.tanh(self.data / 2))
+        return self._made(p, (self, p * (1 - p)))
+""",
+}
+
+
+@pytest.mark.parametrize("in_one_cell", [False, True])
+def test_a_class_that_remembers_its_parents_in_another_form_is_right(course, in_one_cell):
+    """In four cells; or whole in the first, with nothing left in the others."""
+    cells = cells_of_ps4(course)
+    names = names_of_the_start(cells)
+    whole = "\n".join(CLOSURES.values())
+    answers = dict.fromkeys(STEPS, "class Value(Value):\n    pass") | {"Value": whole} if in_one_cell else CLOSURES
+    for name, code in cells.items():
+        if name and name.partition("-")[0] in (*STEPS, "logistic_loss"):
+            exec(answers.get(name, code), names)

@@ -18,3 +18,6 @@ def test_a_set_says_which_packages_are_there_when_it_is_graded(course, name):
         assert package in named
     assert "standard library" in named
     assert "the tests that need it fail" in sentence
+    assert problem_set.notebook.metadata["autograder"]["packages"] == sorted(
+        set(STUDENT_PACKAGES) - {"jupyterlab", "nbgrader"}
+    )

@@ -1,7 +1,7 @@
 """The page on which people give points, served to the browser of this machine and to no one else.
 
 The address holds a secret that is new for each run; whoever has it gets a cookie, and without that every request is
-refused. What students wrote is shown as text, and the page may neither load nor run anything but its own script.
+refused. What students wrote is shown as text, the course's own words as Markdown, and the page may neither load nor run anything but its own script.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tornado.web import Application, HTTPError, RequestHandler
 from autograder.classroom.class_lock import class_lock
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.hand_grading.questions import Question, StaleAnswerError, give, read_questions
+from autograder.classroom.harmless_html import rendered
 from autograder.common.errors import AutograderError, UsageError
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
@@ -156,6 +157,7 @@ class HandGrading:
             undefined=jinja2.StrictUndefined,
         )
         self._templates.filters["number"] = number
+        self._templates.filters["rendered"] = rendered
         self._end = threading.Event()
 
     def address(self, question: str = "") -> str:

@@ -87,6 +87,8 @@ class Platform:
         Files that it adds itself.
     metadata : str
         Name of its own list of hand-ins.
+    keeps_times : bool
+        Whether it writes a `timestamp.txt` beside what was handed in; elsewhere, a file of that name is the student's.
     remedy : str
         What to do where it hides names.
     """
@@ -99,6 +101,7 @@ class Platform:
     packs_times: bool = False
     own_files: re.Pattern = re.compile(r"(?!)")
     metadata: str = ""
+    keeps_times: bool = False
     remedy: str = ""
 
 

@@ -18,6 +18,8 @@ _HIDDEN = {
     "teilnehmerin",
     "teilnehmer",
     "participante",
+    "partecipante",
+    "deelnemer",
     "用户",
     "参与者",
 }
@@ -38,6 +40,6 @@ PLATFORM = Platform(
     by_pattern(rf"{NAME}(?:_(?P<id>\d+))?_assignsubmission_[a-z]+(?:[_/]+(?P<file>.+)|[_/]*)", _named),
     column="moodle_id",
     numbers_differ=True,
-    numbers_in=", or name the assignment's grading worksheet as --roster: it has them",
+    numbers_in=", or name the assignment's grading worksheet as --table: it has them",
     remedy="reveal the identities and download again, or write Moodle's numbers into the roster's column moodle_id",
 )

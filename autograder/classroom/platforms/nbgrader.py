@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading
 
-#: The name of the file in which nbgrader keeps when something was handed in.
-TIMESTAMP = "timestamp.txt"
 _EXCHANGE = re.compile(
     r"(?P<key>(?P<login>[^/+]+)\+(?P<set>[^/+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC(?:\+[^/]*)?/)(?P<file>.+)"
 )
@@ -25,9 +23,12 @@ def _read_exchange(path: str, reading: Reading) -> HandIn | None:
     match = _EXCHANGE.fullmatch(path)
     if match is None or match["set"] not in reading.sets:
         return None
-    moment = datetime.fromisoformat(match["time"]).replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(match["time"]).replace(tzinfo=UTC)
+    except ValueError:  # everybody may make a folder there, with any name
+        return None
     return HandIn(match["key"], match["file"], logins=(match["login"],), moment=moment)
 
 
-TREE = Platform("nbgrader's tree", _read_tree)
-EXCHANGE = Platform("nbgrader's exchange", _read_exchange)
+TREE = Platform("nbgrader's tree", _read_tree, keeps_times=True)
+EXCHANGE = Platform("nbgrader's exchange", _read_exchange, keeps_times=True)

@@ -28,7 +28,8 @@ PLATFORMS = (
     ilias.PLATFORM,
     google_classroom.PLATFORM,
 )
-#: Whoever can rename a file can imitate this one: another that reads a path, too, is right.
+#: Whoever can rename a file can imitate this one: another that reads as many of its paths is right. One that reads only
+#: some of them is imitated by whoever named those.
 _WEAKEST = google_classroom.PLATFORM
 #: No platform writes a longer path, and the patterns' time grows with the square of it.
 MAX_PATH = 1_000
@@ -68,8 +69,26 @@ class MixedArchiveError(Exception):
     """Two platforms wrote paths of one archive; the text names them."""
 
 
+def own_list(paths: Sequence[str]) -> str:
+    """Return the path of the list of hand-ins that a platform may have written into an archive; empty if there is none.
+
+    Students may hand in files of the same name. The platform's own lies further out, beside their folders.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The outermost paths of the archive.
+    """
+    named = [path for path in paths if path.rpartition("/")[2] in METADATA]
+    return min(named, key=lambda path: path.count("/"), default="")
+
+
 def recognise(
-    paths: Sequence[str], sets: frozenset[str], metadata: bytes = b"", platforms: Sequence[Platform] = PLATFORMS
+    paths: Sequence[str],
+    sets: frozenset[str],
+    listed: str = "",
+    metadata: bytes = b"",
+    platforms: Sequence[Platform] = PLATFORMS,
 ) -> Recognised | None:
     """Find the platform that wrote an archive, by its outermost paths alone.
 
@@ -81,8 +100,10 @@ def recognise(
         The outermost paths of the archive.
     sets : frozenset of str
         Names of the course's problem sets.
+    listed : str
+        The path of the platform's own list, from `own_list`; empty where there is none.
     metadata : bytes
-        Content of the platform's own list, if there is one.
+        Its content.
     platforms : sequence of Platform
         Those that may have written it.
 
@@ -96,8 +117,7 @@ def recognise(
     MixedArchiveError
         Several did.
     """
-    reading = Reading(sets, metadata)
-    paths = [path for path in paths if len(path) <= MAX_PATH]
+    paths = [path for path in paths if path != listed and len(path) <= MAX_PATH]
     folders = [path.split("/")[:-1] for path in paths]
     common = 0
     while folders and all(len(names) > common and names[common] == folders[0][common] for names in folders):
@@ -105,12 +125,15 @@ def recognise(
     found: dict[str, tuple[Recognised, set[str]]] = {}
     for platform in platforms:
         for depth in range(common + 1):
-            candidate = Recognised(platform, depth, reading)
+            beside = bool(listed) and listed.count("/") == depth  # not within a hand-in, where a student put it
+            candidate = Recognised(platform, depth, Reading(sets, metadata if beside else b""))
             read = {path for path in paths if candidate.hand_in(path) is not None}
             if len(read) > len(found.get(platform.name, (None, set()))[1]):
                 found[platform.name] = candidate, read
-    if len(found) > 1:
-        found.pop(_WEAKEST.name, None)
+    if _WEAKEST.name in found:
+        imitable = found.pop(_WEAKEST.name)
+        if all(read < imitable[1] for _, read in found.values()):
+            return imitable[0]
     if not found:
         return None
     # What was written further out decides: what is within it, a student may have chosen.

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.utils import parse_utc
 
+from autograder.classroom.result.moments import moment
 from autograder.common.errors import MachineError, SubmissionError
 from autograder.common.text import printable
 from autograder.common.untrusted_files import reached_by_link, read_regular_file
@@ -27,8 +27,11 @@ MAX_SUBMISSION_BYTES = 20_000_000
 MAX_NOTEBOOKS = 20
 #: The file in which `collect` keeps what cannot be graded of a hand-in without a notebook: name and reason, a line each.
 REFUSED = "refused.txt"
-#: Files of a submission: more than this is a packed environment, or an attempt to keep the grader busy.
-MAX_FILES = 5_000
+#: Files of a submission, and bytes of those that are read: more than this is a packed environment, or an attempt to keep
+#: the grader busy, for every command reads them to learn whether they have changed.
+MAX_FILES, MAX_BYTES = 5_000, 500_000_000
+#: The file in which nbgrader, `collect` or a person writes when a submission was handed in.
+TIMESTAMP = "timestamp.txt"
 
 
 def fingerprint(folder: Path) -> str:
@@ -123,12 +126,28 @@ def find_notebook(folder: Path, name: str, source: NotebookNode) -> tuple[Notebo
 
 
 def handed_in_at(folder: Path) -> datetime | None:
-    """Read when a submission was handed in from nbgrader's timestamp.txt."""
+    """Return when a submission was handed in, in UTC, as its timestamp.txt says; None where nothing tells."""
     try:
-        text = read_regular_file(folder / "timestamp.txt", 100).decode()
-        return parse_utc(text.strip())
-    except (OSError, ValueError, OverflowError):
+        return _written_time(folder)
+    except ValueError:
         return None
+
+
+def time_problem(folder: Path) -> str:
+    """Say what is wrong with the time in a submission's timestamp.txt; nothing where there is none, or it can be read."""
+    try:
+        _written_time(folder)
+    except ValueError as error:
+        return f"{TIMESTAMP}, line 1: {printable(str(error))}"
+    return ""
+
+
+def _written_time(folder: Path) -> datetime | None:
+    try:
+        text = read_regular_file(folder / TIMESTAMP, 100).decode("utf-8-sig", "replace").strip()
+    except (OSError, SubmissionError):
+        return None
+    return moment(text) if text else None
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
@@ -137,7 +156,8 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     def refuse(error: OSError) -> None:
         raise error
 
-    files = []
+    files: list[tuple[Path, os.stat_result]] = []
+    size = 0
     try:
         if reached_by_link(folder):
             raise SubmissionError(
@@ -148,9 +168,14 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
             links = [name for name in names if os.path.islink(os.path.join(path, name))]
             for name in sorted([*others, *links]):
                 entry = Path(path, name)
-                files.append((entry, entry.lstat()))
+                status = entry.lstat()
+                files.append((entry, status))
                 if len(files) > MAX_FILES:
                     raise SubmissionError(f"More than {MAX_FILES} files were handed in; hand in the notebook alone.")
+                size += status.st_size if status.st_size <= MAX_SUBMISSION_BYTES else 0
+                if size > MAX_BYTES:
+                    most = f"{MAX_BYTES // 1_000_000} MB"
+                    raise SubmissionError(f"Files of more than {most} were handed in; hand in the notebook alone.")
     except OSError as error:
         where = Path(os.fsdecode(error.filename)) if error.filename else folder
         raise MachineError(_unreadable(_shown(where, folder), error)) from None

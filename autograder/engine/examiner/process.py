@@ -116,7 +116,7 @@ def _examine(task: dict, ends: list[int], tests: list[dict], isolated: bool) -> 
     try:
         gc.disable()  # it lives for one submission, and its memory is limited
         isolation.fresh_descriptors({0, 1, 2, *ends})
-        isolation.limit_alone(MEMORY, int(task["seconds"]) + SPARE_SECONDS)
+        isolation.limit_alone(MEMORY, int(task["seconds"]) + SPARE_SECONDS, len(ends))
         if isolated:
             isolation.give_up_rights(task["uid"])
             isolation.hide_from_others()

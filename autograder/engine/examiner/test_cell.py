@@ -73,7 +73,7 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
         The student's names.
     """
     outputs: list[dict] = []
-    left = [MAX_PRINTED]
+    left, missing = [MAX_PRINTED], set()
     namespace = {"__name__": "__main__", "__builtins__": builtins, **known}
     filename = f"<{name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -89,8 +89,10 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
                 if isinstance(known[named], list | dict | set | np.ndarray):
                     namespace[named] = copy.deepcopy(known[named])
             for wanted in sorted(foreign_names(source) - known.keys()):
-                with contextlib.suppress(NameError):  # using it then raises NameError, as in a notebook
+                try:
                     namespace[wanted] = student.fetch(wanted) if student else _missing(wanted)
+                except NameError:  # using it then raises NameError, as in a notebook
+                    missing.add(wanted)
             exec(body, namespace)
             if last is not None:
                 result = eval(last, namespace)
@@ -99,6 +101,10 @@ def run_test_cell(source: str, name: str, known: dict[str, Any], student: Snapsh
                     outputs.append({"output_type": "execute_result", "data": data})
         except BaseException as error:
             signal.setitimer(signal.ITIMER_PROF, 0)  # the alarm repeats until it takes effect, which it now has
+            if type(error) is NameError and error.name in missing:
+                error = NameError(
+                    f"{error.name} is not defined: its cell does not define it, or stopped before it did."
+                )
             outputs.append(_error_output(error, filename, is_hidden(source)))
     return outputs
 

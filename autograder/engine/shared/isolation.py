@@ -190,7 +190,7 @@ def processor_limit(limits: Limits) -> int:
     return int(limits.total_seconds) + 5
 
 
-def limit(limits: Limits, counted: bool) -> None:
+def limit(limits: Limits, counted: bool, snapshots: int) -> None:
     """Set resource limits for this process and its children.
 
     Parameters
@@ -199,6 +199,9 @@ def limit(limits: Limits, counted: bool) -> None:
         What the submission may use.
     counted : bool
         Whether a control group counts its memory.
+    snapshots : int
+        How many snapshots it leaves: each is a process, and has a connection. How many there are follows from where the
+        student added cells, and is not to leave her fewer of either.
     """
     with open("/proc/self/statm", encoding="ascii") as statm:
         sizes = [int(field) * resource.getpagesize() for field in statm.read().split()]
@@ -206,9 +209,9 @@ def limit(limits: Limits, counted: bool) -> None:
     _set_limits(
         (resource.RLIMIT_AS, total + limits.memory),
         (resource.RLIMIT_DATA, data + limits.memory),
-        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_NPROC, limits.processes + snapshots),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, DESCRIPTORS if counted else FEW_DESCRIPTORS),
+        (resource.RLIMIT_NOFILE, (DESCRIPTORS if counted else FEW_DESCRIPTORS) + snapshots),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, processor_limit(limits)),
         (resource.RLIMIT_MEMLOCK, 0),
@@ -216,7 +219,7 @@ def limit(limits: Limits, counted: bool) -> None:
     )
 
 
-def limit_alone(memory: int, seconds: int) -> None:
+def limit_alone(memory: int, seconds: int, descriptors: int) -> None:
     """Set resource limits for a process that only computes: it writes no files and starts no processes.
 
     Parameters
@@ -225,13 +228,15 @@ def limit_alone(memory: int, seconds: int) -> None:
         Bytes that it may allocate beyond what it has.
     seconds : int
         Processor time after which it is killed.
+    descriptors : int
+        How many it has.
     """
     with open("/proc/self/statm", encoding="ascii") as statm:
         total = int(statm.read().split()[0]) * resource.getpagesize()
     _set_limits(
         (resource.RLIMIT_AS, total + memory),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_NOFILE, FEW_DESCRIPTORS + descriptors),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_MEMLOCK, 0),

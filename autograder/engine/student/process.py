@@ -25,6 +25,7 @@ from typing import Any
 from autograder.engine.shared import isolation
 from autograder.engine.shared.isolation import Limits
 from autograder.engine.shared.wire import Connection
+from autograder.engine.student import packages
 from autograder.engine.student.cells import compile_cell
 from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch
@@ -34,6 +35,9 @@ from autograder.engine.student.warm_up import warm_kernel
 LOOK = 0.25
 #: Seconds in which a runner that closed its connection also ends, unless it closed only the connection.
 LAST = 5.0
+#: How long a submission may wait for a disk, as a multiple of a cell's time limit. Beyond that, it sleeps: whoever waits
+#: for a process started by vfork looks the same, and may do so for as long as she likes.
+DISK = 3.0
 #: Maximum size of all states of the scratch folder together, as a multiple of the folder's.
 STATES = 4
 #: Maximum bytes of a message: a task, a cell to compile, a request.
@@ -63,6 +67,8 @@ def main() -> None:
         if "compile" in task:
             compile_cell(task["compile"])
             continue
+        if task["packages"] is not None:
+            packages.modules_of(tuple(task["packages"]))  # once for all submissions
         if os.fork() == 0:
             requests.close()
             _supervise(kernel, task, ends, isolated)
@@ -92,7 +98,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         # What the runner shares with this process from the start does not count.
         most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
         most += (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
-        asleep, seen, before = 0.0, time.monotonic(), 0.0
+        asleep, disk, seen, before = 0.0, DISK * limits.cell_seconds, time.monotonic(), 0.0
         while True:
             ready, _, _ = select.select([handle, control], [], [], LOOK)
             if handle in ready:
@@ -101,8 +107,13 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
             if now - seen > LOOK / 2:
                 used = _processor(runner, own)
                 # On a busy machine, processes that want to run are still runnable: the others are asleep.
-                if not _wants_to_run(_others(own) if own else _session(runner)):
-                    asleep += max(0.0, now - seen - max(0.0, used - before))
+                idle = max(0.0, now - seen - max(0.0, used - before))
+                states = _states(_others(own) if own else _session(runner))
+                if b"R" not in states:
+                    if b"D" in states and disk > 0:
+                        disk -= idle
+                    else:
+                        asleep += idle
                 seen, before = now, used
             if control in ready:
                 message = control.recv(MESSAGE)
@@ -164,15 +175,18 @@ def _processor(runner: int, own: set[int] | None) -> float:
     return total
 
 
-def _wants_to_run(processes: list[int]) -> bool:
-    """Whether a thread of these processes is running, waiting for its turn, or waiting for a disk."""
+def _states(processes: list[int]) -> set[bytes]:
+    """Return in which states these processes' threads are: R, running or waiting for a turn, or D, for a disk, or others."""
+    found = set()
     for process in processes:
         with contextlib.suppress(OSError):
             for thread in os.listdir(f"/proc/{process}/task"):
-                with contextlib.suppress(OSError), open(f"/proc/{process}/task/{thread}/stat", "rb") as file:
-                    if file.read().rsplit(b")", 1)[-1].split()[:1] in ([b"R"], [b"D"]):
-                        return True
-    return False
+                with (
+                    contextlib.suppress(OSError, IndexError),
+                    open(f"/proc/{process}/task/{thread}/stat", "rb") as file,
+                ):
+                    found.add(file.read().rsplit(b")", 1)[-1].split()[0])
+    return found
 
 
 def _processor_limit(process: int) -> float:
@@ -230,10 +244,12 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             os.chmod(directory, 0o777)
         os.chdir(directory)
         if isolated:
-            isolation.limit(limits, task["counted"])
+            isolation.limit(limits, task["counted"], len(ends) - 1)
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
+        if task["packages"] is not None:
+            packages.offer(tuple(task["packages"]))
     except BaseException as error:  # a sandbox that fails is not the student's fault: report it
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})
         os._exit(1)

@@ -258,7 +258,11 @@ def _section(
         "failed": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "failed"],
         "not_graded": [(s.student, o.reason) for s, o in outcomes.items() if o.outcome == "not-graded"],
         "missing": [s.student for s, o in outcomes.items() if o.outcome == "missing"],
-        "late": [(student, r.hours_late, r.penalty) for student, r in results.items() if r.hours_late or r.penalty],
+        "late": [
+            (student, "unknown" if result.marked_late else f"{result.hours_late:.1f}", result.penalty)
+            for student, result in results.items()
+            if result.hours_late or result.penalty or result.marked_late
+        ],
         "diagnosed": [found for found in teach if found.problem_set == problem_set.name],
         "awaiting": [(s.student, test, text) for s, o in outcomes.items() for test, text in o.awaiting.items()],
         "noticed": [(s.student, notice) for s, o in outcomes.items() for notice in _few(o.notices)],

@@ -169,7 +169,7 @@ def _reasons(
 ) -> list[str]:
     names = [ps.name for ps in problem_sets if ps.name in outcomes]
     missing = [name for name in names if outcomes[name] == "missing"]
-    late = sum(sets[name].hours_late > 0 for name in names)
+    late = sum(sets[name].hours_late > 0 or sets[name].marked_late for name in names)
     reasons = []
     if len(missing) >= MISSING:
         reasons.append(f"{len(missing)} of {len(names)} sets missing")

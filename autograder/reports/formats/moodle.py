@@ -5,8 +5,7 @@ In a worksheet only the grades of those who have one are changed: everything els
 
 from __future__ import annotations
 
-import re
-
+from autograder.classroom.moodle_worksheet import EMAIL, GRADE, IDENTIFIER, MAXIMUM, number_of, place
 from autograder.classroom.platform_numbers import platform_numbers
 from autograder.classroom.platforms import moodle
 from autograder.classroom.roster import cells_of_table, delimiter_of
@@ -14,12 +13,6 @@ from autograder.common.errors import AutograderError
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
 from autograder.reports.formats.form import Export, Format, Sheet, Sheets
-
-#: Headers of the worksheet, in the languages in which rosters are read.
-_IDENTIFIER = ("identifier", "id", "id-nummer", "teilnehmer-id", "标识符", "编号")
-_GRADE = ("grade", "bewertung", "成绩", "分数")
-_FULL = ("maximum grade", "bestwertung", "beste bewertung", "maximale bewertung", "最高成绩", "最高分")
-_EMAIL = ("email address", "e-mail-adresse", "e-mail", "电子邮件地址", "邮箱")
 
 
 def _write(export: Export) -> Sheets:
@@ -41,8 +34,8 @@ def _write(export: Export) -> Sheets:
 
 def _filled_in(export: Export, problem_set: ProblemSet) -> Sheets:
     header, *rows = [cells for _, cells in cells_of_table(export.table, "grading worksheet")]
-    identifier, grade = _place(header, _IDENTIFIER), _place(header, _GRADE)
-    email, full = _place(header, _EMAIL), _place(header, _FULL)
+    identifier, grade = place(header, IDENTIFIER), place(header, GRADE)
+    email, full = place(header, EMAIL), place(header, MAXIMUM)
     if grade is None or (identifier is None and email is None):
         raise AutograderError("The grading worksheet has no columns for an identifier and a grade; is it Moodle's?")
     made, scores = Sheets(), export.scores(problem_set.name)
@@ -56,13 +49,12 @@ def _filled_in(export: Export, problem_set: ProblemSet) -> Sheets:
     same = other = 0
     for row in rows:
         row += [""] * (len(header) - len(row))
-        # "Participant 1234567", the word in the site's language.
-        digits = re.search(r"(\d+)\s*$", row[identifier]) if identifier is not None else None
-        student = by_number.get(digits[1]) if digits else None
+        theirs = number_of(row[identifier]) if identifier is not None else ""
+        student = by_number.get(theirs) if theirs else None
         addressee = by_email.get(row[email].casefold()) if email is not None else None
-        if digits and addressee in numbers:
-            same += numbers[addressee] == digits[1]
-            other += numbers[addressee] != digits[1]
+        if theirs and addressee in numbers:
+            same += numbers[addressee] == theirs
+            other += numbers[addressee] != theirs
         if student is None:
             student = addressee
         if student not in scores:
@@ -90,10 +82,6 @@ def _filled_in(export: Export, problem_set: ProblemSet) -> Sheets:
     sheet = Sheet(f"grades-moodle-{problem_set.name}.csv", [header, *rows], delimiter_of(export.table), theirs=True)
     made.sheets.append(sheet)
     return made
-
-
-def _place(header: list[str], names: tuple[str, ...]) -> int | None:
-    return next((place for name in names for place, title in enumerate(header) if title.casefold() == name), None)
 
 
 def _value(text: str) -> float | None:
