@@ -182,20 +182,26 @@ const interactive = (function () {
     };
   }
 
-  // Put the controls of one kind in the place of their still pictures. They are drawn before they are shown: if this fails,
-  // the picture stays. They are drawn again when they become wider or narrower.
+  // Put the controls of one kind in the place of their still pictures, when the reader comes near. They are drawn before they
+  // are shown: if this fails, the picture stays. They are drawn again when they become wider or narrower.
   function figure(kind, setup) {
     for (const box of document.querySelectorAll(`[data-interactive="${kind}"]`)) {
-      const draw = setup(box);
-      draw();
-      box.hidden = false;
-      box.closest("figure").classList.add("alive");
-      let width = 0;
-      new ResizeObserver(() => {
-        if (box.clientWidth === width) return;
-        width = box.clientWidth;
+      const frame = box.closest("figure");
+      const near = new IntersectionObserver((seen) => {
+        if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+        near.disconnect();
+        const draw = setup(box);
         draw();
-      }).observe(box);
+        box.hidden = false;
+        frame.classList.add("alive");
+        let width = 0;
+        new ResizeObserver(() => {
+          if (box.clientWidth === width) return;
+          width = box.clientWidth;
+          draw();
+        }).observe(box);
+      }, { rootMargin: "100% 0px" });
+      near.observe(frame);
     }
   }
 

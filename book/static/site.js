@@ -1,6 +1,64 @@
-// What every page can do besides being read: be printed whole, and give its formulas as TeX.
+// What every page can do besides being read: be reached by keyboard, show where the reader is, be printed
+// whole, and give its formulas as TeX.
 
 const PAGE = {};
+
+// A box that scrolls is a stop of the Tab key. Its size is reported when it is shown, and asking then costs no further
+// layout (the theme asks all boxes at once, closed folds too: extensions/site/page_weight.py).
+PAGE.boxes = new ResizeObserver((changes) => {
+  const boxes = changes.map(({ target }) => target);
+  const scrolls = boxes.map((box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight);
+  boxes.forEach((box, place) => { box.tabIndex = scrolls[place] ? 0 : -1; });
+});
+for (const box of document.querySelectorAll("pre, .cell_output > .output, .pst-scrollable-table-container")) {
+  PAGE.boxes.observe(box);
+}
+
+// In the contents beside the page, the section that is being read and those around it are marked. (The theme leaves this to
+// Bootstrap, which lays out the whole page for it: extensions/site/page_weight.py.)
+PAGE.marks = new Map();
+for (const link of document.querySelectorAll("#pst-page-toc-nav a[href^='#']")) {
+  const section = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  if (section) PAGE.marks.set(section, link);
+}
+PAGE.inSight = new Set();
+PAGE.reading = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) PAGE.inSight[isIntersecting ? "add" : "delete"](target);
+  const last = [...PAGE.marks.keys()].filter((section) => PAGE.inSight.has(section)).pop() ?? null;
+  for (const [section, link] of PAGE.marks) {
+    const marked = section.contains(last) && last !== null;
+    for (const node of [link, link.parentElement]) node.classList.toggle("active", marked);
+  }
+}, { rootMargin: "0px 0px -60%" });
+for (const section of PAGE.marks.keys()) PAGE.reading.observe(section);
+
+// Sections that are not near have assumed heights, so the height at which a reader was before a reload is another place after
+// it. What stood in the middle of the window is put there again; as it may be laid out late, that is repeated for a moment.
+PAGE.blocks = () => [...document.querySelectorAll("article :is(p, li, dt, dd, tr, pre, figure, h1, h2, h3)")];
+PAGE.key = `place on ${location.pathname}`;
+addEventListener("pagehide", () => {
+  const node = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
+  const block = PAGE.blocks().findLastIndex((one) => one.contains(node));
+  try {
+    if (block < 0) sessionStorage.removeItem(PAGE.key);
+    else sessionStorage.setItem(PAGE.key, JSON.stringify([block, PAGE.blocks()[block].getBoundingClientRect().top]));
+  } catch { /* storage is forbidden: the browser restores what it can */ }
+});
+try {
+  const [block, top] = JSON.parse(sessionStorage.getItem(PAGE.key)) ?? [];
+  const again = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+  if (again && block !== undefined && PAGE.blocks()[block]) {
+    history.scrollRestoration = "manual";
+    let times = 10;
+    const settle = () => {
+      scrollBy(0, PAGE.blocks()[block].getBoundingClientRect().top - top);
+      times -= 1;
+      if (times) requestAnimationFrame(settle);
+      else history.scrollRestoration = "auto";
+    };
+    addEventListener("load", settle, { once: true });
+  }
+} catch { /* as above */ }
 
 /** Load the pictures that wait for the reader to come near. */
 PAGE.loadPictures = () => {

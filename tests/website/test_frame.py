@@ -9,6 +9,7 @@ import yaml
 
 from tests.support import ROOT
 from tests.support.book_pages import chapters, glossary, html_of, pages
+from tests.support.visits import DESK, PHONE
 
 GLOSSARY = "book/reference/glossary"
 
@@ -75,6 +76,20 @@ def test_parts_have_the_same_colours_in_the_contents_and_on_the_map(site):
     colours = {colour.upper() for colour in re.findall(r"--part-\w+: #(\w{6});", css)}
     assert len(colours) == 10
     assert not colours & set(re.findall(r"#(\w{6})", style)), "a part has the colour of a concept"
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_words_on_the_map_stay_in_their_boxes(opened, window):
+    boxes = opened("book/index.html", window).locator("article svg:visible a")
+    assert boxes.count() == len(chapters())
+    beyond = boxes.evaluate_all("""all => all.flatMap(box => {
+        const edge = box.querySelector("rect").getBBox();
+        return [...box.querySelectorAll("text")].filter(line => {
+            const words = line.getBBox();
+            return words.x < edge.x || words.x + words.width > edge.x + edge.width;
+        }).map(line => line.textContent);
+    })""")
+    assert beyond == []
 
 
 def test_the_first_page_says_what_a_newcomer_asks(site):

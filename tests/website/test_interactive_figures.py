@@ -56,7 +56,11 @@ def opened(browser, site: Path, address: str, kind: str, whole: bool, **settings
         body = alone(site, kind)
         context.route(f"{address}{page}.html", lambda route: route.fulfill(body=body, content_type="text/html"))
     visit = Visit(context.new_page(), address, page)
-    yield visit.page.locator(f"#{name}")
+    live = visit.page.locator(f"#{name}")
+    live.scroll_into_view_if_needed()  # it comes to life when a reader is near
+    if settings.get("java_script_enabled", True):
+        visit.page.locator(f"#{name}.alive").wait_for()
+    yield live
     assert not [url for url in visit.requested if not url.startswith((address, "data:"))]
     assert not visit.complaints
     context.close()
@@ -160,9 +164,21 @@ def test_the_picture_stays_without_scripts_on_paper_and_when_the_script_fails(br
     broken = browser.new_page()
     broken.route(f"**/figures/{kind}.js*", lambda route: route.abort())
     broken.goto(f"{address}{page}.html")
+    broken.locator(f"#{name}").scroll_into_view_if_needed()
     assert broken.locator(f"#{name} img").is_visible()
     assert not broken.locator(f"#{name} .interactive").is_visible()
     broken.close()
+
+
+def test_a_figure_further_down_waits_until_the_reader_comes_near(browser, address):
+    page, name = FIGURES["representation"]
+    window = browser.new_page(viewport=PHONE)
+    window.goto(f"{address}{page}.html")
+    window.wait_for_load_state("networkidle")
+    assert window.locator(f"#{name}.alive").count() == 0
+    window.locator(f"#{name}").scroll_into_view_if_needed()
+    window.locator(f"#{name}.alive .interactive").wait_for()
+    window.close()
 
 
 def test_a_page_loads_the_scripts_of_its_own_figures(site):

@@ -23,6 +23,7 @@ from tests.support.loaded_files import addresses_in, loaded
 from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
 
 SETS = "book/practice/problem-sets"
+ENLARGED = {"width": 320, "height": 800}  # a desk's window at four times the size, narrower than any phone
 CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
 
 
@@ -32,7 +33,7 @@ def whole_site(site: Path) -> list[str]:
     return [*pages(), *made]
 
 
-# The theme makes scrolling boxes reachable by keyboard a third of a second after the window has changed.
+# Scrolling boxes become reachable by keyboard in the frame after their size has changed.
 BOXES_ARE_MARKED = """() => [...document.querySelectorAll("pre")].every(box =>
     (box.tabIndex >= 0) === (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
 
@@ -76,7 +77,8 @@ def findings(site, address, browser) -> dict[str, dict]:
         one["coloured formulas"] = page.locator(".katex-html [style*='color']").count()
         one["fonts for nothing"] = page.evaluate(FONTS_FOR_NOTHING)
         one["pictures without a picture"] = blank_pictures(page)
-        page.set_viewport_size(PHONE)
+        page.add_style_tag(content="section { content-visibility: visible !important; }")  # all sections, near or not
+        page.set_viewport_size(ENLARGED)
         one["wider than a phone"] = page.evaluate(WIDER)
         page.set_viewport_size(DESK)
         # The visual copy of a formula has the colours of the text around it, and thousands of elements; assistive
@@ -123,7 +125,7 @@ def test_no_page_complains_on_the_console(findings):
 
 
 def test_no_page_loads_a_font_for_nothing(site, findings):
-    assert len(html_of(site, "book/information/entropy").select("link[rel=preload][as=font]")) >= 4
+    assert len(html_of(site, "book/information/entropy").select("link[rel=preload][as=font]")) >= 2
     assert not all_of(findings, "fonts for nothing")
 
 
@@ -318,11 +320,75 @@ def test_the_first_key_leads_to_the_content(opened):
     assert urlsplit(page.url).fragment == "main-content"
 
 
-def test_an_address_within_a_page_leads_to_its_place(opened):
-    page = opened("book/information/entropy.html#exercises")
-    # The theme scrolls smoothly. Sections laid out late (content-visibility) would make the reader end up elsewhere.
-    arrived = "(top => 0 <= top && top <= innerHeight / 2)(document.querySelector('#exercises > h2').getBoundingClientRect().y)"
-    page.wait_for_function(arrived)
+# Sections are laid out late (content-visibility), and are then higher or lower than was assumed.
+ARRIVED = """name => {
+    const top = document.getElementById(name).getBoundingClientRect().y;
+    return 0 <= top && top <= innerHeight / 2;
+}"""
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+def test_an_address_within_a_page_leads_to_its_place_and_a_reload_stays_there(opened, window):
+    page = opened("book/information/entropy.html#exercises", window)
+    page.wait_for_function(ARRIVED, arg="exercises")
+    page.evaluate("document.querySelector('a[href=\"#blocks\"]').click()")
+    page.wait_for_function(ARRIVED, arg="blocks")
+    page.mouse.move(window["width"] / 2, window["height"] / 2)
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("document.getElementById('blocks').getBoundingClientRect().y < 0")
+    nearest = """() => [...document.querySelectorAll("article p")]
+        .filter(p => p.checkVisibility() && p.getBoundingClientRect().y >= 0)[0].textContent"""
+    read = page.evaluate(nearest)
+    page.reload()
+    page.wait_for_function(f"read => ({nearest})() === read", arg=read)
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("name", ["gradients/gradient-descent", "likelihood/squared-error", "reference/derivations"])
+def test_only_what_is_near_is_laid_out(opened, name, window):
+    page = opened(f"book/{name}.html", window)
+    page.wait_for_load_state("networkidle")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+    counts = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+    parts = page.evaluate("document.getElementsByTagName('*').length")
+    assert parts > 8000
+    assert counts["LayoutObjects"] < parts / 3  # with all sections, there are more than elements, since text is counted
+
+
+def test_the_keyboard_goes_on_into_a_section_that_was_far_below(opened):
+    page = opened("book/gradients/gradient-descent.html", PHONE)
+    page.wait_for_load_state("networkidle")
+    link = page.locator("article #problem-sets a:not(.headerlink)").first
+    shown = "link => link.checkVisibility({contentVisibilityAuto: true})"
+    assert not link.evaluate(shown)
+    page.locator("article #exercises .toggle-button").last.evaluate("button => button.focus({preventScroll: true})")
+    page.keyboard.press("Tab")  # the summary between them has nothing to press
+    assert link.evaluate("link => link === document.activeElement")
+    page.wait_for_function(shown, arg=link.element_handle())
+
+
+def test_the_contents_mark_the_section_that_is_read(opened):
+    page = opened("book/information/entropy.html", DESK)
+    marked = page.locator("#pst-page-toc-nav li.active > a.active")
+    assert marked.count() == 0
+    page.evaluate("document.getElementById('the-next-letter').scrollIntoView()")
+    page.wait_for_function("document.querySelector('#pst-page-toc-nav a.active[href=\"#the-next-letter\"]')")
+    around = marked.evaluate_all("links => links.map(link => link.hash)")
+    assert around == ["#when-the-past-is-known", "#the-next-letter"]
+
+
+def test_code_in_a_fold_is_a_stop_of_the_tab_key_once_it_is_shown(opened):
+    page = opened("book/information/entropy.html", PHONE)
+    page.wait_for_load_state("networkidle")
+    wide = page.locator("article details:not([open]) pre").evaluate_all(
+        "all => all.findIndex(code => Math.max(...code.textContent.split('\\n').map(line => line.length)) > 75)"
+    )
+    assert wide >= 0
+    code = page.locator("article details:not([open]) pre").nth(wide).element_handle()
+    assert code.evaluate("code => code.tabIndex") == -1
+    code.evaluate("code => { code.closest('details').open = true; code.scrollIntoView(); }")
+    page.wait_for_function("code => code.tabIndex === 0", arg=code)
 
 
 def test_the_icons_are_drawn(opened):
@@ -666,6 +732,26 @@ def test_plain_code_keeps_its_text():
     assert lighter(page, ROOT, "x.css") == '<pre><span class="k">def</span> f(</pre>'
     page = '<pre><span></span>\n<span class="n">f</span></pre><p><span class="n">f</span></p>'
     assert lighter(page, ROOT, "x.css") == page, "a line break at the start of a listing would be lost"
+
+
+def test_a_long_name_may_break_after_an_underscore():
+    from book.extensions.site.tidy_html import tidied
+
+    short, long = '<span class="pre">log_sigmoid</span>', '<span class="pre">softmax_cross_entropy</span>'
+    assert tidied(short + long) == short + '<span class="pre">softmax_<wbr>cross_<wbr>entropy</span>'
+
+
+def test_a_theme_that_asks_boxes_for_their_widths_otherwise_ends_the_build():
+    from sphinx.errors import ExtensionError
+
+    from book.extensions.site.page_weight import without_tab_stops
+
+    asks = (
+        'document.querySelectorAll(["pre",".x"].join(", ")).forEach((e=>{e.tabIndex=e.scrollWidth>e.clientWidth?0:-1}))'
+    )
+    assert without_tab_stops(f"const e=()=>{{{asks}}};f(e)") == "const e=()=>{};f(e)"
+    with pytest.raises(ExtensionError, match="TAB_STOPS"):
+        without_tab_stops("const e=()=>{};f(e)")
 
 
 def test_a_rule_is_kept_only_if_it_can_apply():

@@ -15,6 +15,7 @@ SHORT, LONG = "table:not(.ledger, :has(tr:nth-child(8)))", "table:has(tr:nth-chi
 @pytest.mark.parametrize(
     ("page", "kind", "expected"),
     [
+        ("book/information/entropy", "h3", "avoid"),
         ("book/information/entropy", "div.cell_input", "avoid"),
         ("book/information/entropy", ".self-check", "avoid"),
         ("book/information/entropy", "div.proof.theorem", "avoid"),

@@ -1,7 +1,8 @@
 """Make the pages light: one style sheet of the rules in use, a font of the icons in use, deferred scripts and figures.
 
-On a phone, a long page costs most in styling and layout, so elements that show nothing of their own are removed, and
-the colour mode is set before the first layout instead of after it.
+On a phone, a long page costs most in styling and layout, so elements that show nothing of their own are removed, the
+colour mode is set before the first layout instead of after it, and nothing asks for the layout of what is not in sight
+(reading.css leaves out the sections further down).
 
 The theme brings 400 kB of styles, all icons of Font Awesome twice (as a script of 1.5 MB and as fonts), and scripts
 that delay the first paint.
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import tinycss2
 from fontTools import subset
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from tinycss2.ast import AtRule, Node, QualifiedRule
 
 NAME = "site"
@@ -48,7 +50,24 @@ MODE_AT_ONCE = (
     ' root.theme = "light"; addEventListener("afterprint", () => { root.theme = theme; }, {once: true}); });'
 )
 
-# KaTeX's fonts, by what on a page needs them. Each one that arrives late would cause all formulas to be laid out again.
+# The theme asks every box that could scroll for its width, which lays out the whole page, closed folds included, three
+# times as long as the rest of it takes on a phone. static/site.js asks when a box is shown.
+THEME_SCRIPT = "scripts/pydata-sphinx-theme.js"
+TAB_STOPS = re.compile(
+    r'document\.querySelectorAll\(\["pre",[^\]]*\]\.join\(", "\)\)\.forEach\(\(?\(?(\w)\)?=>\{\1\.tabIndex=[^{}]*\}\)\)'
+)
+
+# Bootstrap is told to mark the section being read in contents (.bd-toc-nav) that this theme does not have. It then takes
+# every link on the page and asks whatever it leads to for its place, which lays out the whole page. static/site.js marks
+# the sections as they come into sight.
+SECTION_MARKS = ' data-bs-spy="scroll"'
+
+# What a page shows at first: not the sections after the first one, and not what is folded.
+LATER = re.compile(r'(<section id="(?:(?!<section id=").)*)<section id=".*', re.DOTALL)
+FOLD = re.compile(r"<details(?![^>]*\bopen\b).*?</details>", re.DOTALL)
+
+# KaTeX's fonts, by what needs them at first. Each one that arrives late would cause formulas to be laid out again; one
+# that nothing needs yet would delay the others.
 FORMULA_FONTS = {
     "Main-Regular": 'class="katex"',
     "Math-Italic": "mathnormal",
@@ -196,12 +215,13 @@ def lighter(page: str, static: Path, sheet: str) -> str:
     links = [link for link in LINK.finditer(page) if static_name(HREF.search(link[0])[1]) is not None]
     if links:
         root = HREF.search(links[0][0])[1].partition("_static/")[0]
+        shown = FOLD.sub("", LATER.sub(r"\1", page))
         whole = {link[0] for link in links}
         one = "".join(
             f'    <link rel="preload" as="font" type="font/woff2" crossorigin'
             f' href="{root}_static/katex/fonts/KaTeX_{font}.woff2" />\n'
             for font, need in FORMULA_FONTS.items()
-            if re.search(need, page)
+            if re.search(need, shown)
         )
         one += f'    <link rel="stylesheet" href="{root}_static/{sheet}" />\n'
         page = page[: links[0].start()] + "\0" + page[links[0].start() :]
@@ -210,7 +230,7 @@ def lighter(page: str, static: Path, sheet: str) -> str:
     page = re.sub(r"<img (?![^>]*\bloading=)(?=[^>]*/_images/)", '<img loading="lazy" ', page)
     page = ICON.sub(lambda tag: f'{tag[0]} aria-hidden="true"', page)
     page = CODE.sub(lambda code: code[1] + PLAIN_CODE.sub(r"\1", code[2]), page)
-    page = page.replace(MODE_AFTERWARDS, MODE_AT_ONCE)
+    page = page.replace(MODE_AFTERWARDS, MODE_AT_ONCE).replace(SECTION_MARKS, "")
 
     def waiting(script: re.Match[str]) -> str:
         name = static_name(script["src"])
@@ -223,6 +243,20 @@ def lighter(page: str, static: Path, sheet: str) -> str:
         return f'<script defer{script["attributes"] or " "}src="{script["src"]}"{script["rest"]}></script>'
 
     return SCRIPT.sub(waiting, page)
+
+
+def without_tab_stops(script: str) -> str:
+    """Return the theme's script without the lines that ask boxes for their widths.
+
+    Raises
+    ------
+    sphinx.errors.ExtensionError
+        If a new release of the theme has other lines.
+    """
+    rest, found = TAB_STOPS.subn("", script)
+    if found != 1:
+        raise ExtensionError(f"{THEME_SCRIPT} no longer has the lines that {__name__} takes out; see TAB_STOPS there.")
+    return rest
 
 
 def lighten(app: Sphinx, error: Exception | None) -> None:
@@ -244,6 +278,8 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
     for page, text in texts.items():
         if (light := lighter(text, static, sheet)) != text:
             page.write_text(light, encoding="utf-8")
+    theme = static / THEME_SCRIPT
+    theme.write_text(without_tab_stops(theme.read_text(encoding="utf-8")), encoding="utf-8")
     for needless in [*static.glob("scripts/fontawesome.js*"), *static.rglob("*.map")]:
         needless.unlink(missing_ok=True)
 

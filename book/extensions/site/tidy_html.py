@@ -1,4 +1,4 @@
-"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links, the word above a proof."""
+"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links, the word above a proof, long names."""
 
 import re
 
@@ -22,16 +22,22 @@ class DropRepeatedIds(SphinxPostTransform):
                 node["ids"] = [name for name in node["ids"] if name not in REPEATED]
 
 
+def breakable(code: re.Match[str]) -> str:
+    """Let a long name in code break after its underscores, where a table has no room for it (reading.css)."""
+    return code[0].replace("_", "_<wbr>")
+
+
 # sphinx_exercise puts the space before its link inside the link, whose underline then begins too early; sphinx_proof writes
 # the word that begins a proof as if it were part of the sentence.
 REPAIRS = (
     (re.compile(r"(Solution to)(<a [^>]*>) "), r"\1 \2"),
     (re.compile(r'(<div class="proof admonition"[^>]*>\s*<p>)(Proof\.)'), r"\1<strong>\2</strong>"),
+    (re.compile(r'<span class="pre">[^<]{12,}</span>'), breakable),
 )
 
 
 def tidied(body: str) -> str:
-    """Return the HTML of a page with these two put right."""
+    """Return the HTML of a page with these put right."""
     for pattern, replacement in REPAIRS:
         body = pattern.sub(replacement, body)
     return body
