@@ -29,6 +29,7 @@ EXTENSIONS = (
     "site.search_index",
     "site.self_checks",
     "site.tidy_html",
+    "site.section_heights",
 )
 
 

@@ -356,6 +356,23 @@ def test_only_what_is_near_is_laid_out(opened, name, window):
     assert counts["LayoutObjects"] < parts / 3  # with all sections, there are more than elements, since text is counted
 
 
+HEIGHTS = """() => [...document.querySelectorAll(".bd-article > section > section")].map(section => {
+    const assumed = section.getBoundingClientRect().height;
+    section.style.contentVisibility = "visible";
+    return [section.id, assumed, section.getBoundingClientRect().height];
+})"""
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("name", chapters())
+@pytest.mark.sampled(4)
+def test_the_assumed_height_of_a_section_is_near_its_own(opened, name, window):
+    """Were it much lower, what is asked for its place would seem to lie in the section below."""
+    heights = opened(f"{name}.html", window).evaluate(HEIGHTS)
+    assert len(heights) > 4
+    assert [one for one in heights if not 0.7 < one[1] / one[2] < 2.3] == []
+
+
 def test_the_keyboard_goes_on_into_a_section_that_was_far_below(opened):
     page = opened("book/gradients/gradient-descent.html", PHONE)
     page.wait_for_load_state("networkidle")
