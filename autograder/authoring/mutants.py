@@ -305,7 +305,7 @@ def surviving(
     jobs: int = 1,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Mutant]:
-    """Return the mutants that keep all points of their item.
+    """Return the mutants that keep all points.
 
     Parameters
     ----------
@@ -331,6 +331,8 @@ def surviving(
             return None
         finally:
             progress()
+        if len(mix) == 1:  # whatever is lost, this mutant lost it, also where an item builds on the one it answers
+            return [] if lost else mix
         return [mutant for mutant in mix if not lost & problem_set.items[mutant.item].tests.keys()]
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 
 @contextmanager
@@ -16,10 +16,15 @@ def chromium(*options: str) -> Iterator[Browser]:
     *options : str
         Command-line options besides those that every test needs.
     """
+    with sync_playwright() as playwright:
+        browser = launched(playwright.chromium, *options)
+        yield browser
+        browser.close()
+
+
+def launched(kind: BrowserType, *options: str) -> Browser:
+    """Start another Chromium of the same Playwright, of which a process can have only one; the caller closes it."""
     # The browsers that environment.sh looks for; without one, Playwright uses its own, which environment.sh fetched.
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     common = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*common, *options])
-        yield browser
-        browser.close()
+    return kind.launch(executable_path=path, args=[*common, *options])

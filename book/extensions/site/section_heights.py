@@ -6,7 +6,6 @@ section below.
 """
 
 import math
-import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -69,8 +68,7 @@ def tell(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.do
         for section in chapter.children if isinstance(chapter, nodes.section) else ():
             if isinstance(section, nodes.section):
                 tag = f'<section id="{section["ids"][0]}"'
-                told = f'<section style="--height: {round(height(section))}" id="{section["ids"][0]}"'
-                body = re.sub(re.escape(tag), told, body, count=1)
+                body = body.replace(tag, f'{tag} style="--height: {round(height(section))}"', 1)
     context["body"] = body
 
 
