@@ -110,7 +110,7 @@ def test_answers_are_remembered_ticked_and_forgotten(visit):
     other = visit(NEXT)
     assert ticks(other) == {"surprisal": ", all questions answered"}
     page.reload()
-    assert page.locator(CHECK).locator("[aria-pressed=true]").all_inner_texts() == [RIGHT]
+    assert page.locator(CHECK).locator("[aria-pressed=true]").all_text_contents() == [RIGHT]
 
     press(page.locator("nav.bd-links"), "Forget my answers")
     assert ticks(page) == {}
