@@ -27,7 +27,7 @@ def _proofs(app: Sphinx, name: str) -> dict:
             "proofs": [astuple(proof) for proof in item_proofs(problem_set)],
             # Not the changes themselves: their names quote the reference solutions, and the page is public.
             "survivors": [
-                (item, str(count), reason)
+                (item, count, reason)
                 for item, result in known_results(problem_set).items()
                 for reason, count in Counter(result["survivors"].values()).items()
             ],
@@ -95,9 +95,10 @@ class MutantSurvivorsDirective(SphinxDirective):
         """Return the tables."""
         shown: list[nodes.Node] = []
         for name, known in _sets(self).items():
-            if rows := [tuple(row) for row in known["survivors"]]:
+            if survivors := known["survivors"]:
                 head = ("item", "mutants", "why they are not faults")
-                shown += _folded(f"{sum(int(count) for _, count, _ in rows)} of {name}", _table(head, rows, 1))
+                rows = [(item, str(count), reason) for item, count, reason in survivors]
+                shown += _folded(f"{sum(count for _, count, _ in survivors)} of {name}", _table(head, rows, 1))
         return shown
 
 
