@@ -20,19 +20,18 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
 from autograder.classroom.archives import Member, members, outermost
-from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.directory import ClassDirectory, Submission, read_record
 from autograder.classroom.identity import Identities, UnplacedError, student_of_path, students_of
 from autograder.classroom.moodle_worksheet import Worksheet
 from autograder.classroom.platforms import moodle, nbgrader
 from autograder.classroom.platforms.hand_in import HandIn, Platform
 from autograder.classroom.platforms.registry import PLATFORMS, MixedArchiveError, Recognised, own_list, recognise
-from autograder.classroom.result.handed_in import REFUSED, TIMESTAMP
+from autograder.classroom.result.handed_in import REFUSED, TIMESTAMP, time_text
 from autograder.classroom.result.moments import moment as read_moment
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
 from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import printable
-from autograder.common.untrusted_files import read_regular_file
 from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import ProblemSet, grade_id, is_solution
 from autograder.problem_set.versions import student_version
@@ -671,7 +670,7 @@ def _place(
     """
     folder = directory.submission_folder(submission)
     notebook, record_path = folder / f"{submission.problem_set}.ipynb", directory.collected_record(submission)
-    record = _read_record(record_path)
+    record = _complete_record(record_path)
     there = hashlib.sha256(notebook.read_bytes()).hexdigest() if notebook.is_file() else ""
     taken = _attempt_of(record, submission)
     ours = record is not None and there in (record["sha256"], record["replaces"])
@@ -711,7 +710,7 @@ def _place(
         kind = result.unchanged if there == latest.sha256 else result.placed
     kind.append(submission)
     timestamp = folder / TIMESTAMP
-    written = _text_of(timestamp) if there == latest.sha256 else ""
+    written = time_text(folder) if there == latest.sha256 else ""
     if latest.late and not latest.handed_in and not written:
         result.late.append(submission)
     if kind is result.unchanged and taken == latest:
@@ -759,20 +758,10 @@ def _refuse(
         write_text(text, folder / REFUSED)
 
 
-def _text_of(timestamp: Path) -> str:
-    try:
-        return read_regular_file(timestamp, 100).decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def _read_record(path: Path) -> dict | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        good = all(isinstance(record[key], str) for key in ("where", "sha256", "replaces", "moment", "handed_in"))
-        return record if good and isinstance(record["upload"], int) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+def _complete_record(path: Path) -> dict | None:
+    record = read_record(path)
+    good = all(isinstance(record.get(key), str) for key in ("where", "sha256", "replaces", "moment", "handed_in"))
+    return record if good and isinstance(record.get("upload"), int) else None
 
 
 def _attempt_of(record: dict | None, submission: Submission) -> Attempt | None:

@@ -85,6 +85,15 @@ def unwritable(error: OSError) -> AutograderError:
     return AutograderError(f"{what}: {error.filename}. Choose another with --class or change its permissions.")
 
 
+def read_record(path: Path) -> dict:
+    """Read a record that `collect` keeps; empty if there is none, or it is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 def folder_problem(name: str) -> str:
     """Say why a text cannot be the name of a student's folder; nothing where it can."""
     if not name or name != name.strip():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.directory import ClassDirectory, read_record
 
 
 def handed_in_together(directory: ClassDirectory, problem_set: str) -> dict[str, str]:
@@ -24,9 +22,7 @@ def handed_in_together(directory: ClassDirectory, problem_set: str) -> dict[str,
     """
     keys = {}
     for submission in directory.submissions([problem_set]):
-        try:
-            record = json.loads(directory.collected_record(submission).read_text(encoding="utf-8"))
+        record = read_record(directory.collected_record(submission))
+        if {"sha256", "where"} <= record.keys():
             keys[submission.student] = f"{record['sha256']} {record['where']}"
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
     return keys

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
-from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.directory import ClassDirectory, Submission, read_record
 from autograder.classroom.identity import Identities
 from autograder.classroom.platforms.hand_in import HandIn, Platform, Reading
 
@@ -51,9 +50,9 @@ def platform_numbers(directory: ClassDirectory, platform: Platform, problem_set:
 def _hand_in(directory: ClassDirectory, submission: Submission, platform: Platform) -> HandIn | None:
     for record in (directory.collected_record(submission), directory.refused_record(submission)):
         try:
-            path = json.loads(record.read_text(encoding="utf-8"))["path"]
+            path = read_record(record)["path"]
             hand_in = platform.read(path, Reading(frozenset([submission.problem_set])))
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             continue
         if hand_in is not None and hand_in.number:
             return hand_in

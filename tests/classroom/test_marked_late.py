@@ -3,6 +3,7 @@
 import copy
 import csv
 import io
+import os
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.due_dates import DueDates
+from autograder.classroom.marked_late import marked_late
 from autograder.classroom.result.moments import moment
 from autograder.commands.main import main
 from autograder.problem_set.versions import student_version
@@ -74,3 +76,12 @@ def test_a_mark_is_of_the_notebook_that_was_collected(directory, warmup, capsys)
     path.write_text(path.read_text().replace('"ada"', '"another"'))
     grade_class(directory, [warmup], Scripted(), 1, due_dates=DUE)
     assert status_of(directory, capsys)["ada"] == ("", "")
+
+
+def test_a_pipe_in_the_place_of_the_notebook_is_not_waited_for(directory):
+    ada = Submission("ada", SET)
+    assert marked_late(directory, ada)
+    path = directory.submission_folder(ada) / f"{SET}.ipynb"
+    path.unlink()
+    os.mkfifo(path)
+    assert not marked_late(directory, ada)

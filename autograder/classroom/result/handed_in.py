@@ -142,11 +142,16 @@ def time_problem(folder: Path) -> str:
     return ""
 
 
-def _written_time(folder: Path) -> datetime | None:
+def time_text(folder: Path) -> str:
+    """Return what a submission's timestamp.txt holds, in whatever form; empty if there is none, or it cannot be read."""
     try:
-        text = read_regular_file(folder / TIMESTAMP, 100).decode("utf-8-sig", "replace").strip()
-    except (OSError, SubmissionError):
-        return None
+        return read_regular_file(folder / TIMESTAMP, 100).decode("utf-8-sig", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _written_time(folder: Path) -> datetime | None:
+    text = time_text(folder)
     return moment(text) if text else None
 
 
