@@ -7,6 +7,7 @@ it would be in an environment made from the set's list.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
@@ -54,35 +55,45 @@ def modules_of(packages: tuple[str, ...]) -> frozenset[str]:
 class _Finder(PathFinder):
     """Finds what Python finds, except installed packages that are not offered."""
 
-    offered: frozenset[str] = frozenset()
+    #: The names of modules; None for all that are installed.
+    offered: frozenset[str] | None = None
 
     @classmethod
     def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return where a module is; None for one of a package that is not offered."""
         found = super().find_spec(name, path, target)
-        hidden = path is None and found is not None and name not in cls.offered and _is_installed(found)
-        return None if hidden else found
+        return None if path is None and cls.hides(name, found) else found
+
+    @classmethod
+    def hides(cls, name: str, found: ModuleSpec | None) -> bool:
+        """Whether a module that was found is not offered."""
+        return cls.offered is not None and name not in cls.offered and found is not None and _is_installed(found)
 
 
 def _is_installed(found: ModuleSpec) -> bool:
     """Whether a module is in a folder of packages; Python's own library is not."""
     places = [found.origin] if found.has_location else list(found.submodule_search_locations or ())
-    return any(folder in PurePath(place or "").parts for place in places for folder in _INSTALLED)
+    return any(folder in (place or "").split(os.sep) for place in places for folder in _INSTALLED)
 
 
-def offer(packages: tuple[str, ...]) -> None:
-    """Let this process import the standard library, its own files, these packages, and what they require.
+def offer(packages: tuple[str, ...] | None) -> None:
+    """From now on, let this process import only the standard library, its own files, these packages, and what they require.
+
+    What it has imported of others is forgotten, so that it is found anew, or not at all. A process that is to be forked
+    many times should therefore import nothing else in the first place: forgetting takes time in each fork.
 
     Parameters
     ----------
-    packages : tuple of str
-        As for `modules_of`.
+    packages : tuple of str or None
+        As for `modules_of`; None for all that are installed.
     """
-    _Finder.offered = modules_of(packages)
+    _Finder.offered = None if packages is None else modules_of(packages)
     sys.meta_path[:] = [_Finder if finder is PathFinder else finder for finder in sys.meta_path]
-    for name, module in list(sys.modules.items()):
-        found = getattr(module, "__spec__", None)
-        # What else the warm process has imported is found anew, or not at all.
-        if "." not in name and found is not None and name not in _Finder.offered and _is_installed(found):
-            for other in [other for other in sys.modules if f"{other}.".startswith(f"{name}.")]:
-                del sys.modules[other]
+    hidden = {
+        name
+        for name, module in list(sys.modules.items())
+        if "." not in name and _Finder.hides(name, getattr(module, "__spec__", None))
+    }
+    if hidden:
+        for name in [name for name in sys.modules if name.partition(".")[0] in hidden]:
+            del sys.modules[name]

@@ -248,8 +248,7 @@ def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], iso
             isolation.give_up_rights(task["uid"])
             isolation.filter_system_calls(counted=task["counted"])
         connections = [Connection(socket.socket(fileno=end)) for end in ends]
-        if task["packages"] is not None:
-            packages.offer(tuple(task["packages"]))
+        packages.offer(task["packages"] and tuple(task["packages"]))
     except BaseException as error:  # a sandbox that fails is not the student's fault: report it
         Connection(socket.socket(fileno=ends[0])).send({"isolation": f"{type(error).__name__}: {error}"})
         os._exit(1)

@@ -8,9 +8,13 @@ import tempfile
 import warnings
 from typing import TYPE_CHECKING
 
+from autograder.engine.student import packages
+
 if TYPE_CHECKING:
     from autograder.engine.student.kernel import Kernel
 
+#: What is exercised, beside the kernel.
+_PACKAGES = ("numpy", "sympy", "matplotlib")
 #: Executed like cells before the first fork. They contain nothing of any problem set, only what all notebooks do.
 _CELLS = (
     "x = 1\nx",
@@ -25,6 +29,8 @@ def warm_kernel() -> Kernel:
     """Return a kernel whose messages are collected, after using the common packages once."""
     os.environ.update(NBGRADER_EXECUTION="autograde", MPLBACKEND="module://matplotlib_inline.backend_inline")
     os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython-")
+    # Several of these import what else they find (SymPy imports SciPy), which few sets offer.
+    packages.offer(_PACKAGES)
     from autograder.engine.student.cells import Cells
     from autograder.engine.student.kernel import new_kernel
 
