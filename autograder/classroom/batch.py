@@ -21,7 +21,7 @@ from autograder.classroom.result.diagnosis import diagnose
 from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at, time_problem
 from autograder.classroom.roster import Roster
 from autograder.classroom.state import set_digest, with_hand_grades
-from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_notebook, write_text
+from autograder.common.atomic_files import NO_ROOM, UnwritableError, write_notebook, write_text
 from autograder.common.errors import AutograderError, MachineError, ProblemSetError, SubmissionError, UsageError
 from autograder.engine.execution import Executor
 from autograder.engine.score import Graded, grade
@@ -142,6 +142,8 @@ def grade_class(
     AutograderError
         Nothing was handed in, or the class directory cannot be used; a `ProblemSetError` where no set with work to grade
         can be used, as its reference solution does not get full marks on this machine.
+    MachineError
+        The disk is full, or the machine failed at the reference solution of each set with work to grade.
     """
     directory.require_existing()
     names = [problem_set.name for problem_set in problem_sets]
@@ -212,10 +214,10 @@ def _due(
 
 def _prepare_sets(
     directory: ClassDirectory, sets: dict[str, _Set], checks: dict[str, Future]
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, ProblemSetError]]:
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, ProblemSetError | MachineError]]:
     """Write into the class what nbgrader needs of each set; return what reference solutions measured, and sets refused."""
     references: dict[str, dict[str, dict[str, float]]] = {}
-    refused: dict[str, ProblemSetError] = {}
+    refused: dict[str, ProblemSetError | MachineError] = {}
     for name, known in sets.items():
         write_notebook(known.problem_set.notebook, directory.source / name / f"{name}.ipynb")
         # nbgrader's own feedback button knows the class alone.
@@ -224,9 +226,10 @@ def _prepare_sets(
         if name in checks:
             try:
                 references[name] = checks[name].result()
-                record_source(directory, name, known.source)
-            except ProblemSetError as error:
+            except (ProblemSetError, MachineError) as error:
                 refused[name] = error
+            else:
+                record_source(directory, name, known.source)
     return references, refused
 
 
@@ -312,8 +315,8 @@ def _require_full_marks(
             f"{problem_set.name}: the reference solution does not run here ({error}); nothing of it was graded."
         ) from None
     except MachineError as error:
-        raise ProblemSetError(
-            f"{problem_set.name}: the machine failed at the reference solution ({_clause(error)}); nothing of it was graded."
+        raise MachineError(
+            f"{problem_set.name}: the reference solution could not be graded ({_clause(error)}), so nothing of it was."
         ) from None
     lost = sorted(graded.lost(problem_set.tests))
     if lost:
@@ -372,8 +375,6 @@ def _record(
                 penalties.apply(submission.problem_set, submission.student)
         directory.record_outcome(submission, outcome)
         return outcome
-    except DiskFullError:
-        raise
     except OSError as error:
         if error.errno in NO_ROOM:
             raise unwritable(error) from None

@@ -29,7 +29,7 @@ from autograder.classroom.platforms.registry import PLATFORMS, MixedArchiveError
 from autograder.classroom.result.handed_in import REFUSED, TIMESTAMP, time_text
 from autograder.classroom.result.moments import moment as read_moment
 from autograder.classroom.roster import Roster
-from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
+from autograder.common.atomic_files import NO_ROOM, UnwritableError, write_bytes, write_text
 from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import printable
 from autograder.engine.submitted_notebook import read_submission
@@ -287,7 +287,7 @@ def collect(
                 else:
                     _refuse(directory, submission, refused[submission], paths[submission], result)
             except (OSError, UnwritableError) as error:
-                if isinstance(error, DiskFullError) or getattr(error, "errno", None) in NO_ROOM:
+                if getattr(error, "errno", None) in NO_ROOM:
                     raise
                 where = ", ".join(attempt.where for attempt in mine)
                 result.unplaced.append((where, f"{submission}: {_trouble(error)}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,13 +23,16 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from autograder.classroom.directory import ClassDirectory, Submission, database_address
 from autograder.classroom.roster import Roster
 from autograder.classroom.second_look import Seen, answer_digests, read_seen, write_seen
-from autograder.common.atomic_files import write_text
-from autograder.common.errors import AutograderError
+from autograder.common.atomic_files import DiskFullError, write_text
+from autograder.common.errors import AutograderError, MachineError
 from autograder.engine.score import Graded
 from autograder.problem_set.source import ProblemSet
 
 # nbgrader 0.9.6 makes objects before it adds them to the session; SQLAlchemy 2 remarks on it, and all is well.
 warnings.filterwarnings("ignore", category=SAWarning, module=r"nbgrader\.api")
+
+#: PostgreSQL's code for a full disk; what its codes for other shortages and for faults of its system begin with.
+_DISK_FULL, _SERVER_FAILS = "53100", ("53", "58")
 
 
 def _version_of_tables() -> str:
@@ -47,6 +51,8 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
     ------
     AutograderError
         The database cannot be read or written.
+    MachineError
+        The disk that it is on is full, or fails.
     """
     if database_address(directory.database_url) is None:
         raise AutograderError(f"The gradebook {directory.shown_database} cannot be used: it is not a database URL.")
@@ -61,9 +67,16 @@ def open_gradebook(directory: ClassDirectory) -> Iterator[Gradebook]:
         raise _unusable(directory, error) from None
 
 
-def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError:
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    return AutograderError(f"The gradebook {directory.shown_database} cannot be used: {reason[0].rstrip('.')}.")
+def _unusable(directory: ClassDirectory, error: Exception) -> AutograderError | MachineError:
+    driver = getattr(error, "orig", None) or error
+    reason = str(driver).strip().splitlines() or [type(error).__name__]
+    what = f"The gradebook {directory.shown_database} cannot be used: {reason[0].rstrip('.')}"
+    code, state = getattr(driver, "sqlite_errorcode", 0), getattr(driver, "sqlstate", None) or ""
+    if code == sqlite3.SQLITE_FULL or state == _DISK_FULL:
+        return DiskFullError(what)
+    if code & 0xFF == sqlite3.SQLITE_IOERR or state[:2] in _SERVER_FAILS:
+        return MachineError(what)
+    return AutograderError(f"{what}.")
 
 
 def record_source(directory: ClassDirectory, name: str, source: NotebookNode) -> None:

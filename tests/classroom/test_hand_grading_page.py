@@ -19,6 +19,7 @@ from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, UsageError
 from autograder.problem_set.source import answered, find_problem_sets
 from autograder.problem_set.versions import student_version
+from tests.support.full_disk import room_for
 from tests.support.scripted import Scripted
 
 SET, PROSE = "ps1-information", "not_a_distance"
@@ -230,6 +231,21 @@ def test_a_class_in_use_is_not_written_to(directory, problem_set):
     answer = question_of(directory, problem_set).answers[0]
     with class_lock(directory.root, "grade"), pytest.raises(AutograderError, match="autograder grade runs"):
         give(directory, problem_set, PROSE, answer.student, answer.digest, 1, "")
+
+
+def test_points_for_which_the_disk_has_no_room_are_said_not_to_be_saved(directory, problem_set):
+    answer = question_of(directory, problem_set).answers[0]
+    message = {"question": PROSE, "student": answer.student, "digest": answer.digest, "points": 1, "comment": ""}
+    with served(directory, problem_set) as page:
+        here, cookie = f"http://{page.host}", {page.cookie: page.token}
+        with room_for(0):
+            refused = requests.put(f"{here}/grade", json=message, cookies=cookie, headers={"Origin": here})
+            seen = requests.get(f"{here}/{PROSE}", cookies=cookie)
+        assert refused.status_code == seen.status_code == 503
+        assert "free some space" in refused.json()["error"]
+        assert "free some space" in seen.text
+        assert page.saved == 0
+    assert question_of(directory, problem_set).answers[0].points is None
 
 
 def test_a_test_that_awaits_a_person_is_a_question(directory, problem_set):
