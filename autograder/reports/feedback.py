@@ -17,8 +17,9 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.given_back import record_page, shown_digest
-from autograder.classroom.page_limits import (
+from autograder.classroom.grading.state import current_outcomes
+from autograder.classroom.overview.given_back import record_page, shown_digest
+from autograder.classroom.pages.page_limits import (
     CUT,
     MAX_ANSWER,
     MAX_ANSWERS,
@@ -34,7 +35,6 @@ from autograder.classroom.page_limits import (
     short,
 )
 from autograder.classroom.result.handed_in import TIMESTAMP
-from autograder.classroom.state import current_outcomes
 from autograder.common.atomic_files import NO_ROOM, UnwritableError, write_bytes, write_text
 from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import number

@@ -24,7 +24,7 @@ from sqlalchemy import delete, insert, select
 
 from autograder.classroom.class_lock import NAME as LOCK
 from autograder.classroom.directory import DATABASE, ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import open_gradebook
+from autograder.classroom.grading.gradebook import open_gradebook
 from autograder.common.atomic_files import NO_ROOM
 from autograder.common.errors import AutograderError, MachineError, UsageError
 from autograder.common.untrusted_files import walk

@@ -7,8 +7,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError, MachineError
 from autograder.reports import term_archive

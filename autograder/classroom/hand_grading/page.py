@@ -23,7 +23,7 @@ from tornado.web import Application, HTTPError, RequestHandler
 from autograder.classroom.class_lock import class_lock
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.hand_grading.questions import Question, StaleAnswerError, give, read_questions
-from autograder.classroom.harmless_html import rendered
+from autograder.classroom.pages.harmless_html import rendered
 from autograder.common.errors import AutograderError, MachineError, UsageError
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
