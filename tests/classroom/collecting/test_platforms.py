@@ -6,7 +6,7 @@ import json
 import nbformat
 import pytest
 
-from autograder.classroom.collecting import collect as collect_module
+from autograder.classroom.collecting import opened_archive
 from autograder.classroom.collecting.platforms.pattern import platform_of
 from autograder.classroom.collecting.platforms.registry import MixedArchiveError, recognise
 from autograder.commands.main import main
@@ -269,7 +269,7 @@ def test_nobody_hands_in_through_nbgraders_exchange_for_somebody_else(room, note
         folder.mkdir(parents=True)
         (folder / FILE).write_bytes(notebook(remark))
         owners[folder] = owner
-    monkeypatch.setattr(collect_module, "_owner", owners.__getitem__)
+    monkeypatch.setattr(opened_archive, "_owner", owners.__getitem__)
     for roster in (True, False):
         room.root = tmp_path / f"class-{roster}"
         named = ["--roster", str(tmp_path / "students.csv")] if roster else []
