@@ -54,7 +54,7 @@ def cluster(tmp_path_factory):
     log = open(folder / "log", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
 
     def start(*arguments):
-        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
+        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:], "--local-directory", "."]
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--no-dashboard")
