@@ -54,12 +54,23 @@ def cluster(tmp_path_factory):
     log = open(folder / "log", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
 
     def start(*arguments):
-        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:], "--local-directory", "."]
+        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--no-dashboard")
     workers = [
-        start("dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", f"worker-{i}")
+        start(
+            "dask_worker",
+            address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--local-directory",
+            ".",
+            "--name",
+            f"{i}",
+        )
         for i in range(2)
     ]
     try:
