@@ -19,8 +19,8 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.classroom.harmless_html import without_scripts
-from autograder.classroom.page_limits import (
+from autograder.classroom.pages.harmless_html import without_scripts
+from autograder.classroom.pages.page_limits import (
     CUT,
     MAX_ANSWER,
     MAX_FOREIGN_CELLS,

@@ -41,8 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.directory import Submission
+    from autograder.classroom.grading.state import current_outcomes
     from autograder.classroom.roster import remember_roster
-    from autograder.classroom.state import current_outcomes
     from autograder.reports.appeal import appeal
 
     options.sets = [options.set]

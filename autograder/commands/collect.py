@@ -54,9 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.class_zone import remember_zone
-    from autograder.classroom.collect import collect
-    from autograder.classroom.moodle_worksheet import read_worksheet
-    from autograder.classroom.platforms.pattern import platform_of
+    from autograder.classroom.collecting.collect import collect
+    from autograder.classroom.collecting.moodle_worksheet import read_worksheet
+    from autograder.classroom.collecting.platforms.pattern import platform_of
     from autograder.classroom.result.moments import zone
     from autograder.classroom.roster import folder_problem
     from autograder.common.text import printable

@@ -54,8 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.grading.state import current_outcomes
     from autograder.classroom.roster import text_of_table, with_missing
-    from autograder.classroom.state import current_outcomes
     from autograder.reports.export import FORMATS, write_grades
     from autograder.reports.formats.form import Export
     from autograder.reports.grades import class_grades, given_out

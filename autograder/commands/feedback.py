@@ -49,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.moodle_worksheet import read_worksheet
+    from autograder.classroom.collecting.moodle_worksheet import read_worksheet
     from autograder.reports.feedback import write_feedback
     from autograder.reports.give_back import write_archives, write_mails
 

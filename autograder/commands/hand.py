@@ -30,9 +30,9 @@ def _port(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.grading.state import current_outcomes
     from autograder.classroom.hand_grading.page import HandGrading
     from autograder.classroom.hand_grading.questions import read_questions
-    from autograder.classroom.state import current_outcomes
 
     options.sets = [options.set]
     (problem_set,) = problem_sets_of(options)

@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.state import current_outcomes
+    from autograder.classroom.grading.state import current_outcomes
     from autograder.reports.class_report.page import write_report
 
     problem_sets, left_out = usable_sets_of(options)

@@ -20,8 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.similarity import similar_answers
-    from autograder.classroom.state import current_outcomes
+    from autograder.classroom.grading.state import current_outcomes
+    from autograder.classroom.overview.similarity import similar_answers
     from autograder.reports.similarity_page import write_similarity
 
     options.sets = [options.set]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from autograder.classroom.directory import Submission
-    from autograder.classroom.status import Standing
+    from autograder.classroom.overview.status import Standing
     from autograder.problem_set.source import ProblemSet
 
 SUMMARY = "Show where each student stands with each set."
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.status import class_status
+    from autograder.classroom.overview.status import class_status
 
     problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory:

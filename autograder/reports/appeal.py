@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.observed import Observed, observe
+from autograder.classroom.grading.observed import Observed, observe
 from autograder.common.errors import UsageError
 from autograder.engine.execution import Executor
 from autograder.problem_set.source import ProblemSet, grade_id

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import item_grades, read_comments, read_corrections, read_penalties, read_scores
+from autograder.classroom.grading.gradebook import (
+    item_grades,
+    read_comments,
+    read_corrections,
+    read_penalties,
+    read_scores,
+)
 from autograder.problem_set.source import ProblemSet
 from autograder.reports.hidden_tests import FixedMessages, read_fixed_messages
 from autograder.reports.wording import Wording, wording_of

@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from hypothesis import strategies as st
 
-from autograder.classroom.archives import Member
-from autograder.classroom.collect import _MemberError, _Sets
+from autograder.classroom.collecting.archives import Member
+from autograder.classroom.collecting.collect import _MemberError, _Sets
 from autograder.common.errors import SubmissionError
 from autograder.engine import submitted_notebook
 from autograder.engine.submitted_notebook import read_submission

@@ -8,8 +8,8 @@ import pytest
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.grading.batch import grade_class
 from autograder.common.errors import ProblemSetError
 from autograder.problem_set.source import ProblemSet
 from autograder.reports import wording
