@@ -197,13 +197,19 @@ def _gradebook(directory: ClassDirectory) -> bytes:
         return path.read_bytes()
 
 
+def _commit(course: Path) -> str:
+    """Return which commit of the course is used; empty if it is no clone, or if Git is not installed."""
+    command = ["git", "-C", str(course), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
 def _versions(course: Path, hashes: dict[str, str]) -> dict:
-    commit = subprocess.run(
-        ["git", "-C", str(course), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
         "archived": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "commit": commit,
+        "commit": _commit(course),
         "engine": ENGINE,
         "files": hashes,
         "packages": _packages(),

@@ -125,7 +125,7 @@ def before(engines, source, warmup, released):
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
-@pytest.mark.sampled(45)
+@pytest.mark.sampled(24)
 def test_attack(attack: Attack, engines, before, source, warmup, released):
     engine = engines["idle" if attack.idle else "quick" if attack.quick else "usual"]
     submission = answered(released, {"nats_to_bits": attack.cell})
@@ -489,7 +489,7 @@ SLEEPS = {
 
 @pytest.mark.parametrize("how", SLEEPS)
 @pytest.mark.parametrize("where", ["cell", "test"])
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where, how):
     """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
     sleep = f"import ctypes, os, time\n{'' if where == 'cell' else 'def f(x): '}{SLEEPS[how]}"

@@ -60,6 +60,12 @@ def test_everything_is_in_it_but_passwords_and_links(small, tmp_path, capsys):
         assert copy.find_submission(SET, "student-01").score == 1
 
 
+def test_git_is_not_needed(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with zipfile.ZipFile(archived(small, tmp_path)) as archive:
+        assert json.loads(archive.read("versions.json"))["commit"] == ""
+
+
 def test_no_file_of_a_student_stops_it(small, tmp_path, capsys):
     folder = small / "submitted" / "student-01" / SET
     (folder / os.fsdecode(b"\xff.txt")).write_text("x")

@@ -59,7 +59,18 @@ def cluster(tmp_path_factory):
 
     scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--no-dashboard")
     workers = [
-        start("dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", f"worker-{i}")
+        start(
+            "dask_worker",
+            address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--local-directory",
+            ".",
+            "--name",
+            f"{i}",
+        )
         for i in range(2)
     ]
     try:
