@@ -154,7 +154,9 @@ def _by_submission(
             for who in students:
                 submission = Submission(who, name)
                 if chosen is not None:
-                    attempts[submission].append(archive.attempt(submission, files, chosen, spread, next(order)))
+                    attempts[submission].append(
+                        archive.attempt(submission, files, chosen, spread, next(order), students)
+                    )
                     continue
                 if name:
                     earlier, _ = refused.get(submission, ([], ""))
@@ -170,7 +172,8 @@ def _check_worksheet(worksheet: Worksheet, hand_ins: list[HandIn], result: Colle
     numbers = {hand_in.number for hand_in in hand_ins if hand_in.number}
     if not numbers and hand_ins:
         result.notices.append(
-            f"{worksheet.name}: no name in the archive has a number of Moodle's, so no time was taken."
+            f"{worksheet.name}: no name in the archive has a number of Moodle's, so nothing shows that both are of one "
+            "assignment. A time was taken where the roster tells which row is a student's."
         )
     elif not numbers & worksheet.numbers:
         raise AutograderError(
