@@ -15,13 +15,13 @@ from collections.abc import Iterable
 from datetime import tzinfo
 from pathlib import Path
 
-from autograder.classroom.collecting.attempts import Attempt
-from autograder.classroom.collecting.choosing import chosen_notebook, require_own, students_in
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import NAMED, HandInFiles, listed_refusals
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import NAMED, HandInFiles, listed_refusals
 from autograder.classroom.collecting.identity import Identities, UnplacedError
+from autograder.classroom.collecting.latest_attempt import Attempt
 from autograder.classroom.collecting.moodle_worksheet import Worksheet
 from autograder.classroom.collecting.opened_archive import OpenedArchive
+from autograder.classroom.collecting.owner_and_notebook import chosen_notebook, require_own, students_in
 from autograder.classroom.collecting.placing import place, refuse
 from autograder.classroom.collecting.platforms.hand_in import HandIn, Platform
 from autograder.classroom.collecting.platforms.registry import PLATFORMS, MixedArchiveError

@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
 from autograder.classroom.collecting.archives import Member, members, outermost
-from autograder.classroom.collecting.attempts import Attempt
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import FOLDERS, HandInFiles, Notebook
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import FOLDERS, HandInFiles, Notebook
 from autograder.classroom.collecting.identity import UnplacedError, student_of_path
+from autograder.classroom.collecting.latest_attempt import Attempt
 from autograder.classroom.collecting.moodle_worksheet import Worksheet
 from autograder.classroom.collecting.platforms import moodle, nbgrader
 from autograder.classroom.collecting.platforms.hand_in import HandIn, Platform
 from autograder.classroom.collecting.platforms.registry import Recognised, own_list, recognise
 from autograder.classroom.collecting.which_set import KnownSets, NotANotebookError, stem_of
 from autograder.classroom.directory import Submission
-from autograder.classroom.result.handed_in import TIMESTAMP
 from autograder.classroom.result.moments import moment as read_moment
+from autograder.classroom.result.submission_folder import TIMESTAMP
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import write_bytes
 from autograder.common.text import printable
