@@ -778,6 +778,29 @@ def pictures_of_digits(names):
     assert set(blank % 8) <= {0, 7}
 
 
+@claim(NETWORKS, "two of the corners stay undecided", until="The gradients are right, and yet")
+def one_network_that_gets_stuck(names):
+    undecided = np.abs(names["A2"].ravel() - 0.5) < 0.02
+    assert undecided.sum() == 2
+    assert ((names["A2"] > 0.5) == names["Y"]).ravel()[~undecided].all()
+
+
+@claim(NETWORKS, "$X^\\top dZ_2 = 0$", "of the first order in the weights cancels", until="(sec-forty-starts)=")
+def what_is_left_on_xor_is_of_the_third_order(names):
+    X, Y, rng = names["X"], names["Y"], np.random.default_rng(0)
+    assert not (X.T @ (0.5 - Y)).any()
+    V1, V2 = rng.standard_normal((2, 3)), rng.standard_normal((3, 1))
+
+    def slopes(scale):
+        A1 = np.tanh(X @ (scale * V1))
+        dZ2 = scipy.special.expit(A1 @ (scale * V2)) - Y
+        dZ1 = dZ2 @ (scale * V2).T * (1 - A1**2)
+        return A1.T @ dZ2, X.T @ dZ1
+
+    for small, smaller in zip(slopes(1e-2), slopes(1e-3), strict=True):
+        np.testing.assert_allclose(np.linalg.norm(small) / np.linalg.norm(smaller), 1000, rtol=0.01)
+
+
 def printed(site, page: str, code: str) -> str:
     """What the cell with this code prints."""
     (text,) = [cell.printed for cell in code_cells(site, page) if code in cell.source]
