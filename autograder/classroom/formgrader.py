@@ -30,7 +30,7 @@ from autograder.classroom.pages.page_limits import (
     Room,
     short,
 )
-from autograder.classroom.result.handed_in import find_notebook
+from autograder.classroom.result.submission_folder import find_notebook
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import add_class, add_roster, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import add_class, add_roster, class_of, roster_of, usable_sets_of
 from autograder.common.errors import AutograderError, UsageError
 
 SUMMARY = "Sort what a learning platform exports into DIR/submitted."

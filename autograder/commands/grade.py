@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import (
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import (
     add_class,
     add_jobs,
     add_roster,
@@ -19,7 +19,7 @@ from autograder.commands.options import (
     roster_of,
     usable_sets_of,
 )
-from autograder.commands.progress import Progress
+from autograder.commands.shared.progress import Progress
 from autograder.common.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.options import course_of
+from autograder.commands.shared.exit_codes import DONE
+from autograder.commands.shared.options import course_of
 from autograder.common.atomic_files import NO_ROOM, DiskFullError
 from autograder.common.errors import AutograderError
 

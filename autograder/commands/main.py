@@ -24,8 +24,8 @@ from autograder.commands import (
     similar,
     status,
 )
-from autograder.commands.exit_codes import CANNOT_RUN, INTERRUPTED, MACHINE_FAILED, WRONG_USAGE
-from autograder.commands.options import add_common, add_course, check_class
+from autograder.commands.shared.exit_codes import CANNOT_RUN, INTERRUPTED, MACHINE_FAILED, WRONG_USAGE
+from autograder.commands.shared.options import add_common, add_course, check_class
 from autograder.common.atomic_files import NO_ROOM, DiskFullError
 from autograder.common.errors import AutograderError, MachineError, UsageError
 

@@ -7,11 +7,11 @@ import csv
 import sys
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.tables import narrow_table, set_titles, show_table
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.tables import narrow_table, set_titles, show_table
+from autograder.commands.shared.without_score import name_without_score
 from autograder.common.text import number
 
 if TYPE_CHECKING:

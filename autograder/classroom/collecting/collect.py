@@ -15,13 +15,13 @@ from collections.abc import Iterable
 from datetime import tzinfo
 from pathlib import Path
 
-from autograder.classroom.collecting.attempts import Attempt
-from autograder.classroom.collecting.choosing import chosen_notebook, require_own, students_in
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import NAMED, HandInFiles, listed_refusals
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import NAMED, HandInFiles, listed_refusals
 from autograder.classroom.collecting.identity import Identities, UnplacedError
+from autograder.classroom.collecting.latest_attempt import Attempt
 from autograder.classroom.collecting.moodle_worksheet import Worksheet
 from autograder.classroom.collecting.opened_archive import OpenedArchive
+from autograder.classroom.collecting.owner_and_notebook import chosen_notebook, require_own, students_in
 from autograder.classroom.collecting.placing import place, refuse
 from autograder.classroom.collecting.platforms.hand_in import HandIn, Platform
 from autograder.classroom.collecting.platforms.registry import PLATFORMS, MixedArchiveError
@@ -154,7 +154,9 @@ def _by_submission(
             for who in students:
                 submission = Submission(who, name)
                 if chosen is not None:
-                    attempts[submission].append(archive.attempt(submission, files, chosen, spread, next(order)))
+                    attempts[submission].append(
+                        archive.attempt(submission, files, chosen, spread, next(order), students)
+                    )
                     continue
                 if name:
                     earlier, _ = refused.get(submission, ([], ""))
@@ -170,7 +172,8 @@ def _check_worksheet(worksheet: Worksheet, hand_ins: list[HandIn], result: Colle
     numbers = {hand_in.number for hand_in in hand_ins if hand_in.number}
     if not numbers and hand_ins:
         result.notices.append(
-            f"{worksheet.name}: no name in the archive has a number of Moodle's, so no time was taken."
+            f"{worksheet.name}: no name in the archive has a number of Moodle's, so nothing shows that both are of one "
+            "assignment. A time was taken where the roster tells which row is a student's."
         )
     elif not numbers & worksheet.numbers:
         raise AutograderError(

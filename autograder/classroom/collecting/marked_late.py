@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from autograder.classroom.directory import ClassDirectory, Submission, read_record
-from autograder.classroom.result.handed_in import MAX_SUBMISSION_BYTES, handed_in_at
+from autograder.classroom.result.submission_folder import MAX_SUBMISSION_BYTES, handed_in_at
 from autograder.common.untrusted_files import read_regular_file
 
 

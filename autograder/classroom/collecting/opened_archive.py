@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import pwd
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
 from autograder.classroom.collecting.archives import Member, members, outermost
-from autograder.classroom.collecting.attempts import Attempt
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import FOLDERS, HandInFiles, Notebook
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import FOLDERS, HandInFiles, Notebook
 from autograder.classroom.collecting.identity import UnplacedError, student_of_path
+from autograder.classroom.collecting.latest_attempt import Attempt
 from autograder.classroom.collecting.moodle_worksheet import Worksheet
 from autograder.classroom.collecting.platforms import moodle, nbgrader
 from autograder.classroom.collecting.platforms.hand_in import HandIn, Platform
 from autograder.classroom.collecting.platforms.registry import Recognised, own_list, recognise
 from autograder.classroom.collecting.which_set import KnownSets, NotANotebookError, stem_of
 from autograder.classroom.directory import Submission
-from autograder.classroom.result.handed_in import TIMESTAMP
 from autograder.classroom.result.moments import moment as read_moment
+from autograder.classroom.result.submission_folder import TIMESTAMP
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import write_bytes
 from autograder.common.text import printable
@@ -44,6 +45,7 @@ class OpenedArchive:
     ):
         self.path, self.sets, self.zone, self.roster, self.student = path, sets, zone, roster, student
         self.worksheet = worksheet or Worksheet("")
+        self._numbers = _numbers_of(self.worksheet, roster)
         self.moments: list[datetime] = []
         self._identified: dict[tuple[str, ...], tuple[Platform, HandIn] | None] = {}
         names, metadata = outermost(path, own_list)
@@ -147,14 +149,23 @@ class OpenedArchive:
         return bool(self.moments) and max(self.moments) - min(self.moments) > PACKING_TIME
 
     def attempt(
-        self, submission: Submission, files: HandInFiles, notebook: Notebook, spread: bool, order: int
+        self,
+        submission: Submission,
+        files: HandInFiles,
+        notebook: Notebook,
+        spread: bool,
+        order: int,
+        together: Iterable[str],
     ) -> Attempt:
-        """Make an attempt of a notebook."""
+        """Make an attempt of a notebook, which these students handed in together."""
         handed_in = _in_utc(files.hand_in.moment, self.zone) or (notebook.time if spread else None)
         # What orders the attempts of two archives is when each was packed: the worksheet may be of another hour.
         moment = handed_in or max(self.moments, default=None)
-        if files.platform is moodle.PLATFORM and files.hand_in.number in self.worksheet.times:
-            handed_in = _in_utc(self.worksheet.times[files.hand_in.number], self.zone)
+        if files.platform is moodle.PLATFORM:
+            # What a group hands in may have no number; the worksheet has its time in the row of each member.
+            numbers = [files.hand_in.number] if files.hand_in.number else [self._numbers.get(who) for who in together]
+            times = [self.worksheet.times[number] for number in numbers if number in self.worksheet.times]
+            handed_in = _in_utc(max(times, default=None), self.zone) or handed_in
         return Attempt(
             submission,
             notebook.where,
@@ -166,6 +177,16 @@ class OpenedArchive:
             files.path,
             files.hand_in.late,
         )
+
+
+def _numbers_of(worksheet: Worksheet, roster: Roster | None) -> dict[str, str]:
+    """Return the number of each student whose row in the worksheet the roster tells."""
+    found = {}
+    for number, logins in worksheet.logins.items():
+        students = set().union(*map(roster.with_identifier, logins)) if roster else set()
+        if len(students) == 1:
+            found[students.pop()] = number
+    return found
 
 
 def _only(names: set[str]) -> str:

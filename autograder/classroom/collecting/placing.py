@@ -7,11 +7,11 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from autograder.classroom.collecting.attempts import Attempt, latest_of, told_again
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import NAMED
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import NAMED
+from autograder.classroom.collecting.latest_attempt import Attempt, latest_of, told_again
 from autograder.classroom.directory import ClassDirectory, Submission, read_record
-from autograder.classroom.result.handed_in import REFUSED, TIMESTAMP, time_text
+from autograder.classroom.result.submission_folder import REFUSED, TIMESTAMP, time_text
 from autograder.common.atomic_files import write_bytes, write_text
 
 

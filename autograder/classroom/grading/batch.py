@@ -17,6 +17,7 @@ from nbgrader.api import Gradebook
 from autograder.classroom import result as result_room
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission, unwritable
 from autograder.classroom.due_dates import DueDates, LatePenalties
+from autograder.classroom.grading.current_results import set_digest, with_hand_grades
 from autograder.classroom.grading.gradebook import (
     open_gradebook,
     record_grades,
@@ -24,9 +25,8 @@ from autograder.classroom.grading.gradebook import (
     record_students,
     remove_grades,
 )
-from autograder.classroom.grading.state import set_digest, with_hand_grades
 from autograder.classroom.result.diagnosis import diagnose
-from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at, time_problem
+from autograder.classroom.result.submission_folder import find_notebook, fingerprint, handed_in_at, time_problem
 from autograder.classroom.roster import Roster
 from autograder.common.atomic_files import NO_ROOM, UnwritableError, write_notebook, write_text
 from autograder.common.errors import AutograderError, MachineError, ProblemSetError, SubmissionError, UsageError

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from autograder.classroom.collecting.marked_late import marked_late
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
+from autograder.classroom.grading.current_results import state_of_class
 from autograder.classroom.grading.gradebook import (
     item_grades,
     read_comments,
@@ -15,9 +16,8 @@ from autograder.classroom.grading.gradebook import (
     read_scores,
     read_waiting,
 )
-from autograder.classroom.grading.state import state_of_class
 from autograder.classroom.overview.given_back import page_shows, read_given, shown_digest
-from autograder.classroom.result.handed_in import handed_in_at
+from autograder.classroom.result.submission_folder import handed_in_at
 from autograder.classroom.roster import Roster, with_missing
 from autograder.problem_set.source import ProblemSet
 

@@ -20,7 +20,7 @@ import sys
 from typing import Any
 
 from autograder.engine.shared import isolation
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student import packages
 from autograder.engine.student.cells import compile_cell

@@ -8,7 +8,7 @@ import select
 import socket
 import time
 
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.student.scratch import Scratch
 from autograder.engine.student.usage import Usage
 

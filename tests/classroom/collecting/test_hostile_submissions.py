@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from autograder.classroom.directory import ClassDirectory, folder_problem
-from autograder.classroom.result.handed_in import find_notebook, fingerprint, handed_in_at
+from autograder.classroom.result.submission_folder import find_notebook, fingerprint, handed_in_at
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook

@@ -166,14 +166,14 @@ def test_the_worksheet_of_another_assignment_is_refused_before_anything_is_place
     assert not (room.root / "submitted").exists()
 
 
-def test_work_without_a_number_gets_no_time(room, tmp_path, notebook, capsys):
+def test_a_group_without_a_number_has_the_time_of_its_members_rows(room, tmp_path, notebook, capsys):
     (tmp_path / "g.zip").write_bytes(zipped((f"Blue group_assignsubmission_file_/{NAME}.ipynb", notebook("ours"))))
-    (tmp_path / "groups.csv").write_text("student_id,email,groups\nada,ada@x.org,Blue group\n")
+    (tmp_path / "groups.csv").write_text("student_id,email,groups\nada,ada@x.org,Blue group\nbob,,Blue group\n")
     (tmp_path / "Grades.csv").write_text(ENGLISH)
     words = ["--roster", str(tmp_path / "groups.csv"), "--table", str(tmp_path / "Grades.csv")]
     assert main(["collect", str(tmp_path / "g.zip"), "--class", str(room.root), *words]) == 0
-    assert "no name in the archive has a number of Moodle's, so no time was taken" in capsys.readouterr().out
-    assert not room.times()
+    assert "nothing shows that both are of one assignment" in capsys.readouterr().out
+    assert room.times() == dict.fromkeys(("ada", "bob"), "2026-10-12 23:50:00 UTC"), "they handed in together"
 
 
 def test_what_the_worksheet_does_not_tell_is_named(room):

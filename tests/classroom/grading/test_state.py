@@ -6,8 +6,14 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.grading.batch import grade_class
+from autograder.classroom.grading.current_results import (
+    HANDED_IN_ANEW,
+    NOT_IN_GRADEBOOK,
+    NOT_YET,
+    SET_CHANGED,
+    current_outcomes,
+)
 from autograder.classroom.grading.gradebook import read_comments, read_grades, read_scores, read_waiting
-from autograder.classroom.grading.state import HANDED_IN_ANEW, NOT_IN_GRADEBOOK, NOT_YET, SET_CHANGED, current_outcomes
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import find_problem_sets, is_prose

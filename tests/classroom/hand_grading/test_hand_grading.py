@@ -17,7 +17,7 @@ from autograder.problem_set.chapter_links import book_addresses
 from autograder.problem_set.source import answered, find_problem_sets, is_prose
 from autograder.problem_set.versions import student_version
 from autograder.reports.feedback import UNDECIDED, _items, write_feedback
-from autograder.reports.recorded import Recorded
+from autograder.reports.recorded_work import Recorded
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"

@@ -13,7 +13,7 @@ from traitlets.config import Config
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.grading.batch import grade_class
 from autograder.classroom.pages.page_limits import CUT, PictureRoom, Room, short
-from autograder.classroom.result.handed_in import MAX_SUBMISSION_BYTES
+from autograder.classroom.result.submission_folder import MAX_SUBMISSION_BYTES
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import Executed

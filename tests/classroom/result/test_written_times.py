@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from autograder.classroom.result.handed_in import handed_in_at, time_problem
+from autograder.classroom.result.submission_folder import handed_in_at, time_problem
 from autograder.commands import grade
 from autograder.commands.main import main
 from tests.support.scripted import Scripted, hand_in

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
 from autograder.classroom.due_dates import LatePenalties
 from autograder.classroom.grading.gradebook import open_gradebook, read_waiting
-from autograder.classroom.result.handed_in import fingerprint
+from autograder.classroom.result.submission_folder import fingerprint
 from autograder.common.errors import AutograderError
 from autograder.problem_set.source import ProblemSet
 from autograder.problem_set.versions import instructor_version

@@ -12,10 +12,10 @@ from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.grading.batch import grade_class
 from autograder.common.errors import ProblemSetError
 from autograder.problem_set.source import ProblemSet
-from autograder.reports import wording
+from autograder.reports import translation
 from autograder.reports.feedback import FAILED_PAGE_TEXT, UNDECIDED, write_feedback
 from autograder.reports.hidden_tests import FAILED
-from autograder.reports.wording import diagnosis_sentence, wording_of
+from autograder.reports.translation import diagnosis_sentence, wording_of
 from tests.support.scripted import Scripted, hand_in, script
 
 SET = "ps0-warmup"
@@ -29,7 +29,7 @@ def sentences(course):
     pages = [(reports / "templates" / "feedback.html.j2").read_bytes(), FAILED_PAGE_TEXT.encode()]
     for page in pages:
         found |= {entry[2] for entry in jinja2.ext.babel_extract(io.BytesIO(page), ["say"], [], {})}
-    for name in ("feedback.py", "wording.py"):
+    for name in ("feedback.py", "translation.py"):
         source = io.BytesIO((reports / name).read_bytes())
         found |= {entry[2] for entry in extract_python(source, ["say"], [], {}) if entry[2]}
     return {sentence[0] if isinstance(sentence, tuple) else sentence for sentence in found}
@@ -91,7 +91,7 @@ def test_misconceptions_that_answer_alike_are_all_named(course, monkeypatch):
 
     def sentence(digest):
         answered = {first.replaces: {first.name: {HIDDEN: "same"}, second.name: {HIDDEN: digest}}}
-        monkeypatch.setattr(wording, "known_behaviour", lambda problem_set: answered)
+        monkeypatch.setattr(translation, "known_behaviour", lambda problem_set: answered)
         return diagnosis_sentence(warmup, first.replaces, first.name, wording_of(warmup))
 
     both = sentence("same")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autograder.classroom.collecting.collected import Collected
-from autograder.classroom.collecting.hand_ins import FOLDERS, HandInFiles, Notebook, listed_refusals
+from autograder.classroom.collecting.collection_outcome import Collected
+from autograder.classroom.collecting.hand_in_files import FOLDERS, HandInFiles, Notebook, listed_refusals
 from autograder.classroom.collecting.identity import Identities, UnplacedError, student_of_path, students_of
 from autograder.classroom.roster import Roster
 

@@ -120,7 +120,7 @@ def course_of(options: argparse.Namespace) -> Path:
             raise AutograderError(f"{options.course} is not the course: it has no folder solutions.")
         return options.course.resolve()
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
         if (folder / "solutions").is_dir() and (folder / "_toc.yml").is_file():
             return folder
     raise AutograderError("The course was not found from here; name its folder with --course DIR.")

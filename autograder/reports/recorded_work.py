@@ -14,7 +14,7 @@ from autograder.classroom.grading.gradebook import (
 )
 from autograder.problem_set.source import ProblemSet
 from autograder.reports.hidden_tests import FixedMessages, read_fixed_messages
-from autograder.reports.wording import Wording, wording_of
+from autograder.reports.translation import Wording, wording_of
 
 
 @dataclass(frozen=True)
