@@ -34,7 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.gradebook import record_source
+from autograder.classroom.grading.gradebook import record_source
 from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore

@@ -10,8 +10,8 @@ import pytest
 from nbconvert.exporters.exporter import ResourcesDict
 
 from autograder.authoring.proof.prove import Proof, prove
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.grading.batch import grade_class
 from autograder.problem_set.known_behaviour import (
     HIDDEN_TESTS,
     behaviour_path,

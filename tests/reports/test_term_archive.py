@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.gradebook import open_gradebook
+from autograder.classroom.grading.gradebook import open_gradebook
 from autograder.commands.main import main
 from tests.support.graded import LAST, SETS, STUDENTS
 
