@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from autograder.authoring.handed_out import handed_out
 from autograder.authoring.proof.prove import prove
+from autograder.authoring.released_notebook import handed_out
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError

@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autograder.engine.score import grade
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.problem_set.source import answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import student_version
 from book.extensions.downloads.problem_set_archive import STUDENT_PACKAGES
