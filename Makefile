@@ -204,7 +204,7 @@ $(STAMPS)/website: $(STAMPS)/pages $(STAMPS)/lite $(if $(wildcard _build/html/li
 
 # The problem sets.
 
-$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(DIRECTORIES) $(CHECK_FIRST)
+$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS $(STAMPS)/list-of-SITE_URL .venv/project-installed | $(DIRECTORIES) $(CHECK_FIRST)
 	@echo '==> Problem sets'
 	@$(AUTOGRADER) release
 	@touch $@

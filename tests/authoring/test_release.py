@@ -145,6 +145,15 @@ def test_what_a_message_names_is_cut_out_for_links():
     assert with_links("in chapter Entropy", {}) == [("in chapter Entropy", "")]
 
 
+def test_the_variable_of_the_website_is_that_of_the_notebooks_too(course_on_the_web, monkeypatch):
+    monkeypatch.setenv("SITE_URL", "https://example.org/here/")
+    addresses = chapter_addresses(course_on_the_web("https://example.org/there/"))
+    assert addresses["Entropy"] == "https://example.org/here/book/information/entropy.html"
+    monkeypatch.setenv("SITE_URL", "example.org")
+    with pytest.raises(AutograderError, match=r"SITE_URL is 'example\.org', which is not the address of a website"):
+        chapter_addresses(course_on_the_web("https://example.org/there/"))
+
+
 @pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])
 def test_chapters_are_only_named_where_the_website_is_not_public(course_on_the_web, address):
     assert chapter_addresses(course_on_the_web(address)) == {}
