@@ -44,6 +44,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export XDG_CACHE_HOME := $(CACHE)
+export NODE_COMPILE_CACHE := $(CACHE)/node
 export PLAYWRIGHT_BROWSERS_PATH := $(CACHE)/playwright
 export MPLCONFIGDIR := $(CACHE)/matplotlib
 export IPYTHONDIR := $(CACHE)/ipython
@@ -203,7 +204,7 @@ $(STAMPS)/website: $(STAMPS)/pages $(STAMPS)/lite $(if $(wildcard _build/html/li
 
 # The problem sets.
 
-$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS .venv/project-installed | $(DIRECTORIES) $(CHECK_FIRST)
+$(STAMPS)/release: $(SETS) $(PACKAGE) $(EXERCISES) $(STAMPS)/list-of-SETS $(STAMPS)/list-of-SITE_URL .venv/project-installed | $(DIRECTORIES) $(CHECK_FIRST)
 	@echo '==> Problem sets'
 	@$(AUTOGRADER) release
 	@touch $@

@@ -5,9 +5,9 @@
 
 A class is made from a set's bank. nbgrader grades it once, this engine with one and with two jobs, larger classes only
 with two. Each line gives the wall time, the processor time and the peak memory of all processes together (proportional
-set size, sampled four times a second). This engine's times include its start and the pre-flight. The processor time is
-that of the whole machine, which should have nothing else to do, because what runs in a sandbox is not counted among its
-parent's children.
+set size, sampled once a second: looking at many processes takes processor time, too). This engine's times include its
+start and the pre-flight. The processor time is that of the whole machine, which should have nothing else to do, because
+what runs in a sandbox is not counted among its parent's children.
 
 Students run their notebooks before they hand them in, so each submission is first executed, with its pictures.
 
@@ -34,7 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.gradebook import record_source
+from autograder.classroom.grading.gradebook import record_source
 from autograder.common.atomic_files import write_notebook
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore
@@ -94,7 +94,7 @@ def measure(command: list[str], directory: Path) -> tuple[float, float, int]:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.25):
+        while not done.wait(1.0):
             peak = max(peak, tree_memory(process.pid))
 
     watcher = threading.Thread(target=watch)

@@ -175,17 +175,20 @@ def before_you_hand_in():
         known = {*vars(builtins), "In", "Out", "_", "__", "___", "get_ipython", "display", "exit", "quit"}
         known |= {"__name__", "__file__", "__vsc_ipynb_file__", "__annotations__", "__doc__"}
         parts = [bound_and_used(text) for text in texts]
-        everywhere = set().union(*(bound for bound, _, _ in parts))
+        bound_somewhere = set().union(*(bound for bound, _, _ in parts))
         used = set().union(*(deep for _, _, deep in parts))
-        if any(re.search(r"^\s*(?:from\s.*import\s*\*|%)", text, re.MULTILINE) for text in texts):
-            everywhere |= used  # a star or a magic command may define anything
+        # A star or a magic command may define anything, but for those commands that only show or set something.
+        unknown = r"^\s*(?:from\s.*import\s*\*|%(?!(?:matplotlib|config|cd|pip|conda|precision|timeit|autoreload|load_ext)\b))"
+        everywhere = (
+            bound_somewhere | used if any(re.search(unknown, text, re.MULTILINE) for text in texts) else bound_somewhere
+        )
         changed = sorted(name for name in used & everywhere & names.keys() & last.keys() if last[name] not in texts)
         if changed:
             yield (
                 f"The cell that defined {', '.join(changed)} is not in the saved file: it was changed or deleted after it "
                 "ran, or the notebook is not saved. Save, restart and run all cells, and run this one again."
             )
-        for name in sorted(stopped):
+        for name in sorted(stopped & (used | bound_somewhere)):  # an answer may have done with the name since
             yield f"The cell of {name} stopped when it last ran: {name} is still what an earlier run made of it."
         for name, cells_of_name in extended.items():
             if last.get(name) in cells_of_name[:-1]:
@@ -194,7 +197,7 @@ def before_you_hand_in():
         for name in sorted(used - everywhere - known):
             yield f"No cell defines {name}, but one of your cells uses it: after a restart, it will be missing."
         for text, (bound, at_once, _) in zip(texts, parts, strict=True):
-            for name in sorted((at_once & everywhere) - known):
+            for name in sorted((at_once & bound_somewhere) - known):
                 yield f"{name} is used before the cell that defines it, in {begins(text)}."
             known |= bound
 

@@ -264,68 +264,76 @@ def _check_lines(error):
 
 def _check_is_own(error):
     """Whether the student's own raise or assert made an error."""
+    import dis
     import re
 
     lines = _check_lines(error)
-    return bool(lines and re.search(r"(^|[:;]\s*)(raise|assert)\b", lines[-1]))
+    if not lines or not re.search(r"(^|[:;]\s*)(raise|assert)\b", lines[-1]):
+        return False
+    if isinstance(getattr(error, "line_of_submission", None), str):
+        return "truth value of an array" not in str(error)
+    # In `if p < 0: raise ValueError`, it may be the condition that failed.
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
 
 
 def _check_cause(error):
-    """Return what usually causes such an error, or where to begin."""
+    """Return what usually causes such an error, or where to begin; and whether the idea of the test may help, too."""
     import re
 
     if _check_is_own(error):
-        return "Your function refuses this input itself: which of its conditions is met here, and should it be?"
+        return "Your function refuses this input itself: which of its conditions is met here, and should it be?", False
     kinds, text = {"", *(kind.__name__ for kind in type(error).__mro__)}, str(error)
     call = "The function has to be called as its docstring says: compare the names and the order of the parameters."
     own = r"(?!list|tuple|dict|str|NoneType|int|float|complex|set|ndarray|Symbol|Add|Mul|Pow|numpy)\w+"  # a student's class
+    of_arrays = r"(shape|size|ndim|T|dtype|sum|mean|max|min|any|all|astype|reshape|ravel|copy|tolist)\b"
+    idea = True  # such an error is as good as a wrong value: the cause alone does not tell what is meant
     anew = "If a cell adds it to the class, run that cell again: the class was defined anew since."
     causes = [
         ("TypeError", r"\(\) (takes|missing|got) .*argument", call),
         ("", r"object is not callable", "Round brackets call a function, and this is none: is a * missing, are square brackets meant, or did one of your cells give the name of a function, such as sum, to something else?"),
         ("", r"operand type\(s\) for [^:]+: '(int|float)' and '(?!list|tuple|dict|str|NoneType)\w+'", f"For a number on the left of an operator, Python calls a method with r in its name, such as __radd__. {anew}"),
         ("", r"'list' object cannot be interpreted as an integer", "An integer is meant there, or, for several axes, a tuple of them: axis=(1, 2) and not axis=[1, 2]."),
+        ("", r"[Cc]annot cast ufunc", "An array of integers stays one, and x -= 0.5 cannot change that: write x = x - 0.5, which makes a new array."),
         ("", r"indices must be integers or slices, not (numpy\.)?float|be interpreted as an integer|of integer \(or boolean\) type|are valid indices|from dtype\('float64'\) to dtype\('int64'\)", "Places and counts are integers, and this is something else: check the values, then convert them with int(…) or .astype(int)."),
         ("", r"unhashable type", "Only what cannot change is a key or belongs to a set: no list, and no object of a class that defines __eq__ without __hash__."),
+        ("", rf"'(list|tuple)' object has no attribute '(?!{of_arrays})", "A list or a tuple stands where one of its entries is meant: go through it in a loop, or take it apart, as in a, b = pair."),
         ("", r"'list'|sequence by non-int|list indices", "A list has no arithmetic of its own: begin with x = np.asarray(x, dtype=float), or take its entries one by one."),
         ("", r"'tuple'", "A tuple was used where an array is meant: begin with x = np.asarray(x, dtype=float)."),
-        ("", r"'(int|float)' object has no attribute '(?!(shape|size|ndim|T|dtype|sum|mean|max|min|any|all|astype|reshape|ravel|copy|tolist)')", "A plain number stands where an object of a class is meant: turn it into one first, or let the method return one."),
+        ("", rf"'(int|float)' object has no attribute '(?!{of_arrays})", "A plain number stands where an object of a class is meant: turn it into one first, or let the method return one."),
         ("", r"'numpy.ndarray' object has no attribute", "An array has other methods than a list: the functions of NumPy take both."),
         ("", r"'(int|float)' object (has no attribute|is not subscriptable|is not iterable)|of type '(int|float)' has no len|len\(\) of unsized", "A plain number was used like an array: begin with x = np.asarray(x, dtype=float)."),
+        ("", r"'numpy\.\w+' object is not iterable|iteration over a 0-d", "A single number has no entries to go through: np.max, np.sum and the like take numbers, and arrays of any shape."),
         ("", r"'NoneType'|not NoneType", "Something is None there: a function without a return statement gives None."),
-        ("AttributeError", rf"'{own}' object has no attribute", f"The object has no such name: is it misspelt? {anew}"),
+        ("AttributeError", rf"'{own}' object has no attribute", f"The object has no such name: is it misspelt, or set without self. before it? {anew}"),
         ("TypeError", rf"operand type\(s\) for [^:]+: '{own}'", f"The class has no method for this operator. {anew}"),
         ("TypeError", rf"must be real number, not {own}", "The functions of math take numbers: call a method of the object instead."),
         ("TypeError", rf"not supported between instances of ('{own}'|'\w+' and '{own}')", "Objects of your own class have no order: compare the numbers in them."),
         ("TypeError", r"(length-1|0-dimensional) arrays|must be real number, not", "The functions of math take one number, and so do int and float; np.exp, np.log and the like take whole arrays, and .astype(int) converts one."),
         ("TypeError", r"return arrays must be of ArrayType", "The second argument of np.log and the like is no base, but an array for the result."),
-        ("", r"truth value of an array", "`if`, `and` and `or` need one answer, and an array has many: np.where chooses for each entry, np.any and np.all make one of them."),
-        ("", r"be broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line."),
-        ("ValueError", r"cannot reshape", "A new shape must hold exactly the entries that are there: print the shape of the array before it."),
-        ("ValueError", r"values to unpack", "There are more or fewer values on the right than names on the left: print what stands on the right."),
-        ("", r"negative integer powers|[Cc]annot cast ufunc", "An array of integers stays one: begin with x = np.asarray(x, dtype=float)."),
-        ("IndexError", r"", "The array has fewer axes or entries than the index asks for: print its shape."),
-        ("KeyError", r"", "A dictionary lacks this key: print its keys, and compare them with the docstring."),
-        ("OverflowError", r"", "A number grew beyond all floats: which exponent is large and positive here?"),
-        ("ZeroDivisionError", r"", "A divisor is 0 for this input: what should the result be then?"),
-        ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0 and below: which number arrives there, and what should the result be?"),
-        ("RecursionError", r"", "A function calls itself and comes to no end. If it is meant to, use a loop and a list of what is still to do."),
+        ("", r"truth value of an array", "`if`, `and`, `or`, max and min need one answer, and an array has many: np.where, np.maximum and np.minimum choose for each entry, np.any and np.all make one of them."),
+        ("", r"be broadcast|not aligned|mismatch in its core|shape mismatch|must match exactly|inhomogeneous", "Two shapes do not fit together: print the shape of each array in that line.", idea),
+        ("ValueError", r"cannot reshape", "A new shape must hold exactly the entries that are there: print the shape of the array before it.", idea),
+        ("ValueError", r"values to unpack", "There are more or fewer values on the right than names on the left: print what stands on the right.", idea),
+        ("", r"negative integer powers", "An array of integers stays one: begin with x = np.asarray(x, dtype=float)."),
+        ("IndexError", r"", "The array has fewer axes or entries than the index asks for: print its shape.", idea),
+        ("KeyError", r"", "A dictionary lacks this key: print its keys, and compare them with the docstring.", idea),
+        ("OverflowError", r"", "A number grew beyond all floats: which exponent is large and positive here?", idea),
+        ("ZeroDivisionError", r"", "A divisor is 0 for this input: what should the result be then?", idea),
+        ("ValueError", r"math domain error|expected a positive input", "math.log has no value at 0 and below: which number arrives there, and what should the result be?", idea),
+        ("ValueError", r"(arg|iterable argument) is (an )?empty( sequence)?", "Nothing is there to choose from: max and min of nothing need a value for that, as in max(lengths, default=0).", idea),
+        ("RecursionError", r"", "A function or an operator calls itself, without end or once for each of many: use a loop and a list of what is still to do; in an operator of a class, compute with the numbers in its objects."),
         ("UnboundLocalError", r"", "A name that is assigned anywhere in a function belongs to that function, and is read here before that."),
         ("NameError", r"'(np|sp|plt|math)'", "No cell that has been run imports it: run the first cell of the notebook, or add the import to yours."),
         ("NameError", r"", "The name is misspelt, or the cell that defines it has not been run."),
         ("TypeError", r"argument", call),
     ]  # fmt: skip
-    for name, pattern, cause in causes:
+    for name, pattern, cause, *helps in causes:
         if name in kinds and re.search(pattern, text):
-            return cause
-    return "Paste the call into a cell of your own to see the whole error."
-
-
-def _check_is_of_numbers(error):
-    """Whether an error says that a number is too large, or has no logarithm: what NumPy gives as inf or nan."""
-    return isinstance(error, ArithmeticError) or (
-        isinstance(error, ValueError) and ("math domain error" in str(error) or "a positive input" in str(error))
-    )
+            return cause, bool(helps)
+    return "Paste the call into a cell of your own to see the whole error.", idea
 
 
 def _check_boundless(received, expected):
@@ -486,6 +494,7 @@ class Check:
         self.told = told or {}
         self._reported = set()
         self._arguments = ()
+        self._long_calls = {}
         _check_watch.say(name)
 
     def gives(self, expected, *args, **kwargs):
@@ -624,12 +633,12 @@ class Check:
         if error is None:
             self._fail(f"{call} returned {_check_show(value)}", wanted)
         if not isinstance(error, ValueError):
+            # What breaks for want of an entry, of a key or of a result breaks because the input is not valid.
+            chance = isinstance(error, LookupError | ArithmeticError)
             own = isinstance(error, AssertionError) or _check_is_own(error)
-            self._fail(
-                f"{call} raised {self._error_text(error)}{self._line_text(error)}",
-                wanted,
-                likely='Refuse it by raise ValueError("…").' if own else _check_cause(error),
-            )
+            refuse = f'Refuse it by raise ValueError("…"){", before that line" * chance}.'
+            likely = refuse if own or chance else _check_cause(error)[0]
+            self._fail(f"{call} raised {self._error_text(error)}{self._line_text(error)}", wanted, likely=likely)
 
     def steps_do_not_grow(self, few, many, expected=None, most=20):
         """Fail if the call with `many` samples takes more Python lines and calls than the one with `few`.
@@ -880,13 +889,40 @@ class Check:
         else:
             received = _check_floats(value)
         call = _CheckText(lambda: self._call_text(args, kwargs))
-        self._same_shape(call, value, received, expected)
+
+        def blame():
+            return self._lists_alone(expected, args, kwargs)
+
+        self._same_shape(call, value, received, expected, blame=blame)
         if np.any(np.isnan(received) & ~np.isnan(expected)):
             shown = _check_show(expected) if expected.size <= 12 else "no nan"
             nan = "nan (not a number)" + " in places" * (received.ndim > 0)
-            self._fail(f"{call} returned {nan}", shown, likely=_check_boundless(received, expected))
-        self._same_values(call, value, received, expected, tolerance=tolerance)
+            self._fail(f"{call} returned {nan}", shown, likely=blame() or _check_boundless(received, expected))
+        self._same_values(call, value, received, expected, tolerance=tolerance, blame=blame)
         return received
+
+    def _lists_alone(self, expected, args, kwargs):
+        """Return what to do about lists if the call is right with arrays in their place."""
+        import contextlib
+        import io
+
+        import numpy as np
+
+        def is_list_of_numbers(value):
+            return isinstance(value, list) and _check_floats(value) is not None
+
+        if self.hidden or not any(is_list_of_numbers(value) for value in (*args, *kwargs.values())):
+            return ""
+        args = [np.array(value) if is_list_of_numbers(value) else value for value in args]
+        kwargs = {name: np.array(value) if is_list_of_numbers(value) else value for name, value in kwargs.items()}
+        with contextlib.redirect_stdout(io.StringIO()):
+            value, error, _ = self._call(args, kwargs)
+        if error is not None or not self._is_right(value, expected):
+            return ""
+        return (
+            "With arrays in the place of the lists it is right: begin with x = np.asarray(x). A list as a whole is never "
+            "equal to a number, for instance."
+        )
 
     @staticmethod
     def _wanted(expected):
@@ -930,7 +966,7 @@ class Check:
             )
         return array
 
-    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True, beside=""):
+    def _same_values(self, call, value, received, expected, verb="returned", tolerance=True, beside="", blame=None):
         import numpy as np
 
         if tolerance:
@@ -938,7 +974,7 @@ class Check:
         else:
             right = received == expected
         if not np.all(right):
-            likely = "" if self.hidden else _check_mistake(received, expected, self._arguments)
+            likely = "" if self.hidden else (blame and blame()) or _check_mistake(received, expected, self._arguments)
             difference = self._difference(call, value, received, expected, right, verb)
             self._fail(*difference, likely=likely, beside=beside)
 
@@ -957,7 +993,7 @@ class Check:
     def _place_text(place):
         return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
-    def _same_shape(self, call, value, received, expected, verb="returned", beside=""):
+    def _same_shape(self, call, value, received, expected, verb="returned", beside="", blame=None):
         if received.shape != expected.shape:
             if isinstance(value, list | tuple) and received.ndim == expected.ndim == 1:
                 # A short list is shown: for a function that returns shapes, the shape of its result would mislead.
@@ -967,7 +1003,7 @@ class Check:
                     names = [f"a {kind.__name__} of {a.size} numbers" for a in (received, expected)]
             else:
                 names = [f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (received, expected)]
-            likely = _check_misshapen(received.shape, expected.shape, self._arguments)
+            likely = (blame and blame()) or _check_misshapen(received.shape, expected.shape, self._arguments)
             self._fail(f"{call} {verb} {names[0]}", names[1], likely=likely, beside=beside)
 
     def _returned(self, value):
@@ -984,21 +1020,26 @@ class Check:
         where = f"{self.idea} ({self.where})"
         if self.hidden:
             raise _CheckError(f"{self.name}: a hidden test failed{told and ': '}{told}. Look again at {where}.")
-        raise _CheckError(_check_report(received, expected, idea or where, likely, beside))
+        raise _CheckError(self._with_short_calls(_check_report(received, expected, idea or where, likely, beside)))
+
+    def _with_short_calls(self, message):
+        """Return a message that says first what is wrong, and writes a long call out below."""
+        for call, short in self._long_calls.items():
+            if call in message:
+                message = f"{message.replace(call, short)}\nThe call: {call}"
+        return message
 
     def _fail_on_error(self, call, error, wanted=_check_any_result):
-        """Say what was raised, in which line, and what usually causes it: the idea is for wrong values.
-
-        That a number is too large, or has no logarithm, is as good as a wrong value.
-        """
+        """Say what was raised, in which line, and what usually causes it: the idea is for wrong values and the like."""
         if self.hidden:
             self._fail("", "")
         if isinstance(error, _CheckError):  # the test itself looks at the result first, and says what it lacks
             raise error
         raised = f"{call} raised {self._error_text(error)}{self._line_text(error)}"
-        if _check_is_of_numbers(error):
-            self._fail(raised, wanted, likely=_check_cause(error))
-        raise _CheckError(f"{raised}.\nExpected: {wanted}.\n{_check_cause(error)}")
+        cause, idea_helps = _check_cause(error)
+        if idea_helps:
+            self._fail(raised, wanted, likely=cause)
+        raise _CheckError(self._with_short_calls(f"{raised}.\nExpected: {wanted}.\n{cause}"))
 
     @staticmethod
     def _line_text(error):
@@ -1023,8 +1064,12 @@ class Check:
         """Write the call on one line, as code that can be pasted."""
         import re
 
+        place = r"\{(\d*)\}"
         parts = [_check_code(a) for a in args] + [f"{k}={_check_code(v)}" for k, v in kwargs.items()]
-        return re.sub(r"\{(\d*)\}", lambda found: parts[int(found[1])] if found[1] else ", ".join(parts), self.call)
+        call = re.sub(place, lambda found: parts[int(found[1])] if found[1] else ", ".join(parts), self.call)
+        if len(call) > 200:  # two lines of a notebook
+            self._long_calls[call] = re.sub(place, "…", self.call)
+        return call
 
     @staticmethod
     def _error_text(error):
@@ -1174,7 +1219,7 @@ def check_expression(get, name, expected, points, idea, where, *, exact=True, hi
         error = raised
     if error is not None:
         if isinstance(error, NameError | NotImplementedError):
-            raise _CheckError(f"{name}: not attempted, or its cell stopped before the name was defined.")
+            raise _CheckError(f"{name}: not attempted, or its cell stopped, or does not assign to it: {name} = …")
         fail(f"{name} raised {type(error).__name__}", kind)
     if answer is None or answer is Ellipsis:
         raise _CheckError(f"{name} is {answer!r}: not attempted.")

@@ -38,7 +38,7 @@ LONGEST = [
     "engine/test_attacks.py",
     "engine/test_kernel.py",
     "website/test_printing.py",
-    "classroom/test_killed_runs.py",
+    "classroom/grading/test_killed_runs.py",
     "website/test_jupyterlite.py",
     "engine/test_idioms.py",
     "book/test_derivations.py",
@@ -51,15 +51,15 @@ LONGEST = [
     "sets/test_counted_steps.py",
     "sets/test_student_interfaces.py",
     "sets/test_printed_calls.py",
-    "classroom/test_cluster_and_postgresql.py",
-    "classroom/test_not_graded.py",
-    "classroom/test_page_limits.py",
+    "classroom/grading/test_cluster_and_postgresql.py",
+    "classroom/grading/test_not_graded.py",
+    "classroom/pages/test_page_limits.py",
     "website/test_downloads.py",
     "engine/test_busy_machine.py",
     "book/test_hands_nothing_in.py",
     "reports/test_give_back.py",
     "reports/test_term_archive.py",
-    "classroom/test_hand_grading_page.py",
+    "classroom/hand_grading/test_hand_grading_page.py",
 ]
 
 

@@ -78,7 +78,7 @@ def gather(course: Path, site: Path, folder: Path) -> None:
     notebooks = [file for file in (course / EXERCISES).glob("*/*.ipynb") if file.stem == file.parent.name]
     if not notebooks:
         raise AutograderError(f"{course / EXERCISES} contains no problem sets: make them with make release.")
-    shutil.copytree(site, folder / SITE)
+    _copy(site, folder / SITE)
     for file in notebooks:
         place = folder / EXERCISES / file.parent.name / file.name
         place.parent.mkdir(parents=True)
@@ -89,6 +89,16 @@ def gather(course: Path, site: Path, folder: Path) -> None:
     (folder / "README.md").write_text(_README, encoding="utf-8")
     names = sorted([MARK, *(path.name for path in folder.iterdir())])
     (folder / MARK).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy a folder. `shutil.copytree` would go on after a full disk, and forget what kind of error there was."""
+    for path in (folder, *sorted(folder.rglob("*"))):
+        place = target / path.relative_to(folder)
+        if path.is_dir():
+            place.mkdir()
+        else:
+            shutil.copy2(path, place)
 
 
 def hand_out(course: Path, site: Path, folder: Path) -> None:

@@ -77,7 +77,7 @@ _MOVED = {
 _OLD_NAMES = re.compile(rb"(?<![\w.])autograder\.(" + b"|".join(map(re.escape, _MOVED)) + rb")\b")
 
 
-def unwritable(error: OSError) -> AutograderError:
+def unwritable(error: OSError) -> AutograderError | DiskFullError:
     """Return what is raised where something in a class directory cannot be written: what to do depends on the reason."""
     what = f"Cannot write to the class directory: {error.strerror}"
     if error.errno in NO_ROOM:

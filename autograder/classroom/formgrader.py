@@ -19,8 +19,8 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.classroom.harmless_html import without_scripts
-from autograder.classroom.page_limits import (
+from autograder.classroom.pages.harmless_html import without_scripts
+from autograder.classroom.pages.page_limits import (
     CUT,
     MAX_ANSWER,
     MAX_FOREIGN_CELLS,
@@ -30,7 +30,7 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
-from autograder.classroom.result.handed_in import find_notebook
+from autograder.classroom.result.submission_folder import find_notebook
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.restore import restore

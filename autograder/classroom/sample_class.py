@@ -15,7 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.rubric import answer_and_rubric
+from autograder.classroom.hand_grading.rubric import answer_and_rubric
 from autograder.common.atomic_files import write_notebook, write_text
 from autograder.common.errors import AutograderError
 from autograder.common.text import number

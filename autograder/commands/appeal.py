@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, class_of, course_of, problem_sets_of
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, class_of, course_of, problem_sets_of
 from autograder.common.errors import AutograderError, SubmissionError, UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.directory import Submission
+    from autograder.classroom.grading.current_results import current_outcomes
     from autograder.classroom.roster import remember_roster
-    from autograder.classroom.state import current_outcomes
     from autograder.reports.appeal import appeal
 
     options.sets = [options.set]

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.options import add_class, class_of, course_of
+from autograder.commands.shared.exit_codes import DONE
+from autograder.commands.shared.options import add_class, class_of, course_of
 
 SUMMARY = "Pack a class, its sets and the engine into one file, from which everything can be graded again."
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_jobs
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_jobs
 
 SUMMARY = "Grade everything in an archive anew, with the engine and the sets inside, and compare the scores."
 

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import add_class, add_roster, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import add_class, add_roster, class_of, roster_of, usable_sets_of
 from autograder.common.errors import AutograderError, UsageError
 
 SUMMARY = "Sort what a learning platform exports into DIR/submitted."
@@ -54,9 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from autograder.classroom.class_zone import remember_zone
-    from autograder.classroom.collect import collect
-    from autograder.classroom.moodle_worksheet import read_worksheet
-    from autograder.classroom.platforms.pattern import platform_of
+    from autograder.classroom.collecting.collect import collect
+    from autograder.classroom.collecting.moodle_worksheet import read_worksheet
+    from autograder.classroom.collecting.platforms.pattern import platform_of
     from autograder.classroom.result.moments import zone
     from autograder.classroom.roster import folder_problem
     from autograder.common.text import printable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import CANNOT_RUN, DONE
+from autograder.commands.shared.exit_codes import CANNOT_RUN, DONE
 
 SUMMARY = "Say whether this machine can grade, and what to do if not."
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.tables import narrow_table, set_titles, show_table
-from autograder.commands.without_score import name_without_score, some_of
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.tables import narrow_table, set_titles, show_table
+from autograder.commands.shared.without_score import name_without_score, some_of
 from autograder.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.grading.current_results import current_outcomes
     from autograder.classroom.roster import text_of_table, with_missing
-    from autograder.classroom.state import current_outcomes
     from autograder.reports.export import FORMATS, write_grades
     from autograder.reports.formats.form import Export
     from autograder.reports.grades import class_grades, given_out

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.progress import Progress
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.progress import Progress
+from autograder.commands.shared.without_score import name_without_score
 from autograder.common.errors import UsageError
 
 SUMMARY = "Write an HTML page for each student and set."
@@ -49,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.moodle_worksheet import read_worksheet
+    from autograder.classroom.collecting.moodle_worksheet import read_worksheet
     from autograder.reports.feedback import write_feedback
     from autograder.reports.give_back import write_archives, write_mails
 

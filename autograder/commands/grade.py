@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import (
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import (
     add_class,
     add_jobs,
     add_roster,
@@ -19,12 +19,12 @@ from autograder.commands.options import (
     roster_of,
     usable_sets_of,
 )
-from autograder.commands.progress import Progress
+from autograder.commands.shared.progress import Progress
 from autograder.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from autograder.classroom.batch import Batch
     from autograder.classroom.directory import ClassDirectory
+    from autograder.classroom.grading.batch import Batch
     from autograder.classroom.roster import Roster
 
 SUMMARY = "Grade what a class handed in."
@@ -62,8 +62,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.batch import grade_class
     from autograder.classroom.due_dates import remember_due_dates
+    from autograder.classroom.grading.batch import grade_class
     from autograder.problem_set.source import problem_set_names
 
     problem_sets, left_out = usable_sets_of(options)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import webbrowser
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, class_of, problem_sets_of
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, class_of, problem_sets_of
+from autograder.commands.shared.without_score import name_without_score
 from autograder.common.errors import UsageError
 
 SUMMARY = "Grade by hand, question by question: all answers on one local page, points at a key press."
@@ -30,9 +30,9 @@ def _port(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from autograder.classroom.grading.current_results import current_outcomes
     from autograder.classroom.hand_grading.page import HandGrading
     from autograder.classroom.hand_grading.questions import read_questions
-    from autograder.classroom.state import current_outcomes
 
     options.sets = [options.set]
     (problem_set,) = problem_sets_of(options)

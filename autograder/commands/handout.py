@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.options import course_of
+from autograder.commands.shared.exit_codes import DONE
+from autograder.commands.shared.options import course_of
+from autograder.common.atomic_files import NO_ROOM, DiskFullError
 from autograder.common.errors import AutograderError
 
 SUMMARY = "Write the website and the problem sets, without their solutions, into a folder."
@@ -32,8 +32,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         hand_out(course_of(options), options.site, options.folder)
     except OSError as error:
-        # Copying a folder goes on after a failure, and lists them all.
-        first = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
-        raise AutograderError(f"The handout could not be written: {first}.") from None
+        what = f"The handout could not be written: {error}"
+        raise (DiskFullError(what) if error.errno in NO_ROOM else AutograderError(f"{what}.")) from None
     print(f"Handout: {options.folder}")
     return DONE

@@ -24,8 +24,9 @@ from autograder.commands import (
     similar,
     status,
 )
-from autograder.commands.exit_codes import CANNOT_RUN, INTERRUPTED, WRONG_USAGE
-from autograder.commands.options import add_common, add_course, check_class
+from autograder.commands.shared.exit_codes import CANNOT_RUN, INTERRUPTED, MACHINE_FAILED, WRONG_USAGE
+from autograder.commands.shared.options import add_common, add_course, check_class
+from autograder.common.atomic_files import NO_ROOM, DiskFullError
 from autograder.common.errors import AutograderError, MachineError, UsageError
 
 #: In the order in which the help lists them. A module imports what its command needs when the command runs, so that the
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="autograder",
         description="Release, grade and report the problem sets of From Bits to Backprop.",
         epilog="Exit codes: 0, done; 1, it could not run; 2, wrong usage; 3, it ran, and names a submission that failed, or "
-        "was not graded, placed or given back.",
+        "was not graded, placed or given back, or the machine failed.",
     )
     add_common(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -83,10 +84,17 @@ def main(arguments: list[str] | None = None) -> int:
     except AutograderError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return CANNOT_RUN
+    except DiskFullError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return MACHINE_FAILED
     except MachineError as error:
         print(f"autograder: the machine failed: {str(error).rstrip('.')}; run the command again.", file=sys.stderr)
-        return CANNOT_RUN
+        return MACHINE_FAILED
     except OSError as error:
+        if error.errno in NO_ROOM:  # where no file of ours was written, but a temporary one, or a library's
+            what = f"Cannot write {error.filename or 'a file'}: {error.strerror}"
+            print(f"autograder: {DiskFullError(what)}", file=sys.stderr)
+            return MACHINE_FAILED
         where = f": {error.filename}" if error.filename else ""
         print(f"autograder: it could not go on: {error.strerror or error}{where}.", file=sys.stderr)
         return CANNOT_RUN

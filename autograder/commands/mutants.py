@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from autograder.commands.exit_codes import CANNOT_RUN, DONE
-from autograder.commands.options import add_jobs, add_sets, problem_sets_of
-from autograder.commands.progress import Progress
-from autograder.commands.tables import print_table
+from autograder.commands.shared.exit_codes import CANNOT_RUN, DONE
+from autograder.commands.shared.options import add_jobs, add_sets, problem_sets_of
+from autograder.commands.shared.progress import Progress
+from autograder.commands.shared.tables import print_table
 
 SUMMARY = "Try small changes of the reference solutions on the tests."
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
-    from autograder.engine.shared.isolation import Limits
+    from autograder.engine.shared.limits import Limits
 
     problem_sets = problem_sets_of(options)
     unexplained = []

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections import Counter
 
-from autograder.commands.exit_codes import CANNOT_RUN, DONE
-from autograder.commands.options import add_jobs, add_sets, course_of, problem_sets_of
-from autograder.commands.progress import Progress
-from autograder.commands.tables import print_table
+from autograder.commands.shared.exit_codes import CANNOT_RUN, DONE
+from autograder.commands.shared.options import add_jobs, add_sets, course_of, problem_sets_of
+from autograder.commands.shared.progress import Progress
+from autograder.commands.shared.tables import print_table
 
 SUMMARY = "Prove problem sets and make their exercises."
 
@@ -27,15 +27,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.authoring.handed_out import handed_out
     from autograder.authoring.proof.prove import notebooks_to_prove, prove, record_proof
     from autograder.authoring.proof.record import known
     from autograder.authoring.proof_table import HEAD, item_proofs, table_rows
     from autograder.authoring.proposed_losses import propose_losses
+    from autograder.authoring.released_notebook import handed_out
     from autograder.common.atomic_files import write_notebook
     from autograder.engine.execution import SandboxExecutor
     from autograder.engine.sandbox import working_sandbox
-    from autograder.engine.shared.isolation import Limits
+    from autograder.engine.shared.limits import Limits
     from autograder.problem_set.chapter_links import chapter_addresses
 
     problem_sets, addresses = problem_sets_of(options), chapter_addresses(course_of(options))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.without_score import name_without_score
 
 SUMMARY = "Write a report on the class: distribution, items, discrimination."
 
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.state import current_outcomes
+    from autograder.classroom.grading.current_results import current_outcomes
     from autograder.reports.class_report.page import write_report
 
     problem_sets, left_out = usable_sets_of(options)

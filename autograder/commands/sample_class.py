@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE
-from autograder.commands.next_command import next_command
-from autograder.commands.options import add_class, add_sets, class_of, positive, problem_sets_of
+from autograder.commands.shared.exit_codes import DONE
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import add_class, add_sets, class_of, positive, problem_sets_of
 
 SUMMARY = "Make a class of known answers, with the scores they must get."
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.options import add_class, class_of, positive, problem_sets_of
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.options import add_class, class_of, positive, problem_sets_of
+from autograder.commands.shared.without_score import name_without_score
 
 SUMMARY = "Compare everyone's answers to a set, and show the most similar pairs side by side."
 
@@ -20,8 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.similarity import similar_answers
-    from autograder.classroom.state import current_outcomes
+    from autograder.classroom.grading.current_results import current_outcomes
+    from autograder.classroom.overview.similarity import similar_answers
     from autograder.reports.similarity_page import write_similarity
 
     options.sets = [options.set]

@@ -7,18 +7,18 @@ import csv
 import sys
 from typing import TYPE_CHECKING
 
-from autograder.commands.exit_codes import DONE, SOME_FAILED
-from autograder.commands.next_command import next_command
-from autograder.commands.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
-from autograder.commands.tables import narrow_table, set_titles, show_table
-from autograder.commands.without_score import name_without_score
+from autograder.commands.shared.exit_codes import DONE, SOME_FAILED
+from autograder.commands.shared.next_command import next_command
+from autograder.commands.shared.options import add_class, add_roster, add_sets, class_of, roster_of, usable_sets_of
+from autograder.commands.shared.tables import narrow_table, set_titles, show_table
+from autograder.commands.shared.without_score import name_without_score
 from autograder.common.text import number
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from autograder.classroom.directory import Submission
-    from autograder.classroom.status import Standing
+    from autograder.classroom.overview.status import Standing
     from autograder.problem_set.source import ProblemSet
 
 SUMMARY = "Show where each student stands with each set."
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from autograder.classroom.status import class_status
+    from autograder.classroom.overview.status import class_status
 
     problem_sets, left_out = usable_sets_of(options)
     with class_of(options) as directory:

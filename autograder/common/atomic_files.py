@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.common.errors import AutograderError
+from autograder.common.errors import AutograderError, MachineError
 
 #: Errors that mean a full disk, an exhausted quota or a file size limit.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -21,7 +21,7 @@ class UnwritableError(AutograderError):
     """A file cannot be written."""
 
 
-class DiskFullError(UnwritableError):
+class DiskFullError(MachineError):
     """The disk is full: no other file could be written either, so the command stops.
 
     Parameters
@@ -67,6 +67,8 @@ def write_text(text: str, path: Path, private: bool = False) -> bool:
     ------
     UnwritableError
         The file cannot be written.
+    DiskFullError
+        Nor could any other.
     """
     # A lone surrogate is valid in a Python string, but cannot be encoded.
     return write_bytes(text.encode("utf-8", "replace"), path, private)
@@ -84,6 +86,8 @@ def write_bytes(data: bytes, path: Path, private: bool = False) -> bool:
     ------
     UnwritableError
         The file cannot be written.
+    DiskFullError
+        Nor could any other.
     """
     try:
         return _replace(path, data, private)

@@ -14,7 +14,7 @@ class UsageError(AutograderError):
 
 
 class MachineError(Exception):
-    """The machine failed, not the submission. The text tells the instructor why; the next run tries again."""
+    """The machine failed, not the submission (exit code 3). The text tells the instructor why; the next run tries again."""
 
 
 class SubmissionError(Exception):

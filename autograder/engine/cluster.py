@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from autograder.common.errors import AutograderError, MachineError, SubmissionError
 from autograder.engine.execution import ENGINE, Executed, SandboxExecutor, as_answer, engine_name, executed_from
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 
 #: Seconds to wait for the scheduler.
 CONNECT = 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from autograder.common.errors import MachineError
 from autograder.engine.cgroup import Cgroup
 from autograder.engine.sandbox import Sandbox, find_bubblewrap, try_bubblewrap
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess, WarmProcess
 
 #: The oldest and the newest Python on which the engine is tested; it uses private parts of Python and of ipykernel.

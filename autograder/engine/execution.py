@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 
 from autograder.common.errors import AutograderError, MachineError, SubmissionError
 from autograder.engine.sandbox import PACKAGE, Sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.submission_run import ExaminerEndedError, run_submission
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess
 

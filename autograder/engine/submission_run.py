@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from autograder.common.cell_names import is_hidden
 from autograder.common.errors import MachineError, SubmissionError
 from autograder.engine.restore import is_run
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.outputs import size, unpack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError, DeadlineError, WireError
 from autograder.engine.warm_processes import START, Control, ExaminerProcess, StudentProcess

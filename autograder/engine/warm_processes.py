@@ -16,7 +16,8 @@ from typing import Any
 from autograder.common.errors import AutograderError, MachineError
 from autograder.engine.cgroup import Cgroup
 from autograder.engine.sandbox import EXAMINER_IDS, Sandbox, UserId
-from autograder.engine.shared.isolation import SNAPSHOT_MEMORY, Limits
+from autograder.engine.shared.isolation import SNAPSHOT_MEMORY
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.outputs import MAX_LINES, MAX_OUTPUTS
 from autograder.engine.shared.wire import Connection, WireError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ def chapter_addresses(course: Path) -> dict[str, str]:
     Parameters
     ----------
     course : Path
-        The course, whose ``_config.yml`` has the setting ``html_baseurl`` and whose ``_toc.yml`` lists the pages.
+        The course, whose ``_config.yml`` has the setting ``html_baseurl`` and whose ``_toc.yml`` lists the pages. The
+        variable SITE_URL takes the place of that setting, as it does where the website is built.
 
     Raises
     ------
@@ -38,11 +40,14 @@ def chapter_addresses(course: Path) -> dict[str, str]:
         The address is not that of a website.
     """
     config = yaml.safe_load((course / "_config.yml").read_text(encoding="utf-8"))
-    base = ((config.get("sphinx") or {}).get("config") or {}).get("html_baseurl") or ""
+    base, where = os.environ.get("SITE_URL", "").strip(), "SITE_URL"
+    if not base:
+        base = ((config.get("sphinx") or {}).get("config") or {}).get("html_baseurl") or ""
+        where = f"{course / '_config.yml'}: html_baseurl"
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise AutograderError(
-            f"{course / '_config.yml'}: html_baseurl is {base!r}, which is not the address of a website: write it in "
-            "full, as in https://example.org/course/"
+            f"{where} is {base!r}, which is not the address of a website: write it in full, as in "
+            "https://example.org/course/"
         )
     if not base or urlsplit(base).hostname in _OWN_HOSTS:
         return {}

@@ -7,7 +7,7 @@ and is then deleted::
     @lambda test: test()
     def test_of_this_cell():
         from builtins import range
-        from checks_of_this_notebook import Check
+        from checks_of_this_notebook import Check  # not found? Run the notebook from its top
 
         check = Check(double, "double", ...)
         for x in range(3):
@@ -160,11 +160,13 @@ def _imports(source: str, modules: Mapping[str, str], shadowed: bool = True) -> 
     lines: list[str] = []
     for module, names in wanted.items():
         line = f"from {module} import {', '.join(sorted(names))}"
+        # What Python shows of a test that is run before its module's cell: the notebook has no words of its own yet.
+        advice = "  # not found? Run the notebook from its top" if shadowed and module != "builtins" else ""
         if len(line) > 110:
             inside = textwrap.wrap(", ".join(sorted(names)) + ",", 104)
-            lines += [f"from {module} import (", *(f"    {row}" for row in inside), ")"]
+            lines += [f"from {module} import ({advice}", *(f"    {row}" for row in inside), ")"]
         else:
-            lines.append(line)
+            lines.append(line + advice)
     return [*lines, ""] if lines else []
 
 

@@ -1,4 +1,7 @@
-"""Makes a set's instructor version and student version from its source, with nbgrader's own preprocessors."""
+"""Makes a set's instructor version and student version from its source, with nbgrader's own preprocessors.
+
+nbgrader's check of the cells' metadata is not among them: whoever reads a source makes it once (see `source_format`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import copy
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.preprocessors import (
-    CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
@@ -36,7 +38,7 @@ def instructor_version(problem_set: ProblemSet) -> NotebookNode:
 
 def from_source(notebook: NotebookNode) -> NotebookNode:
     """Return the instructor's version of a source notebook, such as one in a class's `source/`."""
-    return _preprocess(notebook, LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums)
+    return _preprocess(notebook, LockCells, ClearSolutions, ClearOutput, ComputeChecksums)
 
 
 def student_version(problem_set: ProblemSet) -> NotebookNode:
@@ -55,4 +57,4 @@ def released_texts(notebook: NotebookNode) -> dict[str, str]:
 
 def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
     """Return an instructor's version without its hidden tests."""
-    return _preprocess(notebook, ClearHiddenTests, ClearMarkScheme, ComputeChecksums, CheckCellMetadata)
+    return _preprocess(notebook, ClearHiddenTests, ClearMarkScheme, ComputeChecksums)

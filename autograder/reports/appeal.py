@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.observed import Observed, observe
+from autograder.classroom.grading.observed import Observed, observe
 from autograder.common.errors import UsageError
 from autograder.engine.execution import Executor
 from autograder.problem_set.source import ProblemSet, grade_id
 from autograder.reports.hidden_tests import is_fixed, is_hidden, said_by
-from autograder.reports.recorded import Recorded, Work
-from autograder.reports.wording import diagnosis_sentence
+from autograder.reports.recorded_work import Recorded, Work
+from autograder.reports.translation import diagnosis_sentence
 
 
 @dataclass

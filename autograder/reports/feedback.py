@@ -17,8 +17,9 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.given_back import record_page, shown_digest
-from autograder.classroom.page_limits import (
+from autograder.classroom.grading.current_results import current_outcomes
+from autograder.classroom.overview.given_back import record_page, shown_digest
+from autograder.classroom.pages.page_limits import (
     CUT,
     MAX_ANSWER,
     MAX_ANSWERS,
@@ -33,9 +34,8 @@ from autograder.classroom.page_limits import (
     Room,
     short,
 )
-from autograder.classroom.result.handed_in import TIMESTAMP
-from autograder.classroom.state import current_outcomes
-from autograder.common.atomic_files import NO_ROOM, DiskFullError, UnwritableError, write_bytes, write_text
+from autograder.classroom.result.submission_folder import TIMESTAMP
+from autograder.common.atomic_files import NO_ROOM, UnwritableError, write_bytes, write_text
 from autograder.common.errors import AutograderError, SubmissionError
 from autograder.common.text import number
 from autograder.common.untrusted_files import read_regular_file
@@ -50,8 +50,8 @@ from autograder.reports.hidden_tests import (
     said_by,
 )
 from autograder.reports.page_templates import page_template
-from autograder.reports.recorded import Recorded, Work
-from autograder.reports.wording import Wording, diagnosis_sentence
+from autograder.reports.recorded_work import Recorded, Work
+from autograder.reports.translation import Wording, diagnosis_sentence
 
 #: What an image may be; a picture that is an SVG is shown as an image too, so that its scripts do not run.
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
@@ -182,8 +182,6 @@ def write_feedback(
                 written.submissions.append(submission)
                 if outcome.outcome == "needs-manual-grading":
                     written.waiting.append(submission)
-            except DiskFullError:
-                raise
             except OSError as error:
                 if error.errno in NO_ROOM:
                     raise

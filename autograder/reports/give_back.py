@@ -15,12 +15,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
+from autograder.classroom.collecting.identity import Identities
+from autograder.classroom.collecting.moodle_worksheet import Worksheet
+from autograder.classroom.collecting.platform_numbers import platform_hand_ins
+from autograder.classroom.collecting.platforms import canvas, moodle
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.given_back import changed_since, page_shows, record_given
-from autograder.classroom.identity import Identities
-from autograder.classroom.moodle_worksheet import Worksheet
-from autograder.classroom.platform_numbers import platform_hand_ins
-from autograder.classroom.platforms import canvas, moodle
+from autograder.classroom.overview.given_back import changed_since, page_shows, record_given
 from autograder.classroom.roster import Roster, Student
 from autograder.common.atomic_files import write_bytes
 from autograder.common.errors import AutograderError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autograder.classroom.collecting.marked_late import marked_late
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import read_grades, read_hours_late, read_penalties
-from autograder.classroom.marked_late import marked_late
+from autograder.classroom.grading.gradebook import read_grades, read_hours_late, read_penalties
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.similarity import Passages, Similarity
+from autograder.classroom.overview.similarity import Passages, Similarity
 from autograder.common.atomic_files import write_text
 from autograder.problem_set.source import ProblemSet
 from autograder.reports.page_templates import page_template

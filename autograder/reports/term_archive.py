@@ -24,8 +24,9 @@ from sqlalchemy import delete, insert, select
 
 from autograder.classroom.class_lock import NAME as LOCK
 from autograder.classroom.directory import DATABASE, ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import open_gradebook
-from autograder.common.errors import AutograderError, UsageError
+from autograder.classroom.grading.gradebook import open_gradebook
+from autograder.common.atomic_files import NO_ROOM
+from autograder.common.errors import AutograderError, MachineError, UsageError
 from autograder.common.untrusted_files import walk
 from autograder.engine.execution import ENGINE
 from autograder.problem_set.source import problem_set_names
@@ -196,13 +197,19 @@ def _gradebook(directory: ClassDirectory) -> bytes:
         return path.read_bytes()
 
 
+def _commit(course: Path) -> str:
+    """Return which commit of the course is used; empty if it is no clone, or if Git is not installed."""
+    command = ["git", "-C", str(course), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
 def _versions(course: Path, hashes: dict[str, str]) -> dict:
-    commit = subprocess.run(
-        ["git", "-C", str(course), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
         "archived": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "commit": commit,
+        "commit": _commit(course),
         "engine": ENGINE,
         "files": hashes,
         "packages": _packages(),
@@ -251,6 +258,8 @@ def check_archive(path: Path, jobs: int) -> Checked:
     ------
     AutograderError
         It is not such an archive, it is damaged, or nothing could be graded.
+    MachineError
+        The archive's engine says that the machine failed, as where the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="archive-") as place:
         folder = Path(place)
@@ -284,6 +293,8 @@ def _unpack(path: Path, folder: Path) -> dict:
                     written.chmod(0o755)
         files = dict(versions["files"])
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise
         raise AutograderError(f"{path} is not an archive that autograder archive wrote ({error}).") from None
     for name, digest in files.items():
         file = folder / name
@@ -307,9 +318,12 @@ def _grade(course: Path, directory: ClassDirectory, sets: list[str], jobs: int) 
     done = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": str(course)}, cwd=course, capture_output=True, text=True, check=False
     )
+    last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    reason = last.removeprefix("autograder: ")
     if done.returncode not in (0, 3):
-        lines = done.stderr.strip().splitlines() or ["it ended without a word"]
-        raise AutograderError(f"The archive's engine could not grade here: {lines[-1].removeprefix('autograder: ')}")
+        raise AutograderError(f"The archive's engine could not grade here: {reason}")
+    if done.returncode == 3 and reason != last:  # the command's own last word, not a submission that failed
+        raise MachineError(f"The archive's engine could not go on: {reason}")
 
 
 #: Set and student, then cell and the points that the machine gave.

@@ -32,6 +32,27 @@ PAGE.reading = new IntersectionObserver((changes) => {
 }, { rootMargin: "0px 0px -60%" });
 for (const section of PAGE.marks.keys()) PAGE.reading.observe(section);
 
+// The contents in the sidebar open where they were left, or with the open page in sight, and with no entry cut at their top.
+// (The theme moves the whole sidebar, whose title and search stay: reading.css.)
+PAGE.contents = document.querySelector(".sidebar-primary-item:has(> .bd-docs-nav)");
+PAGE.showContents = () => {
+  const box = PAGE.contents.getBoundingClientRect();
+  const entries = [...PAGE.contents.querySelectorAll(".caption, a")];
+  const tops = entries.map((entry) => entry.getBoundingClientRect().top - box.top + PAGE.contents.scrollTop);
+  let wanted = Number(PAGE.stored) || 0;
+  const open = tops[entries.findLastIndex((entry) => entry.matches(".current"))];
+  if (open < wanted || open > wanted + 0.9 * box.height) wanted = open - box.height / 4;
+  wanted = Math.min(wanted, PAGE.contents.scrollHeight - PAGE.contents.clientHeight);
+  PAGE.contents.scrollTop = wanted > 0 ? tops.findLast((top) => top <= wanted) ?? 0 : 0;
+};
+if (PAGE.contents) {
+  try {
+    PAGE.stored = sessionStorage.getItem("place in the contents");
+    addEventListener("pagehide", () => sessionStorage.setItem("place in the contents", PAGE.contents.scrollTop));
+  } catch { /* storage is forbidden: the open page is in sight all the same */ }
+  PAGE.showContents();
+}
+
 // Sections that are not near have assumed heights, so the height at which a reader was before a reload is another place after
 // it. What stood in the middle of the window is put there again; as it may be laid out late, that is repeated for a moment.
 PAGE.blocks = () => [...document.querySelectorAll("article :is(p, li, dt, dd, tr, pre, figure, h1, h2, h3)")];

@@ -11,7 +11,7 @@ from autograder.commands.main import main
 from autograder.common.errors import ProblemSetError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.problem_set.source import ProblemSet
 from tests.support.copied_sets import copy_set
 

@@ -209,6 +209,7 @@ def test_what_is_proven_is_not_run_again(toys, tmp_path):
         ("import math\n", "import math\nimport math\n", EVERYTHING),
     ],
 )
+@pytest.mark.sampled(6)
 def test_what_depends_on_a_change_is_tried_again(toys, tmp_path, replace, by, tried):
     assert replace in SOURCE + "".join(text for _, text in ENTRIES)
     changed = written(
@@ -299,6 +300,7 @@ def test_what_is_proven_imports_no_module_that_its_record_leaves_out():
 
 
 @pytest.mark.parametrize("package", sorted(execution.package_versions()))
+@pytest.mark.sampled(5)
 def test_another_version_of_a_package_makes_the_record_void(toys, monkeypatch, package):
     versions = execution.package_versions() | {package: "0.0.1"}
     monkeypatch.setattr(record_module, "package_versions", lambda: versions)

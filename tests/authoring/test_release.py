@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from autograder.authoring.handed_out import handed_out
 from autograder.authoring.proof.prove import prove
+from autograder.authoring.released_notebook import handed_out
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook
 from autograder.common.errors import AutograderError, ProblemSetError, UsageError
@@ -143,6 +143,15 @@ def test_what_a_message_names_is_cut_out_for_links():
     ]
     assert with_links("(Entropy, Nowhere)", addresses)[1] == ("Entropy", "e.html")
     assert with_links("in chapter Entropy", {}) == [("in chapter Entropy", "")]
+
+
+def test_the_variable_of_the_website_is_that_of_the_notebooks_too(course_on_the_web, monkeypatch):
+    monkeypatch.setenv("SITE_URL", "https://example.org/here/")
+    addresses = chapter_addresses(course_on_the_web("https://example.org/there/"))
+    assert addresses["Entropy"] == "https://example.org/here/book/information/entropy.html"
+    monkeypatch.setenv("SITE_URL", "example.org")
+    with pytest.raises(AutograderError, match=r"SITE_URL is 'example\.org', which is not the address of a website"):
+        chapter_addresses(course_on_the_web("https://example.org/there/"))
 
 
 @pytest.mark.parametrize("address", ["", "http://localhost:8000/", "http://127.0.0.1/book"])

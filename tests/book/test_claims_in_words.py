@@ -359,6 +359,28 @@ def a_long_chain_is_beyond_the_engine(names):
         names["order"](chain(100_000))
 
 
+@claim(GRAPHS, "would save forward mode seven eighths of that, but the rest still grows with $n^2$")
+def forward_mode_without_zeros(names):
+    def used(n):
+        inputs = [names["Node"](1.0) for _ in range(n)]
+        J = inputs[0] * inputs[0]
+        for x in inputs[1:]:
+            J = J + x * x
+        nodes, edges = names["order"](J), 0
+        for chosen in inputs:
+            reached = {chosen}
+            for node in nodes:
+                arriving = sum(parent in reached for parent in node.parents)
+                edges += arriving
+                if arriving:
+                    reached.add(node)
+        return 2 * edges
+
+    steps, edges = names["count"](300)
+    assert used(300) / (300 * 2 * edges) == pytest.approx(1 / 8, abs=0.01)
+    assert used(300) / used(150) == pytest.approx(4, rel=0.05)
+
+
 @claim(
     GRAPHS,
     "for these shapes one way costs a 500th of the other",
@@ -389,7 +411,7 @@ def two_tips(names):
 
 @claim(
     BACKPROPAGATION,
-    "Ben got ten digits, Ann two, and Cleo, with the smallest step of all, none",
+    "Ben got ten digits, Ann two after rounding, and Cleo, with the smallest step of all, none",
     "changed by only a few units in its last binary digit",
     **checks,
 )
@@ -432,6 +454,26 @@ def moons_that_no_line_separates(names):
     assert line.status == 2  # infeasible
 
 
+@claim(BACKPROPAGATION, "`ds` is $m = 3$, and `dm` is $s = 4$", "4 to $x$, 0 to $z$", until="(sec-by-hand)=")
+def gates(names):
+    at = {"x": 3.0, "y": 1.0, "z": 2.0}
+    slopes = {
+        name: names["central"](lambda value, name=name: names["J"](**{**at, name: value}), at[name], 1e-5)
+        for name in at
+    }
+    assert slopes == pytest.approx({"x": 7, "y": 3, "z": 0}, abs=1e-8)
+
+
+@claim(
+    BACKPROPAGATION,
+    "A single draw is easily off by a factor of two; the root of the mean square agrees",
+    without=("plt.", "for step in range(301)", "count = sum("),
+)
+def the_law_of_the_mean_square(names):
+    assert np.sqrt(np.mean(names["ratios"] ** 2)) == pytest.approx(2**-14.5, rel=0.1)
+    assert np.mean(names["ratios"] < 2**-15.5) > 0.1
+
+
 @claim(
     BACKPROPAGATION,
     "the gradient loses little, and most of that in the first layers",
@@ -452,12 +494,55 @@ def a_gradient_through_thirty_tanh_layers(names):
 
 
 quadratics = {"until": "## A promise for any smooth cost"}
+logistic = {"until": "## The minimum that is not there"}
 
 
 @claim(DESCENT, "so it overshoots across the valley at every step", **quadratics)
 def the_best_pair_overshoots(names):
     path = names["roll"](lambda theta: names["bend"] * theta, [10, 1], *names["best"](10), 20)
     assert (np.diff(np.sign(path[:, 1])) != 0).all()
+
+
+@claim(DESCENT, "and the errors fall like $(a + bt) \\, m^t$", **quadratics)
+def a_double_root_brings_a_factor(names):
+    for kappa in (10, 1000):
+        rate, beta = names["best"](kappa)
+        for curvature in (1, kappa):
+            m = (1 + beta - rate * curvature) / 2
+            assert m**2 == pytest.approx(beta)
+            errors = names["roll"](lambda e, curvature=curvature: curvature * e, 1.0, rate, beta, 100)
+            steps = np.diff(errors / m ** np.arange(101))
+            np.testing.assert_allclose(steps, steps[0], rtol=1e-4)
+            assert steps[0] > 0
+
+
+@claim(DESCENT, "with $\\beta = 0.9$, ten plain steps in one", **quadratics)
+def a_constant_slope_is_followed_ten_times_as_fast(names):
+    path = names["roll"](lambda theta: np.ones(1), [0.0], 1, 0.9, 300)
+    assert path[-2] - path[-1] == pytest.approx(10)
+
+
+@claim(
+    DESCENT, "so is the slope, except at the first bead", "has not reached the last after $n - 1$ steps", **quadratics
+)
+def news_travels_one_bead_a_step(names):
+    n = 30
+    A = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+    A[-1, -1] = 1
+    path = names["roll"](lambda theta: A @ theta - np.eye(n)[0], np.zeros(n), 0.9, 0.8, n)
+    assert path[n - 1, -1] == 0 != path[n, -1]
+
+
+@claim(
+    DESCENT, "no step is longer than $\\eta$ times the longest row", "every step moves forward along $v$", **logistic
+)
+def steps_are_bounded_and_go_forward(names):
+    v = names["descend"](names["gradient"], np.zeros(3), 5, 20_000)[-1]
+    for rate in (5, 500):
+        steps = np.diff(names["descend"](names["gradient"], np.zeros(3), rate, 300), axis=0)
+        assert np.linalg.norm(steps, axis=1).max() <= rate * np.linalg.norm(names["ones"], axis=1).max()
+        forward = steps[steps.any(axis=1)] @ v  # errors may be too small for a float
+        assert (forward > 0).all()
 
 
 @claim(DESCENT, "From this start, and it is the worst one", **quadratics)
@@ -476,9 +561,6 @@ def the_worst_start_for_a_greedy_walker(names):
     at_the_start = factor(math.atan2(1, 10))
     assert at_the_start == pytest.approx(9 / 11)
     assert max(factor(angle) for angle in np.linspace(0.001, math.pi, 1000)) <= at_the_start + 1e-9
-
-
-logistic = {"until": "(sec-above-safe)="}
 
 
 @claim(
@@ -542,7 +624,12 @@ def products_of_a_matrix_power(_):
         assert made == t.bit_length() - 1 + t.bit_count() - 1 <= 2 * (t.bit_length() - 1)
 
 
-@claim(BROADCASTING, "That is the whole rule, for any number of operands", "`i->ij` would not know how many there are")
+@claim(
+    BROADCASTING,
+    "The rule holds if no operand repeats a letter, and each of its letters appears in another operand or in the result",
+    "`i->ij` would not know how many there are",
+    until="The weights that grew",
+)
 def letters_change_places(names):
     rng, length = np.random.default_rng(0), dict(zip("ijkl", (2, 3, 4, 5), strict=True))
     for rule in ("ij,jk->ik", "ik,jk->ij", "i,j->ij", "ij,jk,kl->il", "ij,ik,i->jk", "ijk,kl,j->il", "i,i->"):
@@ -556,6 +643,14 @@ def letters_change_places(names):
             assert np.sum(back * step) == pytest.approx(np.sum(G * ahead))
     with pytest.raises(ValueError, match="never appeared"):
         np.einsum(names["letters_back"]("ij->i", 0), np.ones(2))
+
+
+@claim(BROADCASTING, "The labels have the variance 8", "gets $8 + 8$, and Ben, with no spread, $0 + 8$")
+def anna_and_ben(names):
+    y = names["y"]
+    assert y.var() == 8
+    for forecast, loss in [(names["anna"], 8 + 8), (names["ben"], 0 + 8)]:
+        assert forecast.var() + y.var() == loss == names["mean_square"](y, forecast)
 
 
 @claim(
@@ -681,6 +776,29 @@ def pictures_of_digits(names):
     blank = np.flatnonzero(names["pixels"][names["train"]].max(axis=0) == 0)
     assert len(blank) > 0
     assert set(blank % 8) <= {0, 7}
+
+
+@claim(NETWORKS, "two of the corners stay undecided", until="The gradients are right, and yet")
+def one_network_that_gets_stuck(names):
+    undecided = np.abs(names["A2"].ravel() - 0.5) < 0.02
+    assert undecided.sum() == 2
+    assert ((names["A2"] > 0.5) == names["Y"]).ravel()[~undecided].all()
+
+
+@claim(NETWORKS, "$X^\\top dZ_2 = 0$", "of the first order in the weights cancels", until="(sec-forty-starts)=")
+def what_is_left_on_xor_is_of_the_third_order(names):
+    X, Y, rng = names["X"], names["Y"], np.random.default_rng(0)
+    assert not (X.T @ (0.5 - Y)).any()
+    V1, V2 = rng.standard_normal((2, 3)), rng.standard_normal((3, 1))
+
+    def slopes(scale):
+        A1 = np.tanh(X @ (scale * V1))
+        dZ2 = scipy.special.expit(A1 @ (scale * V2)) - Y
+        dZ1 = dZ2 @ (scale * V2).T * (1 - A1**2)
+        return A1.T @ dZ2, X.T @ dZ1
+
+    for small, smaller in zip(slopes(1e-2), slopes(1e-3), strict=True):
+        np.testing.assert_allclose(np.linalg.norm(small) / np.linalg.norm(smaller), 1000, rtol=0.01)
 
 
 def printed(site, page: str, code: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from tests.support import ROOT
 
 LIMITS = Limits()

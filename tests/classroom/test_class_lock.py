@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.class_lock import NAME, class_lock
 from autograder.classroom.directory import CONFIG, ClassDirectory
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from tests.support.scripted import Scripted, hand_in

@@ -10,9 +10,9 @@ import pytest
 from nbgrader.dbutil import ALEMBIC_DIR
 from sqlalchemy import text
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import DATABASE, ClassDirectory, Submission
-from autograder.classroom.gradebook import open_gradebook
+from autograder.classroom.grading.batch import grade_class
+from autograder.classroom.grading.gradebook import open_gradebook
 from autograder.commands.main import main
 from autograder.common.errors import AutograderError
 from autograder.reports.class_report.page import write_report

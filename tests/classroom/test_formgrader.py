@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.gradebook import read_grades
+from autograder.classroom.grading.gradebook import read_grades
 from autograder.common.text import number
 from autograder.problem_set.source import find_problem_sets
 from tests.support.graded import STUDENTS

@@ -7,7 +7,7 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.directory import ClassDirectory, Submission
 from autograder.classroom.due_dates import DueDates, LatePenalties, read_due_dates
-from autograder.classroom.gradebook import open_gradebook, read_grades
+from autograder.classroom.grading.gradebook import open_gradebook, read_grades
 from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import name_key, read_roster, remember_roster
 from autograder.commands.grade import NAMED, few

@@ -13,9 +13,9 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import determine_grade
 
 from autograder.classroom import formgrader
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.gradebook import read_grades
+from autograder.classroom.grading.batch import grade_class
+from autograder.classroom.grading.gradebook import read_grades
 from autograder.classroom.sample_class import make_submissions
 from autograder.commands.main import main
 from autograder.common.atomic_files import write_notebook

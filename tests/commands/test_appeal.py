@@ -3,8 +3,8 @@
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands.main import main
 from tests.support.scripted import Scripted, hand_in, script
 
@@ -98,7 +98,7 @@ def test_values_of_each_test_are_shown_also_where_it_passed(tmp_path, warmup, ex
 
 
 def test_every_test_cell_that_uses_checks_can_be_made_to_tell(course):
-    from autograder.classroom.observed import telling
+    from autograder.classroom.grading.observed import telling
     from autograder.problem_set.enclosure import enclosed_test
     from autograder.problem_set.source import find_problem_sets
 

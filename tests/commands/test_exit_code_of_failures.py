@@ -2,8 +2,8 @@
 
 import pytest
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands import hand
 from autograder.commands.main import main
 from tests.support.scripted import Scripted, hand_in

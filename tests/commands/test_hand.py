@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands.main import main
 from autograder.problem_set.source import find_problem_sets
 from tests.support.scripted import Scripted, hand_in

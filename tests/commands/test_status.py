@@ -7,9 +7,9 @@ import re
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.due_dates import DueDates
+from autograder.classroom.grading.batch import grade_class
 from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main

@@ -20,7 +20,7 @@ from autograder.common.errors import AutograderError, SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import grade
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.submitted_notebook import read_submission
 from autograder.problem_set.source import answered, grade_id
 from autograder.problem_set.versions import from_source, student_version, without_hidden_tests
@@ -125,7 +125,7 @@ def before(engines, source, warmup, released):
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
-@pytest.mark.sampled(45)
+@pytest.mark.sampled(24)
 def test_attack(attack: Attack, engines, before, source, warmup, released):
     engine = engines["idle" if attack.idle else "quick" if attack.quick else "usual"]
     submission = answered(released, {"nats_to_bits": attack.cell})
@@ -489,7 +489,7 @@ SLEEPS = {
 
 @pytest.mark.parametrize("how", SLEEPS)
 @pytest.mark.parametrize("where", ["cell", "test"])
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 def test_a_sleeping_submission_does_not_get_the_patience_meant_for_busy_machines(engines, where, how):
     """Without its own limit, sleep would hold up a class as long as the clock allows, and leave tests to a person."""
     sleep = f"import ctypes, os, time\n{'' if where == 'cell' else 'def f(x): '}{SLEEPS[how]}"

@@ -11,7 +11,7 @@ import pytest
 from autograder.common.errors import SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 
 LOCKED = {"locked": True, "solution": False, "grade": True, "points": 1}
 SECRET = "a hidden test of another set"

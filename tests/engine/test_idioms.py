@@ -239,7 +239,7 @@ def run_cells(tmp_path, *sources, draw=True, limit=2_000_000, seconds=0.3):
     done = subprocess.run(
         [sys.executable, "-c", HARNESS, str(limit), str(seconds)],
         input=json.dumps([[source, draw] for source in sources]),
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "TMPDIR": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

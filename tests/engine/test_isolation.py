@@ -12,7 +12,7 @@ from autograder.engine import sandbox
 from autograder.engine.cgroup import Cgroup
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import UserId, require_sandbox
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from tests.support.engines import limited
 
 LIMIT = 256 << 20

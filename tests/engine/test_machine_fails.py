@@ -13,7 +13,7 @@ from autograder.engine import submission_run, warm_processes
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import Sandbox, require_sandbox
 from autograder.engine.score import grade
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.problem_set.source import answered
 from autograder.problem_set.versions import student_version
 

@@ -336,6 +336,7 @@ def test_a_worked_copy_below_serves_the_cells_above_it():
     ],
 )
 @pytest.mark.parametrize("between", [None, new_markdown_cell("see below"), new_code_cell("print('scratch')")])
+@pytest.mark.sampled(12)
 def test_the_parts_of_a_split_answer_count_as_one(counts, upper, lower, between):
     notebook = solved_small()
     first = cell_of(notebook, "double")

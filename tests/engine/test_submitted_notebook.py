@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from hypothesis import strategies as st
 
-from autograder.classroom.archives import Member
-from autograder.classroom.collect import _MemberError, _Sets
+from autograder.classroom.collecting.archives import Member
+from autograder.classroom.collecting.which_set import KnownSets, NotANotebookError
 from autograder.common.errors import SubmissionError
 from autograder.engine import submitted_notebook
 from autograder.engine.submitted_notebook import read_submission
@@ -281,7 +281,7 @@ def test_all_pictures_together_are_bounded(solved, monkeypatch):
 
 def set_found(problem_set, data):
     """Return the set that `collect` finds for a file."""
-    name, _ = _Sets([problem_set]).read(Member(("x.ipynb",), Path("x.ipynb"), data=data))
+    name, _ = KnownSets([problem_set]).read(Member(("x.ipynb",), Path("x.ipynb"), data=data))
     return name
 
 
@@ -300,6 +300,6 @@ def test_collect_finds_the_set_of_every_file_that_grading_reads(warmup, solved, 
 def test_collect_refuses_what_grading_refuses_for_the_same_reason(warmup, data):
     with pytest.raises(SubmissionError) as graded:
         read_submission(data)
-    with pytest.raises(_MemberError) as collected:
+    with pytest.raises(NotANotebookError) as collected:
         set_found(warmup, data)
     assert str(graded.value) == f"The file {collected.value}."

@@ -15,7 +15,7 @@ import pytest
 from autograder.common.errors import MachineError
 from autograder.engine import submission_run, warm_processes
 from autograder.engine.examiner.remote import Snapshot
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.submission_run import ExaminerEndedError, _Run
 from autograder.engine.warm_processes import ExaminerProcess, StudentProcess

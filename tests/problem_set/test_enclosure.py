@@ -156,7 +156,7 @@ def test_shared_definitions_become_a_module_and_leave_no_names():
     text = enclosed_module(DEFINITIONS, "shared_of_this_notebook", [], {})
     assert run(text, max=None, FACTOR="mine", double=None) == {"max": None, "FACTOR": "mine", "double": None}
     test = enclosed_test("assert double(f()) == 4", {"double": "shared_of_this_notebook"})
-    assert "    from shared_of_this_notebook import double\n" in test
+    assert "    from shared_of_this_notebook import double  # not found? Run the notebook from its top\n" in test
     assert run(test, f=lambda: 2, double=None).keys() == {"f", "double"}
     with pytest.raises(AssertionError):
         run(test, f=lambda: 3)

@@ -51,7 +51,7 @@ def test_imports_go_one_way(copied):
         ("classroom/roster.py", "autograder.authoring.proof"),
         ("authoring/proof/prove.py", "autograder.classroom.directory"),
         ("classroom/roster.py", "autograder.reports.export"),
-        ("reports/export.py", "autograder.commands.tables"),
+        ("reports/export.py", "autograder.commands.shared.tables"),
         ("engine/student/runner.py", "autograder.engine.sandbox"),
         ("engine/student/runner.py", "autograder.problem_set.bank"),
         ("engine/student/runner.py", "autograder.engine.examiner.remote"),
@@ -60,6 +60,8 @@ def test_imports_go_one_way(copied):
         ("engine/shared/wire.py", "autograder.engine.restore"),
         ("engine/restore.py", "jupytext"),
         ("classroom/result/diagnosis.py", "autograder.classroom.directory"),
+        ("classroom/grading/batch.py", "autograder.classroom.collecting.archives"),
+        ("classroom/collecting/archives.py", "autograder.classroom.overview.status"),
         ("common/text.py", "jupytext"),
     ],
 )

@@ -17,8 +17,8 @@ from nbgrader.exchange.default import (
 from nbgrader.utils import get_username
 from traitlets.config import Config
 
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.grading.batch import grade_class
 from autograder.commands.main import main
 from autograder.problem_set.source import is_solution
 from tests.support.scripted import Scripted, hand_in

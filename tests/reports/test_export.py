@@ -8,11 +8,11 @@ import zipfile
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.classroom.batch import grade_class
+from autograder.classroom.collecting.platform_numbers import platform_numbers
+from autograder.classroom.collecting.platforms import canvas, moodle
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.due_dates import DueDates
-from autograder.classroom.platform_numbers import platform_numbers
-from autograder.classroom.platforms import canvas, moodle
+from autograder.classroom.grading.batch import grade_class
 from autograder.classroom.result.moments import moment
 from autograder.classroom.roster import read_roster
 from autograder.commands.main import main

@@ -9,11 +9,11 @@ import zipfile
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.classroom.batch import grade_class
+from autograder.classroom.collecting.identity import Identities
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.identity import Identities
+from autograder.classroom.grading.batch import grade_class
+from autograder.classroom.overview.status import class_status
 from autograder.classroom.roster import read_roster
-from autograder.classroom.status import class_status
 from autograder.commands.main import main
 from tests.support.scripted import Scripted, hand_in
 

@@ -10,8 +10,8 @@ import pytest
 from nbconvert.exporters.exporter import ResourcesDict
 
 from autograder.authoring.proof.prove import Proof, prove
-from autograder.classroom.batch import grade_class
 from autograder.classroom.directory import ClassDirectory, Submission
+from autograder.classroom.grading.batch import grade_class
 from autograder.problem_set.known_behaviour import (
     HIDDEN_TESTS,
     behaviour_path,
@@ -95,6 +95,7 @@ def error_of(cell):
         ("TimeoutError|this test did not finish", FAILED),
     ],
 )
+@pytest.mark.sampled(4)
 def test_a_page_shows_the_fixed_text_or_always_the_same_sentence(released, tmp_path, raised, shown):
     root = tmp_path / "class"
     hand_in(root, released, "ada", script(fails=raised))
@@ -125,6 +126,7 @@ def test_a_page_shows_the_fixed_text_or_always_the_same_sentence(released, tmp_p
 
 
 @pytest.mark.parametrize("kept", [None, "", "[]", '{"nats_to_bits-hidden": 3}', "{"])
+@pytest.mark.sampled(2)
 def test_without_what_was_fixed_the_sentence_is_always_the_same(released, tmp_path, kept):
     root = tmp_path / "class"
     hand_in(root, released, "ada", script(fails=FIXED))

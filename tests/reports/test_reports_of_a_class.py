@@ -117,6 +117,19 @@ def test_feedback_is_one_small_page_that_a_submission_cannot_mark_up(graded_clas
         assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)
 
 
+def test_no_page_is_wider_than_a_phone(graded_class, browser):
+    """Of the feedback, the longest page of each set: the others have the same parts."""
+    longest = [
+        max(graded_class.glob(f"feedback/*/{name}/*.html"), key=lambda page: page.stat().st_size) for name in SETS
+    ]
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    for path in [*longest, graded_class / "report" / "index.html"]:
+        phone.goto(path.as_uri())
+        phone.evaluate("document.querySelectorAll('details').forEach(fold => (fold.open = true))")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path.name
+    phone.close()
+
+
 def test_each_figure_has_its_drawing_and_its_numbers_beside_it(graded_class):
     folder = graded_class / "report"
     page = (folder / "index.html").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.classroom.directory import ClassDirectory, Submission
-from autograder.classroom.gradebook import open_gradebook
+from autograder.classroom.grading.gradebook import open_gradebook
 from autograder.commands.main import main
 from tests.support.graded import LAST, SETS, STUDENTS
 
@@ -58,6 +58,12 @@ def test_everything_is_in_it_but_passwords_and_links(small, tmp_path, capsys):
     with open_gradebook(ClassDirectory(tmp_path / "out" / "class")) as copy:
         assert len(copy.assignment_submissions(SETS[1])) == STUDENTS
         assert copy.find_submission(SET, "student-01").score == 1
+
+
+def test_git_is_not_needed(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with zipfile.ZipFile(archived(small, tmp_path)) as archive:
+        assert json.loads(archive.read("versions.json"))["commit"] == ""
 
 
 def test_no_file_of_a_student_stops_it(small, tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autograder.engine.score import grade
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.problem_set.source import answered, find_problem_sets, grade_id
 from autograder.problem_set.versions import student_version
 from book.extensions.downloads.problem_set_archive import STUDENT_PACKAGES
@@ -148,6 +148,23 @@ def test_a_cell_that_stopped_and_left_what_an_earlier_run_made_is_named(solved, 
     ran.cells[2:2] = [code("rate = 1")]
     text = printed(tmp_path, solved, ran)
     assert "The cell of rate stopped when it last ran: rate is still what an earlier run made of it." in text
+
+
+def test_a_name_with_which_an_answer_has_done_is_not_named(solved, tmp_path):
+    code = nbformat.v4.new_code_cell
+    solved.cells[1:1] = [checks_cell()]
+    ran = nbformat.from_dict(solved)
+    ran.cells[2:2] = [code("rate = 1"), code("rate = 1 / 0")]
+    assert "rate" not in printed(tmp_path, solved, ran)
+
+
+def test_a_magic_command_that_defines_nothing_hides_no_missing_name(solved, tmp_path):
+    code = nbformat.v4.new_code_cell
+    solved.cells[1:1] = [code("%precision 3\nforgotten"), code("%%time\nlater = 1")]
+    text = printed(tmp_path, solved, solved)
+    assert "forgotten" not in text, "the other magic command may define it"
+    solved.cells[2].source = "later = 1"
+    assert "No cell defines forgotten" in printed(tmp_path, solved, solved)
 
 
 def test_a_deleted_answer_is_missed(solved, tmp_path):

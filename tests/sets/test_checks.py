@@ -262,7 +262,7 @@ def test_every_way_of_judging_tells_first_what_keeps_a_result_from_being_one(che
     wanted = {True: "True", 2: "2"}.get(expected if np.isscalar(expected) else None, "a result: this input is valid")
     wanted = {"gives_parts": "2 parts, (w, b)", "gives_entries": "a dict with the keys 'w', 'b'"}.get(way, wanted)
     cause = "A dictionary lacks this key: print its keys, and compare them with the docstring."
-    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}"
+    assert judged(broken) == f"double(1) raised KeyError: 'x'.\nExpected: {wanted}.\n{cause}\n{SAYS_FIRST}"
     assert "(type str)" in judged(lambda x: "text")
     assert judged(lambda x: "text", hidden=True).startswith("double: a hidden test failed. Look again at what doubling")
 
@@ -526,18 +526,21 @@ def test_a_call_is_written_as_the_test_says(check):
         ("math.exp(None)", "without a return statement"),
         ("type('Value', (), {})() > 0", "compare the numbers in them"),
         ("0 < type('Value', (), {})()", "compare the numbers in them"),
-        ("double(x)", "comes to no end"),
+        ("double(x)", "calls itself, without end or once for each of many"),
         ("math.cos", "import"),
         ("math.exp(np.array([1.0, 2.0]))", "The functions of math take one number"),
-        ("1 if np.array(x) > 0 else 2", "np.where chooses for each entry"),
-        ("np.ones(2) + np.ones(3)", "print the shape"),
-        ("np.ones((2, 3)) @ np.ones(2)", "print the shape"),
+        ("1 if np.array(x) > 0 else 2", "np.minimum choose for each entry"),
         ("2 ** -np.array([1, 2])", "An array of integers stays one"),
-        ("np.ones(2)[0, 0]", "fewer axes or entries"),
-        ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
         ("len(None)", "without a return statement"),
         ("missing", "misspelt"),
-        ("int('one')", "Paste the call"),
+        ("np.ones(2, dtype=int).__isub__(0.5)", "write x = x - 0.5"),
+        ("(1, 2).grad", "one of its entries is meant"),
+        ("[1, 2].grad", "one of its entries is meant"),
+        ("x.sum()", "np.asarray"),
+        ("(1, 2).shape", "np.asarray"),
+        ("max(np.float64(2))", "A single number has no entries"),
+        ("max(0.0, np.array(x))", "np.maximum"),
+        ("type('Value', (), {})().data", "without self."),
         ("x(2)", "are square brackets meant"),
         ("(max := 3) and max(x)", "give the name of a function"),
         ("{[1]: 2}", "__eq__ without __hash__"),
@@ -547,10 +550,8 @@ def test_a_call_is_written_as_the_test_says(check):
         ("np.bincount(np.array([1.0]))", "Places and counts are integers"),
         ("x['w']", "np.asarray"),
         ("np.ones(2).append(3)", "other methods than a list"),
-        ("np.ones(6).reshape(4)", "print the shape of the array before it"),
         ("(lambda a, b: a)(*x, 3)", "called as its docstring says"),
         ("(lambda broadcast_shape: broadcast_shape)()", "called as its docstring says"),
-        ("(lambda: [(a, b) for a, b in [(1, 2, 3)]])()", "names on the left"),
         ("2 ** type('Value', (), {})()", "such as __radd__"),
         ("type('Value', (), {})() ** 2", "no method for this operator"),
         ("type('Value', (), {})().backward()", "run that cell again"),
@@ -568,14 +569,23 @@ def test_an_error_comes_with_what_usually_causes_it(check, body, says):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
+        ("np.ones(2) + np.ones(3)", "print the shape"),
+        ("np.ones((2, 3)) @ np.ones(2)", "print the shape"),
+        ("np.ones(2)[0, 0]", "fewer axes or entries"),
+        ("np.ones(3).sum(axis=1)", "fewer axes or entries"),
+        ("np.ones(6).reshape(4)", "print the shape of the array before it"),
+        ("(lambda: [(a, b) for a, b in [(1, 2, 3)]])()", "names on the left"),
+        ("{'w': 1}['b']", "lacks this key"),
+        ("max([])", "default=0"),
+        ("int('one')", "Paste the call"),
         ("math.exp(1000)", "beyond all floats"),
         ("math.log(0)", "math.log has no value at 0"),
         ("math.log(-2.0)", "0 and below"),
         ("1 / 0", "A divisor is 0"),
     ],
 )
-def test_where_numpy_would_give_inf_or_nan_an_error_comes_with_its_cause_and_the_idea(check, body, says):
-    names = {"math": math}
+def test_an_error_that_is_as_good_as_a_wrong_value_comes_with_its_cause_and_the_idea(check, body, says):
+    names = {"math": math, "np": np}
     exec(f"def double(x):\n    return {body}", names)
     *_, cause, idea = message(check(names["double"]).gives, 1.0, 1).splitlines()
     assert says in cause
@@ -601,6 +611,49 @@ def test_who_refuses_valid_input_is_sent_to_the_own_condition(check, tmp_path, l
         == "Your function refuses this input itself: which of its conditions is met here, and should it be?"
     )
     assert "Expected: 2." in text
+
+
+def test_a_condition_that_fails_itself_is_no_refusal(check, tmp_path):
+    asking = of_a_cell(
+        tmp_path, "def double(x):\n    if x < 0: raise ValueError('x must be positive')\n    return 2 * x\n"
+    )
+    text = message(check(asking).gives, [2.0, 4.0], np.array([1, 2]))
+    assert "np.any and np.all make one" in text.splitlines()[-1]
+    far = ValueError("The truth value of an array with more than one element is ambiguous.")
+    far.line_of_submission = "if x < 0: raise ValueError('x must be positive')"
+
+    def remote(x):
+        raise far
+
+    assert "np.any and np.all make one" in message(check(remote).gives, 2.0, 1)
+
+
+def test_who_breaks_on_invalid_input_by_chance_is_told_to_refuse_it(check):
+    for broken in (lambda x: [0, 1][x], lambda x: {0: 1}[x], lambda x: 1 / (x - 2)):
+        assert 'Refuse it by raise ValueError("…"), before that line.' in message(check(broken).refuses, 2)
+
+
+def test_lists_that_alone_make_a_result_wrong_are_named(check):
+    def compares(x, scale=1):
+        return np.where(x == 1, 2 * scale, 0)
+
+    blame = "With arrays in the place of the lists it is right: begin with x = np.asarray(x)."
+    assert blame in message(check(compares).gives, [2, 0], [1, 0])
+    assert blame not in message(check(compares).gives, [2, 0], np.array([0, 1]))
+    assert blame not in message(check(compares).gives, [2, 1], [1, 0])
+    assert blame not in message(check(compares, hidden=True).gives, [2, 0], [1, 0])
+
+
+def test_a_long_call_stands_below_what_is_wrong(check, checks):
+    many = np.arange(25) / 7
+    text = message(check(lambda *args: 0.0).gives, 1.0, many)
+    first, *_, last = text.splitlines()
+    assert first == "double(…) returned 0."
+    assert last == f"The call: double({checks._check_code(many)})"
+    assert "The call" not in message(check(lambda *args: 0.0).gives, 1.0, many[:5])
+    raised = message(check(lambda x: x["b"]).gives, 1.0, {"w": many})
+    assert raised.startswith("double(…) raised KeyError: 'b'")
+    assert "\nThe call: double({'w': np.array([0.0, " in raised
 
 
 def test_an_error_shows_the_line_that_led_to_it_too(check, tmp_path):

@@ -26,6 +26,7 @@ def faulty_logarithm(x):
     ("returned", "says"),
     [
         ("(1.0,)", "faulty_logarithm(1.0)\nreturns 0.0\n"),
+        ("None", "logarithm_failing_input returned None: is a return statement missing?\n"),
         ("[1.0]", "This is no tuple of arguments, but a list."),
         ("(1.0, 2.0)", "Your tuple has the length 2."),
         ("(x,)", "logarithm_failing_input raises NameError: name 'x' is not defined\n"),
@@ -42,3 +43,8 @@ def test_what_comes_of_an_input_is_shown(show, capsys, returned, says):
 def test_a_warning_that_comes_twice_is_shown_once(show, capsys):
     show(lambda: (0.0,), faulty_logarithm)
     assert capsys.readouterr().out.count("and warns: divide by zero") == 1
+
+
+def test_nan_is_no_change_of_an_argument(show, capsys):
+    show(lambda: ([np.nan, 1.0],), faulty_logarithm)
+    assert "changes its arguments" not in capsys.readouterr().out

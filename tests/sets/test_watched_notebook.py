@@ -33,6 +33,7 @@ def cell_of_checks():
 @pytest.fixture
 def run(cell_of_checks, capsys):
     """A function that runs a cell and returns what the notebook shows."""
+    InteractiveShell.clear_instance()  # another test's may hold names of its own
     shell = InteractiveShell.instance()
 
     def run(cell):

@@ -7,7 +7,7 @@ import pytest
 
 from autograder.engine import execution
 from autograder.engine.execution import SandboxExecutor, engine_name
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 
 
 def limited(engine: SandboxExecutor, **limits) -> SandboxExecutor:

@@ -193,7 +193,7 @@ def test_the_small_environment_has_nothing_else(small_environment):
 
 
 #: Chapters whose notebooks run in the small environment; `make test-all` runs all of them.
-RUN = chapters() if TEST_ALL else random.Random("downloads").sample(chapters(), 3)
+RUN = chapters() if TEST_ALL else random.Random("downloads").sample(chapters(), 1)
 
 
 @pytest.mark.parametrize("page", chapters())

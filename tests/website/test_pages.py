@@ -25,6 +25,7 @@ from tests.support.visits import DESK, PATIENCE, PHONE, WIDER, Visit, violations
 
 SETS = "book/practice/problem-sets"
 ENLARGED = {"width": 320, "height": 800}  # a desk's window at four times the size, narrower than any phone
+PHONES = [PHONE, {"width": 390, "height": 844}]
 CONTENT_BUDGET = 1_500_000  # bytes, compressed: what a chapter may transfer
 
 
@@ -32,6 +33,31 @@ def whole_site(site: Path) -> list[str]:
     """Every page, including those that Sphinx makes, except in the folders of tools."""
     made = sorted(path.stem for path in site.glob("*.html") if path.stem not in ("index", "404"))
     return [*pages(), *made]
+
+
+# The equations whose number stands on their formula, as far as that is not scrolled out of sight, or beyond the window.
+COVERED = """() => [...document.querySelectorAll("main div.math > .eqno")].filter(number => {
+    const words = document.createRange();
+    words.selectNodeContents(number.firstChild);
+    const box = words.getBoundingClientRect();
+    const formula = number.parentElement.querySelector(".katex-html");
+    const ends = [...formula.querySelectorAll(".base")].map(part => part.getBoundingClientRect().right);
+    const end = Math.min(Math.max(...ends), formula.getBoundingClientRect().right);
+    return !(end + 3 < box.left && box.right <= innerWidth);
+}).map(number => number.textContent)"""
+
+# The words in these elements that begin on one line and end on another.
+BROKEN = """selector => [...document.querySelectorAll(selector)].flatMap(element => {
+    const broken = [];
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[a-z0-9]+/gi)) {
+        const letters = document.createRange();
+        letters.setStart(texts.currentNode, word.index);
+        letters.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...letters.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+    return broken;
+})"""
 
 
 # Scrolling boxes become reachable by keyboard in the frame after their size has changed.
@@ -81,6 +107,10 @@ def findings(site, address, browser) -> dict[str, dict]:
         page.add_style_tag(content="section { content-visibility: visible !important; }")  # all sections, near or not
         page.set_viewport_size(ENLARGED)
         one["wider than a phone"] = page.evaluate(WIDER)
+        for window in [*PHONES, DESK]:
+            page.set_viewport_size(window)
+            one[f"covered at {window['width']}"] = page.evaluate(COVERED)
+            one[f"broken at {window['width']}"] = page.evaluate(BROKEN, "main td code, .prev-next-title")
         page.set_viewport_size(DESK)
         # The visual copy of a formula has the colours of the text around it, and thousands of elements; assistive
         # technology reads the other copy, in MathML. Without the visual copies axe needs a fraction of the time.
@@ -167,6 +197,18 @@ def test_formulas_have_the_colour_of_the_text(findings):
 
 def test_no_page_scrolls_sideways_on_a_phone(findings):
     assert not all_of(findings, "wider than a phone")
+
+
+@pytest.mark.parametrize("window", [*PHONES, DESK], ids=lambda window: f"{window['width']} px")
+def test_no_number_covers_its_formula(site, findings, window):
+    assert html_of(site, "book/information/divergence").select("div.math > .eqno"), "no number is found"
+    assert not all_of(findings, f"covered at {window['width']}")
+
+
+@pytest.mark.parametrize("window", [*PHONES, DESK], ids=lambda window: f"{window['width']} px")
+def test_no_name_in_a_table_and_no_title_in_a_link_is_broken_within_a_word(site, findings, window):
+    assert html_of(site, "book/likelihood/softmax").select("td code"), "no name is found"
+    assert not all_of(findings, f"broken at {window['width']}")
 
 
 def test_every_formula_is_there_for_assistive_technology(site):
@@ -468,6 +510,37 @@ def test_no_line_begins_with_the_punctuation_behind_a_formula(opened):
     assert not torn
 
 
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_line_ends_with_the_bracket_before_a_formula(opened, window):
+    page = opened("book/likelihood/squared-error.html", window)
+    page.add_style_tag(content="section { content-visibility: visible !important; }")
+    checked, torn = page.evaluate(
+        """() => {
+            const brackets = [];
+            for (const formula of document.querySelectorAll("article span.math")) {
+                const before = formula.previousSibling?.firstChild ?? formula.previousSibling;
+                if (!/[(\\[]$/.test(before?.data ?? "") || !formula.offsetParent) continue;
+                const range = document.createRange();
+                range.setStart(before, before.data.length - 1);
+                range.setEnd(before, before.data.length);
+                brackets.push([formula, range.getBoundingClientRect()]);
+            }
+            const torn = brackets.filter(([formula, bracket]) =>
+                formula.querySelector(".katex-html .base").getBoundingClientRect().x < bracket.right - 2);
+            return [brackets.length, torn.map(([formula]) => formula.textContent)];
+        }"""
+    )
+    assert checked > 2
+    assert not torn
+
+
+def test_no_number_of_an_equation_has_two_pairs_of_brackets(site):
+    for name in chapters():
+        text = html_of(site, name).select_one("article").get_text()
+        assert re.search(r"\(\d+\.\d+\)", text), f"{name}: no equation is found"
+        assert not re.findall(r"\(\(\d+\.\d+\)", text), name
+
+
 def test_the_mode_is_settled_before_any_script_arrives(opened):
     """Otherwise a reader in dark mode sees a white page first, and a phone styles every page twice."""
     page = opened("404.html", color_scheme="dark")
@@ -622,10 +695,39 @@ def test_a_selected_formula_is_copied_as_tex(opened):
 def test_the_title_and_the_search_stay_in_sight(opened, name):
     page = opened(f"{name}.html", {"width": 1366, "height": 768})
     page.wait_for_load_state("networkidle")
-    page.locator(".bd-sidebar-primary").first.evaluate("bar => bar.scrollTo(0, bar.scrollHeight)")
+    for box in (".bd-sidebar-primary", ".sidebar-primary-item:has(> .bd-docs-nav)"):
+        page.locator(box).first.evaluate("bar => bar.scrollTo(0, bar.scrollHeight)")
     for selector in (".navbar-brand", ".search-button-field"):
         box = page.locator(f".bd-sidebar-primary {selector}").first.bounding_box()
         assert 0 <= box["y"] < 160, selector
+
+
+@pytest.mark.parametrize("window", [{"width": 1280, "height": 720}, {"width": 1366, "height": 768}], ids=str)
+def test_no_entry_of_the_contents_is_covered_or_cut_at_its_top(site, address, browser, window):
+    """Entered at any page; the sidebar then shows that page's entry."""
+    scrolled = 0
+    for name in whole_site(site):
+        page = browser.new_page(viewport=window)
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{address}{name}.html")
+        covered, moved, seen = page.evaluate("""() => {
+            const list = PAGE.contents.getBoundingClientRect();
+            const above = document.querySelector(".bd-sidebar-primary .search-button-field").getBoundingClientRect();
+            const links = [...PAGE.contents.querySelectorAll("a")];
+            const boxes = links.map((link) => [link.textContent, link.getBoundingClientRect()]);
+            const open = links.findLast((link) => link.matches(".current"))?.getBoundingClientRect();
+            return [
+                boxes.filter(([text, box]) => box.bottom > list.top + 0.5 && box.top < list.top - 0.5).map(([text]) => text)
+                    .concat(list.top < above.bottom ? ["the search lies on the contents"] : []),
+                PAGE.contents.scrollTop,
+                !open || open.top >= list.top - 0.5 && open.bottom <= innerHeight,
+            ];
+        }""")
+        assert not covered, name
+        assert seen, name
+        scrolled += moved > 0
+        page.close()
+    assert scrolled > 3, "the contents need not scroll in this window"
 
 
 def test_a_line_of_text_has_about_seventy_characters(opened):
@@ -642,6 +744,15 @@ def test_a_line_of_text_has_about_seventy_characters(opened):
         return Math.max(...lines);
     }""")
     assert 55 <= longest <= 80
+
+
+def test_the_ledger_needs_no_scrolling_on_a_desk(opened):
+    page = opened("book/reference/derivations.html", DESK)
+    page.evaluate("document.querySelectorAll('.ledger-chapter').forEach((chapter) => { chapter.open = true; })")
+    tables = page.locator(".pst-scrollable-table-container:has(table.ledger)")
+    widths = tables.evaluate_all("boxes => boxes.map((box) => [box.scrollWidth, box.clientWidth])")
+    assert len(widths) == len(chapters())
+    assert all(needed <= shown for needed, shown in widths), widths
 
 
 def test_headings_are_larger_and_no_lighter_than_those_below_them(opened):
@@ -761,6 +872,8 @@ def test_a_long_name_may_break_after_an_underscore():
 
     short, long = '<span class="pre">log_sigmoid</span>', '<span class="pre">softmax_cross_entropy</span>'
     assert tidied(short + long) == short + '<span class="pre">softmax_<wbr>cross_<wbr>entropy</span>'
+    path = '<span class="pre">submitted/&lt;set&gt;/</span>'
+    assert tidied(path) == '<span class="pre">submitted/<wbr>&lt;set&gt;/</span>'
 
 
 def test_a_theme_that_asks_boxes_for_their_widths_otherwise_ends_the_build():

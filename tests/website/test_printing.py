@@ -48,7 +48,7 @@ def window(address, browser):
 
 
 @pytest.mark.parametrize("name", chapters())
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_a_chapter_is_printed_with_all_figures_and_solutions(site, address, window, name):
     page = window.new_page()
     page.goto(f"{address}{name}.html")

@@ -23,8 +23,8 @@ from tornado.web import Application, HTTPError, RequestHandler
 from autograder.classroom.class_lock import class_lock
 from autograder.classroom.directory import ClassDirectory
 from autograder.classroom.hand_grading.questions import Question, StaleAnswerError, give, read_questions
-from autograder.classroom.harmless_html import rendered
-from autograder.common.errors import AutograderError, UsageError
+from autograder.classroom.pages.harmless_html import rendered
+from autograder.common.errors import AutograderError, MachineError, UsageError
 from autograder.common.text import number
 from autograder.problem_set.source import ProblemSet
 
@@ -65,15 +65,15 @@ class _Page(RequestHandler):
     def write_error(self, status_code: int, **details: object) -> None:
         """Say what is wrong, as text."""
         error = details.get("exc_info", (None, None))[1]
-        told = isinstance(error, AutograderError)
-        if told:  # the class is in use by another command, perhaps
+        told = isinstance(error, AutograderError | MachineError)
+        if told:  # the class is in use by another command, or the disk is full
             self.set_status(503)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(str(error) if told else f"{self._reason}.")
 
     def log_exception(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Leave to the page what is said there; anything else is a fault of ours."""
-        if not isinstance(error, AutograderError | HTTPError):
+        if not isinstance(error, AutograderError | MachineError | HTTPError):
             super().log_exception(kind, error, trace)
 
 
@@ -109,7 +109,7 @@ class _Grade(_Page):
             self._refuse(400, str(error) if isinstance(error, UsageError) else "The request is not one of the page's.")
         except StaleAnswerError as error:
             self._refuse(409, str(error))
-        except AutograderError as error:
+        except (AutograderError, MachineError) as error:
             self._refuse(503, str(error))
         else:
             self.finish({"saved": True})

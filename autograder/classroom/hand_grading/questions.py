@@ -15,12 +15,12 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.classroom.class_lock import class_lock
+from autograder.classroom.collecting.handed_in_together import handed_in_together
 from autograder.classroom.directory import ClassDirectory, Outcome, Submission
-from autograder.classroom.gradebook import open_gradebook, read_comments, read_waiting
-from autograder.classroom.handed_in_together import handed_in_together
-from autograder.classroom.page_limits import MAX_ANSWER, short
-from autograder.classroom.rubric import answer_and_rubric
-from autograder.classroom.state import current_outcomes
+from autograder.classroom.grading.current_results import current_outcomes
+from autograder.classroom.grading.gradebook import open_gradebook, read_comments, read_waiting
+from autograder.classroom.hand_grading.rubric import answer_and_rubric
+from autograder.classroom.pages.page_limits import MAX_ANSWER, short
 from autograder.common.errors import AutograderError, UsageError
 from autograder.problem_set.source import Item, ProblemSet, grade_id, is_prose, is_solution
 

@@ -12,7 +12,8 @@ import resource
 import stat
 import struct
 import time
-from dataclasses import dataclass
+
+from autograder.engine.shared.limits import Limits
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
@@ -22,36 +23,6 @@ _LAST_CAPABILITY = 63
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use.
-
-    Attributes
-    ----------
-    memory : int
-        Bytes that its processes may allocate beyond what a fresh one has.
-    processes : int
-        Processes and threads at once.
-    file_bytes : int
-        Bytes of one file; all files together may take four times as much.
-    cell_seconds, total_seconds : float
-        Processor time of one cell or test, and of the whole submission.
-    output_bytes : int
-        Bytes of one cell's outputs.
-    patience : float
-        How long a cell may take on the clock, as a multiple of its processor time: on a busy machine, a process gets
-        only a small share of the time.
-    """
-
-    memory: int = 1 << 30
-    processes: int = 64
-    file_bytes: int = 16_000_000
-    cell_seconds: float = 20.0
-    total_seconds: float = 200.0
-    output_bytes: int = 2_000_000
-    patience: float = 10.0
 
 
 def _checked(result: int) -> None:

@@ -13,35 +13,25 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import math
 import os
-import select
 import signal
 import socket
 import sys
-import time
 from typing import Any
 
 from autograder.engine.shared import isolation
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.wire import Connection
 from autograder.engine.student import packages
 from autograder.engine.student.cells import compile_cell
 from autograder.engine.student.runner import Runner
 from autograder.engine.student.scratch import Scratch
+from autograder.engine.student.usage import Usage, own_memory, processor_limit
 from autograder.engine.student.warm_up import warm_kernel
+from autograder.engine.student.watch import MESSAGE, Watch
 
-#: Seconds between checks on what a submission uses.
-LOOK = 0.25
-#: Seconds in which a runner that closed its connection also ends, unless it closed only the connection.
-LAST = 5.0
-#: How long a submission may wait for a disk, as a multiple of a cell's time limit. Beyond that, it sleeps: whoever waits
-#: for a process started by vfork looks the same, and may do so for as long as she likes.
-DISK = 3.0
 #: Maximum size of all states of the scratch folder together, as a multiple of the folder's.
 STATES = 4
-#: Maximum bytes of a message: a task, a cell to compile, a request.
-MESSAGE = 262_144
 
 
 def main() -> None:
@@ -80,7 +70,7 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
     """Start and watch the runner; when it ends or nobody listens, end everything it started; does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     limits, control = Limits(**task["limits"]), socket.socket(fileno=ends[0])
-    reason, runner = "", 0
+    runner = 0
     try:
         folder = task["directory"] or os.environ["TMPDIR"]
         if isolated:
@@ -92,60 +82,14 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
             _become_runner(kernel, task, limits, ends[1:], isolated)
         for end in ends[1:]:
             os.close(end)
-        handle = os.pidfd_open(runner)
-        scratch = Scratch(folder, STATES * 4 * limits.file_bytes)
-        own = {1, os.getpid(), os.getppid()} if isolated else None
-        # What the runner shares with this process from the start does not count.
-        most = limits.memory + _memory("/proc/self/smaps_rollup", ("Rss:",))
-        most += (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
-        asleep, disk, seen, before = 0.0, DISK * limits.cell_seconds, time.monotonic(), 0.0
-        while True:
-            ready, _, _ = select.select([handle, control], [], [], LOOK)
-            if handle in ready:
-                break
-            now = time.monotonic()
-            if now - seen > LOOK / 2:
-                used = _processor(runner, own)
-                # On a busy machine, processes that want to run are still runnable: the others are asleep.
-                idle = max(0.0, now - seen - max(0.0, used - before))
-                states = _states(_others(own) if own else _session(runner))
-                if b"R" not in states:
-                    if b"D" in states and disk > 0:
-                        disk -= idle
-                    else:
-                        asleep += idle
-                seen, before = now, used
-            if control in ready:
-                message = control.recv(MESSAGE)
-                if not message:
-                    break
-                request = json.loads(message)
-                if "gone" in request:
-                    select.select([handle], [], [], LAST)
-                try:
-                    _attend(request, scratch)
-                except Exception:  # too many files, or impossible to walk through: not the machine's fault
-                    reason = "files"
-                    break
-                # A control group also counts this process's own time, which is not the submission's.
-                reply = {"processor": _processor(runner, own), "own": time.process_time(), "asleep": asleep}
-                control.send(json.dumps(reply).encode())
-                continue
-            if before > limits.total_seconds:
-                reason = "processor"
-                break
-            if own and not task["counted"] and _memory_of_others(own) > most:
-                reason = "memory"
-                break
-        used = _processor(runner, own)
-        lowered = _processor_limit(runner) < min(_processor_limit(os.getpid()), isolation.processor_limit(limits))
-        os.kill(runner, signal.SIGKILL)
-        # The runner is process 1 of its namespace, so everything that it started ends with it.
-        _, status = os.waitpid(runner, 0)
-        code = os.waitstatus_to_exitcode(status)
-        report = {"reason": reason, "code": code, "ended": handle in ready, "lowered": lowered}
-        report["processor"] = used
-        control.sendall(json.dumps(report).encode())
+        usage = Usage(runner, {1, os.getpid(), os.getppid()} if isolated else None)
+        memory = None
+        if isolated and not task["counted"]:
+            # What the runner shares with this process from the start does not count.
+            memory = limits.memory + own_memory() + (len(ends) - 2) * isolation.SNAPSHOT_MEMORY
+        watch = Watch(usage, limits, memory, control, Scratch(folder, STATES * 4 * limits.file_bytes))
+        watch.until_the_end()
+        control.sendall(json.dumps(_end(watch)).encode())
     except OSError as error:
         with contextlib.suppress(OSError):
             control.sendall(json.dumps({"reason": "isolation", "text": str(error)}).encode())
@@ -156,74 +100,15 @@ def _supervise(kernel: Any, task: dict, ends: list[int], isolated: bool) -> None
         os._exit(0)
 
 
-def _attend(message: dict, scratch: Scratch) -> None:
-    """Do what the grader requests with a submission's files."""
-    if "keep" in message:
-        scratch.keep(message["keep"])
-    elif "put back" in message:
-        scratch.put_back(message["put back"])
-
-
-def _processor(runner: int, own: set[int] | None) -> float:
-    """Return the seconds of processor time of the submission's processes and of those that they have waited for."""
-    total = 0.0
-    for process in _others(own) if own else _session(runner):
-        total += isolation.processor_seconds(process)
-        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
-            fields = file.read().rsplit(b")", 1)[1].split()
-            total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    return total
-
-
-def _states(processes: list[int]) -> set[bytes]:
-    """Return in which states these processes' threads are: R, running or waiting for a turn, or D, for a disk, or others."""
-    found = set()
-    for process in processes:
-        with contextlib.suppress(OSError):
-            for thread in os.listdir(f"/proc/{process}/task"):
-                with (
-                    contextlib.suppress(OSError, IndexError),
-                    open(f"/proc/{process}/task/{thread}/stat", "rb") as file,
-                ):
-                    found.add(file.read().rsplit(b")", 1)[-1].split()[0])
-    return found
-
-
-def _processor_limit(process: int) -> float:
-    """Return the seconds of processor time after which the kernel kills a process, which may have ended."""
-    with contextlib.suppress(OSError), open(f"/proc/{process}/limits", encoding="ascii") as limits:
-        for line in limits:
-            if line.startswith("Max cpu time"):
-                return min(float(limit.replace("unlimited", "inf")) for limit in line.split()[3:5])
-    return math.inf
-
-
-def _others(own: set[int]) -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]
-
-
-def _session(leader: int) -> list[int]:
-    """Return the processes of a session: without a sandbox, they are among all the machine's others."""
-    found = []
-    for process in _others(set()):
-        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
-            if int(file.read().rsplit(b")", 1)[1].split()[3]) == leader:
-                found.append(process)
-    return found
-
-
-def _memory_of_others(own: set[int]) -> int:
-    """Return the bytes that the submission's processes hold, counting what they share once."""
-    # The proportional set size: a page shared by two processes counts half for each.
-    return sum(_memory(f"/proc/{process}/smaps_rollup", ("Pss:", "SwapPss:")) for process in _others(own))
-
-
-def _memory(path: str, fields: tuple[str, ...]) -> int:
-    try:
-        with open(path, encoding="ascii") as rollup:
-            return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(fields))
-    except (OSError, IndexError, ValueError):
-        return 0  # it has ended in the meantime
+def _end(watch: Watch) -> dict:
+    """End the runner, and with it the submission; return what the grader is told about the end."""
+    runner, processor = watch.usage.runner, watch.usage.processor()
+    lowered = processor_limit(runner) < min(processor_limit(os.getpid()), isolation.processor_limit(watch.limits))
+    os.kill(runner, signal.SIGKILL)
+    # The runner is process 1 of its namespace, so everything that it started ends with it.
+    _, status = os.waitpid(runner, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return {"reason": watch.reason, "code": code, "ended": watch.ended, "lowered": lowered, "processor": processor}
 
 
 def _become_runner(kernel: Any, task: dict, limits: Limits, ends: list[int], isolated: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.shared.isolation import Limits
+from autograder.engine.shared.limits import Limits
 from autograder.engine.shared.outputs import pack
 from autograder.engine.shared.wire import Connection, ConnectionEndedError
 from autograder.engine.student.cells import Cells

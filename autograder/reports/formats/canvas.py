@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from autograder.classroom.collecting.platform_numbers import platform_numbers
+from autograder.classroom.collecting.platforms import canvas
 from autograder.classroom.directory import ClassDirectory
-from autograder.classroom.platform_numbers import platform_numbers
-from autograder.classroom.platforms import canvas
 from autograder.classroom.roster import cells_of_table, name_key
 from autograder.common.atomic_files import write_text
 from autograder.common.errors import AutograderError, UsageError

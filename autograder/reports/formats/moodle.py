@@ -5,9 +5,9 @@ In a worksheet only the grades of those who have one are changed: everything els
 
 from __future__ import annotations
 
-from autograder.classroom.moodle_worksheet import EMAIL, GRADE, IDENTIFIER, MAXIMUM, number_of, place
-from autograder.classroom.platform_numbers import platform_numbers
-from autograder.classroom.platforms import moodle
+from autograder.classroom.collecting.moodle_worksheet import EMAIL, GRADE, IDENTIFIER, MAXIMUM, number_of, place
+from autograder.classroom.collecting.platform_numbers import platform_numbers
+from autograder.classroom.collecting.platforms import moodle
 from autograder.classroom.roster import cells_of_table, delimiter_of
 from autograder.common.errors import AutograderError
 from autograder.common.text import number

@@ -1,4 +1,4 @@
-"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links, the word above a proof, long names."""
+"""Tidy what Sphinx and the extensions produce: repeated ids, spaces in links, proofs, brackets, long names."""
 
 import re
 
@@ -23,16 +23,19 @@ class DropRepeatedIds(SphinxPostTransform):
 
 
 def breakable(code: re.Match[str]) -> str:
-    """Let a long name in code break after its underscores, where a table has no room for it (reading.css)."""
-    return code[0].replace("_", "_<wbr>")
+    """Let a long name in code break after its underscores and slashes, where a table has no room for it (reading.css)."""
+    opening, name, closing = code.groups()
+    return opening + re.sub(r"([_/])(?=.)", r"\1<wbr>", name) + closing
 
 
 # sphinx_exercise puts the space before its link inside the link, whose underline then begins too early; sphinx_proof writes
-# the word that begins a proof as if it were part of the sentence.
+# the word that begins a proof as if it were part of the sentence. A browser may break a line before a formula, even after
+# an opening bracket, unless that is in an element that does not wrap (course.css); katex_prerender.py sees to what follows.
 REPAIRS = (
     (re.compile(r"(Solution to)(<a [^>]*>) "), r"\1 \2"),
     (re.compile(r'(<div class="proof admonition"[^>]*>\s*<p>)(Proof\.)'), r"\1<strong>\2</strong>"),
-    (re.compile(r'<span class="pre">[^<]{12,}</span>'), breakable),
+    (re.compile(r'([(\[“‘])(?=<span class="math[ "])'), r'<span class="formula-end">\1</span>'),
+    (re.compile(r'(<span class="pre">)([^<]{12,})(</span>)'), breakable),
 )
 
 
