@@ -222,7 +222,9 @@ class Control:
         if self._report is None:
             try:
                 self._end.settimeout(START)
-                self._end.sendall(json.dumps(message).encode())
+                # A supervisor that has just ended takes no request, but its report can still be read.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    self._end.sendall(json.dumps(message).encode())
                 reply = json.loads(self._end.recv(4096))
             except (OSError, ValueError):
                 raise MachineError("the supervisor of a submission has ended") from None

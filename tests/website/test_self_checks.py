@@ -52,7 +52,8 @@ def test_every_guess_comes_back(site):
     for page in chapters():
         html = html_of(site, page)
         typed = [line["data-guess"] for line in html.select("[data-guess]")]
-        assert typed == [line["data-guessed"] for line in html.select("[data-guessed]")], page
+        # The puzzle of a whole chapter comes back last, after those within it.
+        assert sorted(typed) == sorted(line["data-guessed"] for line in html.select("[data-guessed]")), page
         asked += len(typed)
     assert asked >= 6
 
