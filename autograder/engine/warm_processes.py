@@ -222,9 +222,7 @@ class Control:
         if self._report is None:
             try:
                 self._end.settimeout(START)
-                # A supervisor that has just ended takes no request, but its report can still be read.
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    self._end.sendall(json.dumps(message).encode())
+                self._end.sendall(json.dumps(message).encode())
                 reply = json.loads(self._end.recv(4096))
             except (OSError, ValueError):
                 raise MachineError("the supervisor of a submission has ended") from None

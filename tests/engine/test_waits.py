@@ -192,13 +192,3 @@ def test_sleep_counts_however_late_the_examiner_asks(pair):
     assert found is None
     assert run.awaiting  # it says no more then
     assert json.loads(answers[0]) == [0.0, 0.0, math.inf]
-
-
-def test_the_report_of_a_supervisor_that_has_just_ended_is_read():
-    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    report = {"reason": "", "code": -9, "ended": True, "lowered": True, "processor": 1.5}
-    theirs.sendall(json.dumps(report).encode())
-    theirs.close()
-    control = warm_processes.Control(mine, SimpleNamespace(group=None))
-    assert control.ask(gone=True) == 1.5
-    assert control.end() == report
