@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.common.errors import AutograderError, SubmissionError
+from autograder.common.errors import AutograderError, MachineError, SubmissionError
 from autograder.engine.execution import SandboxExecutor
 from autograder.engine.sandbox import require_sandbox
 from autograder.engine.score import grade
@@ -124,6 +124,18 @@ def before(engines, source, warmup, released):
     return traces(engines["usual"])
 
 
+def grade_until_the_machine_does_not_fail(source, submission, engine):
+    """Grade as two runs of `grade` do.
+
+    A known race: a supervisor that ends just before it is asked counts as a failed machine, because its report, which is
+    there to be read, is not looked at (`Control.ask`). The next run tries such a submission again.
+    """
+    try:
+        return grade(source, submission, engine)
+    except MachineError:
+        return grade(source, submission, engine)
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 @pytest.mark.sampled(24)
 def test_attack(attack: Attack, engines, before, source, warmup, released):
@@ -131,7 +143,7 @@ def test_attack(attack: Attack, engines, before, source, warmup, released):
     submission = answered(released, {"nats_to_bits": attack.cell})
     ends = attack.ends.split("|")
     try:
-        graded = grade(source, submission, engine)
+        graded = grade_until_the_machine_does_not_fail(source, submission, engine)
     except SubmissionError as error:
         reason = str(error)
         assert any(end in reason for end in ends), reason
